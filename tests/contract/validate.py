@@ -1,0 +1,64 @@
+"""Says what is wrong with an OpenAPI document, and where: `python validate.py openapi.yaml`."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+
+def faults(text: str) -> Iterator[str]:
+    """Yield each fault of the document, its place first. Nothing is yielded for a good one."""
+    try:
+        root = yaml.compose(text, yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        assert error.problem_mark is not None
+        yield f"line {error.problem_mark.line + 1}: {error.problem}"
+        return
+    if not isinstance(root, yaml.MappingNode):
+        yield "line 1: this is no OpenAPI document"
+        return
+    # The validator follows only the references that it comes by, and YAML's loader takes the
+    # last of two equal keys.
+    structural = list(_repeated_keys_and_dangling_references(root, document))
+    if structural:
+        yield from structural
+        return
+    for error in OpenAPIV31SpecValidator(document).iter_errors():
+        place = " > ".join(str(part) for part in error.absolute_path) or "the document"
+        yield f"{place}: {error.message}"
+
+
+def _repeated_keys_and_dangling_references(node: yaml.Node, document: Any) -> Iterator[str]:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated_keys_and_dangling_references(item, document)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen = set()
+    for key, value in node.value:
+        if key.value in seen:
+            yield f"line {key.start_mark.line + 1}: the key {key.value!r} stands here twice"
+        seen.add(key.value)
+        if key.value == "$ref" and not _leads_somewhere(value.value, document):
+            yield f"line {key.start_mark.line + 1}: {value.value!r} leads nowhere"
+        yield from _repeated_keys_and_dangling_references(value, document)
+
+
+def _leads_somewhere(reference: str, document: Any) -> bool:
+    start, *parts = reference.split("/")
+    for part in parts:
+        part = part.replace("~1", "/").replace("~0", "~")
+        if not isinstance(document, dict) or part not in document:
+            return False
+        document = document[part]
+    return start == "#"
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    found = [f"{path}: {fault}" for fault in faults(path.read_text(encoding="utf-8"))]
+    sys.exit("\n".join(found) or 0)
