@@ -32,21 +32,25 @@ $(READY): requirements.lock pyproject.toml
 	@uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# An environment of the Python named, clean but for the built wheel and what its tests need.
+environment = uv venv --quiet --clear --python $(1) .venvs/$(1) \
+	&& uv pip install --quiet --python .venvs/$(1) --constraint requirements.lock --group test dist/*.whl
+
 .PHONY: demo
-demo: generate ## run the main job against a loopback server: no account needed
+demo: generate build ## run the main job against a fake Sentry on loopback: no account needed
 	@version=$$(python -c 'import sys; print("{}.{}".format(*sys.version_info))'); \
-	$(MAKE) --no-print-directory .venvs/$$version && .venvs/$$version/bin/python tests/demo.py
+	$(call environment,$$version) && .venvs/$$version/bin/python tests/demo.py
 
 .PHONY: test
 # pyenv's versions are on PATH as shims that answer only when chosen.
 test: export PATH := $(PATH)$(subst $(eval) ,,$(patsubst %,:%,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)))
-test: $(READY) $(LINTER) ## run every test, then those of the installed wheel on every Python found
+test: $(LINTER) build ## run every test, then those of the installed wheel on every Python found
 	@python -m pytest
 	@for version in $(PYTHONS); do \
 		uv python find --quiet --system $$version >/dev/null 2>&1 || continue; \
 		echo "the installed wheel on Python $$version"; \
-		$(MAKE) --no-print-directory .venvs/$$version || exit 1; \
-		.venvs/$$version/bin/python -m pytest tests/generated tests/overlays || exit 1; \
+		$(call environment,$$version) || exit 1; \
+		.venvs/$$version/bin/python -m pytest --quiet tests/generated tests/overlays || exit 1; \
 	done
 
 .PHONY: generate
@@ -78,11 +82,6 @@ $(NEW): $(READY)
 build: $(READY) ## build the wheel and the sdist into dist/
 	@rm -rf dist
 	@python -m hatchling build
-
-# A clean environment of the Python named, with the built wheel and what its tests need.
-.venvs/%: build
-	@uv venv --quiet --clear --python $* $@
-	@uv pip install --quiet --python $@ --constraint requirements.lock --group test dist/*.whl
 
 .PHONY: lock
 lock: $(READY) ## pin in requirements.lock what pyproject.toml asks for

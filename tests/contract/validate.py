@@ -15,8 +15,8 @@ def faults(text: str) -> Iterator[str]:
         root = yaml.compose(text, yaml.SafeLoader)
         document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        assert error.problem_mark is not None
-        yield f"line {error.problem_mark.line + 1}: {error.problem}"
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        yield f"line {line}: {error.problem}"
         return
     if not isinstance(root, yaml.MappingNode):
         yield "line 1: this is no OpenAPI document"

