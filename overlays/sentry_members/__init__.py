@@ -1,0 +1,26 @@
+"""Bring people into a Sentry organization and onto its teams.
+
+`SentryMembers` and `AsyncSentryMembers` have one method an operation of `openapi.yaml`;
+`sentry_members.errors` draws the tree of what they raise, `sentry_members.auth` says where the
+credentials come from, `sentry_members.scopes` what a token must be allowed.
+"""
+
+from sentry_members_api.models import Member, NewMember, Team, TeamRoleAssignment
+
+from .client import AsyncSentryMembers, SentryMembers
+from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
+from .scopes import accepted_scopes
+
+__all__ = [
+    "AccessRequested",
+    "Added",
+    "AlreadyOnTeam",
+    "AsyncSentryMembers",
+    "Member",
+    "NewMember",
+    "Outcome",
+    "SentryMembers",
+    "Team",
+    "TeamRoleAssignment",
+    "accepted_scopes",
+]

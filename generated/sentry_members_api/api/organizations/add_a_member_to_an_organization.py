@@ -135,7 +135,7 @@ def sync_detailed(
     The member is pending until the invite is accepted. Sentry compares e-mail addresses
     letter by letter: the same address in another letter case makes a second member.
 
-    Needs one of the scopes `member:admin`, `member:write` or `member:invite`. With a user
+    The token needs one of the scopes member:admin, member:write and member:invite. With a user
     auth token, the organization role of the token's owner must also allow the new member's
     role. With an internal integration token, current servers allow the role `member` only
     and 23.7.1 none at all.
@@ -179,7 +179,7 @@ def sync(
     The member is pending until the invite is accepted. Sentry compares e-mail addresses
     letter by letter: the same address in another letter case makes a second member.
 
-    Needs one of the scopes `member:admin`, `member:write` or `member:invite`. With a user
+    The token needs one of the scopes member:admin, member:write and member:invite. With a user
     auth token, the organization role of the token's owner must also allow the new member's
     role. With an internal integration token, current servers allow the role `member` only
     and 23.7.1 none at all.
@@ -218,7 +218,7 @@ async def asyncio_detailed(
     The member is pending until the invite is accepted. Sentry compares e-mail addresses
     letter by letter: the same address in another letter case makes a second member.
 
-    Needs one of the scopes `member:admin`, `member:write` or `member:invite`. With a user
+    The token needs one of the scopes member:admin, member:write and member:invite. With a user
     auth token, the organization role of the token's owner must also allow the new member's
     role. With an internal integration token, current servers allow the role `member` only
     and 23.7.1 none at all.
@@ -260,7 +260,7 @@ async def asyncio(
     The member is pending until the invite is accepted. Sentry compares e-mail addresses
     letter by letter: the same address in another letter case makes a second member.
 
-    Needs one of the scopes `member:admin`, `member:write` or `member:invite`. With a user
+    The token needs one of the scopes member:admin, member:write and member:invite. With a user
     auth token, the organization role of the token's owner must also allow the new member's
     role. With an internal integration token, current servers allow the role `member` only
     and 23.7.1 none at all.

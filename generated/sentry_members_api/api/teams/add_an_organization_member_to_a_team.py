@@ -147,11 +147,10 @@ def sync_detailed(
     Which scopes are accepted depends on the organization's setting "Open Membership" and on
     the kind of the token:
 
-    | Token                      | Open Membership on | Open Membership off           |
-    | -------------------------- | ------------------ | ----------------------------- |
-    | Internal integration token | `org:read`         | `org:write` or `team:write`   |
-    | User auth token            | `org:read`         | `org:read` (1), `org:write`,  |
-    |                            |                    | `org:read` + `team:write` (2) |
+    | Open Membership            | on       | off                                                |
+    | -------------------------- | -------- | -------------------------------------------------- |
+    | Internal integration token | org:read | org:write, team:write                              |
+    | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
 
     (1) A member of the organization has no more than this scope. The call then always ends
     in 202: a request to join the team.
@@ -208,11 +207,10 @@ def sync(
     Which scopes are accepted depends on the organization's setting "Open Membership" and on
     the kind of the token:
 
-    | Token                      | Open Membership on | Open Membership off           |
-    | -------------------------- | ------------------ | ----------------------------- |
-    | Internal integration token | `org:read`         | `org:write` or `team:write`   |
-    | User auth token            | `org:read`         | `org:read` (1), `org:write`,  |
-    |                            |                    | `org:read` + `team:write` (2) |
+    | Open Membership            | on       | off                                                |
+    | -------------------------- | -------- | -------------------------------------------------- |
+    | Internal integration token | org:read | org:write, team:write                              |
+    | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
 
     (1) A member of the organization has no more than this scope. The call then always ends
     in 202: a request to join the team.
@@ -264,11 +262,10 @@ async def asyncio_detailed(
     Which scopes are accepted depends on the organization's setting "Open Membership" and on
     the kind of the token:
 
-    | Token                      | Open Membership on | Open Membership off           |
-    | -------------------------- | ------------------ | ----------------------------- |
-    | Internal integration token | `org:read`         | `org:write` or `team:write`   |
-    | User auth token            | `org:read`         | `org:read` (1), `org:write`,  |
-    |                            |                    | `org:read` + `team:write` (2) |
+    | Open Membership            | on       | off                                                |
+    | -------------------------- | -------- | -------------------------------------------------- |
+    | Internal integration token | org:read | org:write, team:write                              |
+    | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
 
     (1) A member of the organization has no more than this scope. The call then always ends
     in 202: a request to join the team.
@@ -323,11 +320,10 @@ async def asyncio(
     Which scopes are accepted depends on the organization's setting "Open Membership" and on
     the kind of the token:
 
-    | Token                      | Open Membership on | Open Membership off           |
-    | -------------------------- | ------------------ | ----------------------------- |
-    | Internal integration token | `org:read`         | `org:write` or `team:write`   |
-    | User auth token            | `org:read`         | `org:read` (1), `org:write`,  |
-    |                            |                    | `org:read` + `team:write` (2) |
+    | Open Membership            | on       | off                                                |
+    | -------------------------- | -------- | -------------------------------------------------- |
+    | Internal integration token | org:read | org:write, team:write                              |
+    | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
 
     (1) A member of the organization has no more than this scope. The call then always ends
     in 202: a request to join the team.

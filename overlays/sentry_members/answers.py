@@ -1,0 +1,231 @@
+"""What an answer that is no success says, and so which error it is."""
+
+import json
+import re
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, cast
+
+import httpx
+
+from . import errors
+from .scopes import Operation, TokenKind, needed
+
+# How much is kept of what a server, or whatever stands before it, may send.
+_BODY_LIMIT = 8192
+_JSON_LIMIT = 1024 * 1024
+_MESSAGE_LIMIT = 500
+_MESSAGES_LIMIT = 20
+
+_SECRET_HEADERS = (b"authorization", b"x-gateway-key")
+_TOKEN = re.compile(rb"sntry[a-z]_[\w+/=.-]+")
+
+_BY_STATUS: dict[int, type[errors.ApiError]] = {
+    400: errors.BadRequestError,
+    401: errors.UnauthorizedError,
+    403: errors.ForbiddenError,
+    404: errors.NotFoundError,
+    429: errors.RequestLimitError,
+}
+
+# Where only the server's words tell one reason from another.
+_BY_WORDS: tuple[tuple[int, str, type[errors.ApiError]], ...] = (
+    (400, "has already been invited", errors.AlreadyInvitedError),
+    (400, "is already a member", errors.AlreadyMemberError),
+    (400, "do not have permission to set that org-level role", errors.RoleNotAllowedError),
+    (400, "restricted to inviting new members with the member role", errors.RoleNotAllowedError),
+    (400, "Invalid teams", errors.UnknownTeamError),
+    (400, "cannot have team-level permissions", errors.RoleCannotHoldTeamsError),
+    (403, "cannot have team-level permissions", errors.RoleCannotHoldTeamsError),
+    (
+        403,
+        "managed through your organization's identity provider",
+        errors.IdentityProviderTeamError,
+    ),
+    (403, "do not have permission to perform this action", errors.MissingScopeError),
+)
+
+
+class Call:
+    """A request, as the operation that it is and the arguments that it carries."""
+
+    def __init__(self, operation: Operation, path: tuple[str, ...], request: httpx.Request) -> None:
+        self.operation: Operation = operation
+        self._path = path
+        self.request = request
+
+    def __str__(self) -> str:
+        arguments = [repr(argument) for argument in self._path]
+        body = _json(self.request.content)
+        if isinstance(body, dict):
+            fields = cast(dict[str, Any], body).items()
+            arguments += [f"{key}={value!r}" for key, value in fields if isinstance(value, str)]
+        return f"{self.operation}({', '.join(arguments)})"
+
+    def redacted(self, content: bytes) -> bytes:
+        """The content without the secrets that the request carries, and without any token."""
+        for name, value in self.request.headers.raw:
+            secret = value.rpartition(b" ")[2]
+            if name.lower() in _SECRET_HEADERS and secret:
+                content = content.replace(secret, b"[redacted]")
+        return _TOKEN.sub(b"[redacted]", content)
+
+
+def error_of(
+    call: Call, response: httpx.Response, token_kind: TokenKind | None, note: str = ""
+) -> errors.ApiError:
+    """The error that an answer is, by its status, and by its words where need be."""
+    answer = _answer(call, response)
+    kind = errors.ServerError if answer.status >= 500 else errors.ApiError
+    kind = _BY_STATUS.get(answer.status, kind)
+    if answer.status == 429 and not _is_request_limit(call, response):
+        kind = errors.InviteQuotaError
+    for status, words, meaning in _BY_WORDS:
+        # Of several reasons none is the reason.
+        if status == answer.status and _all_hold(words, answer.messages):
+            kind = meaning
+            break
+    advice = kind.advice
+    if kind is errors.MissingScopeError:
+        advice = (
+            f"It needs one of these scopes. {needed(call.operation, token_kind)} The same answer "
+            "comes when the organization is not the token's, or its owner's role is too low."
+        )
+    elif response.is_redirect:
+        advice = "A redirect is never followed: is the URL right?"
+    return kind(_message(call, answer, *answer.messages, note, advice), call.operation, answer)
+
+
+def unreadable(call: Call, response: httpx.Response, reason: str) -> errors.UnreadableAnswerError:
+    """The error that a success is whose answer can't be read."""
+    answer = _answer(call, response)
+    kind = errors.UnreadableAnswerError
+    message = _message(call, answer, f"the answer can't be read ({reason})", kind.advice)
+    return kind(message, call.operation, answer)
+
+
+def _message(call: Call, answer: errors.Answer, *sentences: str) -> str:
+    status = str(answer.status)
+    if answer.status in list(HTTPStatus):
+        status += f" {HTTPStatus(answer.status).phrase}"
+    told = [sentence.rstrip(".") + "." for sentence in sentences if sentence]
+    return " ".join([f"{call}: {status}.", *told])
+
+
+def _answer(call: Call, response: httpx.Response) -> errors.Answer:
+    content = call.redacted(response.content)
+    body = _json(content)
+    messages: list[str] = []
+    field_errors: dict[str, tuple[str, ...]] = {}
+    header: str = response.headers.get("X-Request-Id", "")
+    request_id = plain(call.redacted(header.encode()).decode()) or None
+    match body:
+        case dict():
+            for key, value in cast(dict[str, Any], body).items():
+                texts = tuple(_texts(value))
+                if key == "errorId":
+                    request_id = next(iter(texts), None)
+                elif key in ("detail", "info"):
+                    messages.extend(texts)
+                else:
+                    field_errors[plain(key)] = texts
+                    messages.extend(f"{plain(key)}: {text}" for text in texts)
+        case None:
+            messages.extend(_page(content))
+        case _:
+            messages.extend(_texts(body))
+    return errors.Answer(
+        status=response.status_code,
+        messages=tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
+        field_errors=field_errors,
+        request_id=request_id,
+        rate_limit=_rate_limit(response.headers),
+        retry_after=_retry_after(response, is_request_limit=_is_request_limit(call, response)),
+        body=content[:_BODY_LIMIT],
+    )
+
+
+def _all_hold(words: str, messages: tuple[str, ...]) -> bool:
+    return bool(messages) and all(words in message for message in messages)
+
+
+def _is_request_limit(call: Call, response: httpx.Response) -> bool:
+    """The request limiter sends a bare text, the invite quota one under `detail`."""
+    if call.operation == "add_a_member_to_an_organization":
+        body = _json(response.content)
+        return response.status_code == 429 and not (isinstance(body, dict) and "detail" in body)
+    return response.status_code == 429
+
+
+def _json(content: bytes) -> object:
+    if len(content) > _JSON_LIMIT:
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts in a part of a body: one text, a list of them, or an object with a message."""
+    match value:
+        case str():
+            yield plain(value)
+        case list():
+            for item in cast(list[object], value)[:_MESSAGES_LIMIT]:
+                yield from _texts(item)
+        case {"message": str(message)}:
+            yield plain(message)
+        case None:
+            pass
+        case _:
+            yield plain(json.dumps(value))
+
+
+def _page(content: bytes) -> Iterator[str]:
+    """The title of a page of HTML, or the first of a text."""
+    text = content[: 4 * _BODY_LIMIT].decode("utf-8", "replace")
+    title = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
+    text = title[1] if title else re.sub(r"<[^>]*>", " ", text)
+    if text.strip():
+        yield plain(text)
+
+
+def plain(text: str) -> str:
+    """One line without control characters, and not too long."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[:_BODY_LIMIT]).split())
+    return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 1] + "…"
+
+
+def _rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
+    names = ("Limit", "Remaining", "Reset", "ConcurrentLimit", "ConcurrentRemaining")
+    texts = [headers.get(f"X-Sentry-Rate-Limit-{name}") for name in names]
+    if not any(texts):
+        return None
+    return errors.RateLimit(*(_whole_number(text) for text in texts))
+
+
+def _retry_after(response: httpx.Response, *, is_request_limit: bool) -> float | None:
+    """How many seconds to wait, counted against the answer's own date."""
+    headers = response.headers
+    told = headers.get("Retry-After")
+    seconds = _whole_number(told)
+    if seconds is not None:
+        return seconds
+    end = _timestamp(told)
+    if end is None and is_request_limit:
+        end = _whole_number(headers.get("X-Sentry-Rate-Limit-Reset"))
+    date = _timestamp(headers.get("Date"))
+    return None if date is None or end is None else max(0.0, end - date)
+
+
+def _whole_number(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"[0-9]{1,15}", text) else None
+
+
+def _timestamp(text: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,269 @@
+"""Where the credential comes from, what kind it is, and how it gets into a request.
+
+The token and the URL are each looked for in this order: the argument; the environment
+(`SENTRY_AUTH_TOKEN`, `SENTRY_URL`); the `.sentryclirc` in the working directory or nearest above
+it; the one in the home directory. A `.sentryclirc` outside the home directory comes with a project
+and may be anybody's: the URL that it names gets no token but that from the same file.
+
+A gateway (`SENTRY_GATEWAY_URL`, `SENTRY_GATEWAY_KEY`) holds the token itself: then none is looked
+for.
+"""
+
+import os
+import re
+from collections.abc import Callable, Generator, Iterator
+from configparser import Error as ConfigParserError
+from configparser import RawConfigParser
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+
+from .errors import ConfigurationError
+from .scopes import TokenKind
+
+DEFAULT_URL = "https://sentry.io"
+GATEWAY_KEY_HEADER = "X-Gateway-Key"
+
+_FILE = ".sentryclirc"
+_KINDS: dict[str, TokenKind] = {
+    "sntryu_": "user",
+    "sntrya_": "user",
+    "sntryi_": "internal integration",
+}
+_GOOD_TOKENS = "a user auth token (sntryu_…) or an internal integration's token (sntryi_…)"
+
+
+class Secret:
+    """A text that no `repr`, pickle or traceback shows. Surrounding blanks are not part of it.
+
+    Whatever is no text is taken as an empty one, so that no frame that raises has to hold it.
+    """
+
+    __slots__ = ("reveal",)
+
+    def __init__(self, text: object) -> None:
+        stripped = text.strip() if isinstance(text, str) else ""
+        self.reveal: Callable[[], str] = lambda: stripped
+
+    def __bool__(self) -> bool:
+        return bool(self.reveal())
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret can't be pickled or copied")
+
+    def matches(self, pattern: str) -> bool:
+        """Whether it begins as the pattern says."""
+        return re.match(pattern, self.reveal()) is not None
+
+
+class HeaderAuth(httpx.Auth):
+    """Puts a secret into a header, in place of any other credential."""
+
+    def __init__(self, header: str, prefix: str, secret: Secret) -> None:
+        self._header = header
+        self._prefix = prefix
+        self._secret = secret
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers.pop("Authorization", None)
+        request.headers[self._header] = self._prefix + self._secret.reveal()
+        yield request
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Where requests go, and as whom.
+
+    Attributes:
+        url: The root of a Sentry or of a gateway.
+        auth: What puts the credential into a request.
+        token_kind: The kind of the token; None if its prefix doesn't tell, or behind a gateway.
+        told: The credential in words, for a `repr`.
+    """
+
+    url: httpx.URL
+    auth: httpx.Auth
+    token_kind: TokenKind | None
+    told: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A place that may name a token, a URL, or both."""
+
+    token_name: str
+    token: Secret | None
+    url_name: str
+    url: str | None
+    is_users_own: bool = True
+
+
+def resolve(
+    token: Secret | None = None,
+    url: str | None = None,
+    region: str | None = None,
+    gateway_url: str | None = None,
+    gateway_key: Secret | None = None,
+) -> Credentials:
+    """Find the credential and the URL that belong together.
+
+    The arguments are those of `SentryMembers`.
+
+    Raises:
+        ConfigurationError: There is no token, or it can't do the operations; a URL is none, or
+            would carry the credential unencrypted; arguments exclude each other; a file can't be
+            read; or a project's file names the URL and something else the token.
+    """
+    direct = [
+        name
+        for name, value in (("token", token), ("url", url), ("region", region))
+        if value is not None
+    ]
+    if direct and (gateway_url is not None or gateway_key is not None):
+        raise ConfigurationError(
+            f"{direct[0]} and a gateway exclude each other: the gateway holds the token and "
+            "knows the URL"
+        )
+    if not direct and (gateway_url is not None or os.environ.get("SENTRY_GATEWAY_URL")):
+        return _behind_gateway(gateway_url, gateway_key)
+    if gateway_key is not None:
+        raise ConfigurationError("gateway_key needs a gateway_url, or SENTRY_GATEWAY_URL")
+    if region is not None:
+        if url is not None:
+            raise ConfigurationError("url and region exclude each other")
+        if not re.fullmatch(r"[a-z0-9-]+", region):
+            raise ConfigurationError('region must be the name of one, such as "us" or "de"')
+        url = f"https://{region}.sentry.io"
+    if token is not None and not token:
+        raise ConfigurationError("the argument token is empty, or no text")
+    return _direct(list(_sources(token, url)))
+
+
+def _direct(sources: list[_Source]) -> Credentials:
+    holder = next((source for source in sources if source.token), None)
+    namer = next((source for source in sources if source.url is not None), None)
+    if holder is None or holder.token is None:
+        looked = "; ".join(source.token_name for source in sources)
+        raise ConfigurationError(
+            f"no token found. Looked in: {looked}. Give {_GOOD_TOKENS}, or a gateway "
+            "(SENTRY_GATEWAY_URL)."
+        )
+    if namer is not None and not namer.is_users_own and namer is not holder:
+        raise ConfigurationError(
+            f"{namer.url_name} names a URL, but the token comes from elsewhere "
+            f"({holder.token_name}), and a project's file may lead it astray: give the url "
+            "yourself, as an argument or in SENTRY_URL"
+        )
+    name, secret = holder.token_name, holder.token
+    if not secret.matches(r"[!-~]+\Z"):
+        raise ConfigurationError(
+            f"{name} holds a blank, a control character or a letter outside ASCII: is it a whole "
+            "token, and nothing else?"
+        )
+    if secret.matches("sntrys_"):
+        raise ConfigurationError(
+            f"{name} is an organization auth token (sntrys_…), which can do neither operation: "
+            f"use {_GOOD_TOKENS}"
+        )
+    kinds: list[TokenKind] = [kind for prefix, kind in _KINDS.items() if secret.matches(prefix)]
+    kind = kinds[0] if kinds else None
+    root = httpx.URL(DEFAULT_URL)
+    if namer is not None and namer.url is not None:
+        root = _root(namer.url, namer.url_name)
+    auth = HeaderAuth("Authorization", "Bearer ", secret)
+    return Credentials(root, auth, kind, f"{kind or 'unknown'} token from {name}")
+
+
+def _behind_gateway(gateway_url: str | None, gateway_key: Secret | None) -> Credentials:
+    url, url_name = gateway_url, "the argument gateway_url"
+    if url is None:
+        url, url_name = os.environ["SENTRY_GATEWAY_URL"], "SENTRY_GATEWAY_URL"
+    key = Secret(os.environ.get("SENTRY_GATEWAY_KEY")) if gateway_key is None else gateway_key
+    if not key.matches(r"[!-~]+\Z"):
+        raise ConfigurationError(
+            "the gateway's key is missing, or holds a blank, a control character or a letter "
+            "outside ASCII: give gateway_key, or set SENTRY_GATEWAY_KEY"
+        )
+    auth = HeaderAuth(GATEWAY_KEY_HEADER, "", key)
+    return Credentials(_root(url, url_name, is_gateway=True), auth, None, "the gateway's")
+
+
+def _sources(token: Secret | None, url: str | None) -> Iterator[_Source]:
+    yield _Source("the argument token", token, "the argument url", url)
+    yield _Source(
+        "SENTRY_AUTH_TOKEN in the environment",
+        Secret(os.environ.get("SENTRY_AUTH_TOKEN")),
+        "SENTRY_URL",
+        os.environ.get("SENTRY_URL") or None,
+    )
+    home, project = _home_file(), _project_file()
+    if project is not None and (home is None or project.resolve() != home.resolve()):
+        yield _read(project, is_users_own=False)
+    if home is not None:
+        yield _read(home, is_users_own=True)
+
+
+def _home_file() -> Path | None:
+    try:
+        return Path.home() / _FILE
+    except RuntimeError:
+        return None
+
+
+def _project_file() -> Path | None:
+    """The file in the working directory, or the nearest above it."""
+    try:
+        here = Path.cwd()
+    except OSError:
+        return None
+    files = (folder / _FILE for folder in (here, *here.parents))
+    return next((file for file in files if os.path.isfile(file)), None)
+
+
+def _read(file: Path, *, is_users_own: bool) -> _Source:
+    parser = RawConfigParser(strict=False)
+    try:
+        if os.path.isfile(file):
+            parser.read_string(file.read_text("utf-8-sig"))
+        token = Secret(parser.get("auth", "token", fallback=None))
+        url = parser.get("defaults", "url", fallback=None) or None
+        return _Source(str(file), token, str(file), url, is_users_own)
+    except (OSError, UnicodeError, ConfigParserError) as error:
+        reason = type(error).__name__
+    # Out here the parser's error, which quotes the line with the token, is not the context.
+    raise ConfigurationError(f"{file} can't be read as an INI file in UTF-8 ({reason})")
+
+
+def _root(text: str, name: str, *, is_gateway: bool = False) -> httpx.URL:
+    """The root that a URL means, or a bare host. The text is not shown: it may hold a password."""
+    try:
+        url = httpx.URL(text.strip() if "://" in text else f"https://{text.strip()}")
+    except (httpx.InvalidURL, TypeError):
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigurationError(f"{name} is not a URL such as {DEFAULT_URL}")
+    if url.userinfo or url.query or url.fragment:
+        raise ConfigurationError(f"{name} must not hold a user, a password, a query or a fragment")
+    if url.scheme == "http" and not _is_loopback(url.host):
+        raise ConfigurationError(
+            f"{name} would send the credential to {url.host} unencrypted: use https"
+        )
+    path = url.path.rstrip("/")
+    if not is_gateway:
+        path = re.sub(r"/api(/0)?\Z", "", path)
+        if path:
+            raise ConfigurationError(f"{name} must be the root of a Sentry, without a path")
+    return url.copy_with(path=path or "/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

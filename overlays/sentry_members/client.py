@@ -1,0 +1,476 @@
+"""The facade: one method an operation, and a result that can't be misread."""
+
+import inspect
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from http import HTTPStatus
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
+
+import attrs
+import httpx
+from sentry_members_api import AuthenticatedClient
+from sentry_members_api.api.organizations import add_a_member_to_an_organization as add_member
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team as add_to_team
+from sentry_members_api.models import Member, NewMember, Team
+from sentry_members_api.types import UNSET
+
+from .answers import Call, unreadable
+from .auth import Secret, resolve
+from .errors import ConfigurationError, InvalidArgumentError
+from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
+from .scopes import Operation, permissions
+from .transport import AsyncTransport, SyncTransport, connections
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 30.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+HttpT = TypeVar("HttpT", httpx.Client, httpx.AsyncClient)
+TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+
+
+def _fields_of(
+    model: Callable[P, object],
+) -> Callable[[Callable[Concatenate[S, str, ...], R]], Callable[Concatenate[S, str, P], R]]:
+    """Type and document a method's `**fields` as the fields of a generated model."""
+
+    def typed(method: Any) -> Any:
+        fields = inspect.signature(model).parameters.values()
+        signature = inspect.signature(method)
+        own = list(signature.parameters.values())[:-1]
+        method.__signature__ = signature.replace(
+            parameters=[*own, *(_keyword(field) for field in fields)]
+        )
+        told = inspect.cleandoc(model.__doc__ or "").partition("Attributes:\n")[2]
+        _extend(method, f"Fields:\n{told}")
+        return method
+
+    return typed
+
+
+def _keyword(field: inspect.Parameter) -> inspect.Parameter:
+    default = ... if field.default is UNSET else field.default
+    return field.replace(kind=field.KEYWORD_ONLY, default=default)
+
+
+def _with_permissions(operation: Operation) -> Callable[[R], R]:
+    """Document the scopes that an operation accepts."""
+
+    def documented(method: R) -> R:
+        _extend(method, f"Permissions:\n\n{permissions(operation)}")
+        return method
+
+    return documented
+
+
+def _extend(method: Any, section: str) -> None:
+    method.__doc__ = f"{inspect.cleandoc(method.__doc__ or '')}\n\n{section.rstrip()}\n"
+
+
+class _Members(ABC, Generic[HttpT, TransportT]):
+    """What the sync and the async client share: everything but the sending."""
+
+    _kind: type[TransportT]
+
+    def __init__(
+        self,
+        *,
+        token: str | None = None,
+        url: str | None = None,
+        region: str | None = None,
+        gateway_url: str | None = None,
+        gateway_key: str | None = None,
+        timeout: float | httpx.Timeout | None = None,
+        attempts: int = 3,
+        transport: TransportT | None = None,
+    ) -> None:
+        """Find the credentials; nothing is sent yet.
+
+        Args:
+            token: A user auth token, or an internal integration's. Else `SENTRY_AUTH_TOKEN`, else
+                that of `.sentryclirc`.
+            url: The root of a Sentry, or its host. Else `SENTRY_URL`, else that of
+                `.sentryclirc`, else `https://sentry.io`.
+            region: In place of `url`, a region of sentry.io: `"us"` or `"de"`.
+            gateway_url: In place of all of these, a gateway that holds the token. Else
+                `SENTRY_GATEWAY_URL`.
+            gateway_key: The key that the gateway asks for. Else `SENTRY_GATEWAY_KEY`.
+            timeout: How many seconds to wait for an answer: 30 if None, and never more than 5 for
+                the connection. Or an `httpx.Timeout`, finite in each part.
+            attempts: How many times a call is tried at the most, where trying again is safe:
+                after the request limiter's 429; after a connection that was never made; and to
+                add to a team, after a 5xx or a connection that broke, too. The waits between
+                them take 60 seconds at the most.
+            transport: What sends the requests, in place of connections by way of the
+                environment's proxy: an httpx transport with a proxy or TLS settings of its own,
+                or one for tests. It is closed with the client.
+
+        Raises:
+            ConfigurationError: The credentials can't work; `sentry_members.auth` says in which
+                order they are looked for.
+            InvalidArgumentError: `timeout`, `attempts` or `transport` can't be used.
+        """
+        secret = None if token is None else Secret(token)
+        key = None if gateway_key is None else Secret(gateway_key)
+        # Now no local holds them any more, for a traceback that shows the locals.
+        del token, gateway_key
+        if transport is not None and not isinstance(transport, self._kind):
+            raise InvalidArgumentError(f"transport must be an httpx.{self._kind.__name__}")
+        self._credentials = resolve(secret, url, region, gateway_url, key)
+        self._inner: TransportT = (
+            self._connect(self._credentials.url) if transport is None else transport
+        )
+        self._parent: Self | None = None
+        self._set_options(_finite(timeout), _positive(attempts))
+
+    def _set_options(self, timeout: httpx.Timeout, attempts: int) -> None:
+        self._timeout: httpx.Timeout = timeout
+        self._attempts: int = attempts
+        self._closed: bool = False
+        self._generated = AuthenticatedClient(
+            base_url=str(self._credentials.url),
+            token="",
+            timeout=timeout,
+            headers={"User-Agent": _user_agent()},
+            httpx_args={"auth": self._credentials.auth, "transport": self._transport()},
+        )
+        # The generated client makes it when first asked, which is not safe across threads.
+        self._http: HttpT = self._client()
+
+    @abstractmethod
+    def _connect(self, url: httpx.URL) -> TransportT: ...
+
+    @abstractmethod
+    def _transport(self) -> TransportT: ...
+
+    @abstractmethod
+    def _client(self) -> HttpT: ...
+
+    @property
+    def generated(self) -> AuthenticatedClient:
+        """The generated client, for the generated functions.
+
+        What is called with it is authenticated, tried again and turned into errors as by the
+        methods here. `sync_detailed` and `asyncio_detailed` give the status and the headers, too.
+        """
+        return self._generated
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether this client is closed, or the one that it was made from."""
+        return self._closed or (self._parent is not None and self._parent.is_closed)
+
+    def with_options(
+        self, *, timeout: float | httpx.Timeout | None = None, attempts: int | None = None
+    ) -> Self:
+        """A client with other settings over the same connections.
+
+        Args:
+            timeout: As for the constructor; None keeps this client's.
+            attempts: As for the constructor; None keeps this client's.
+
+        Returns:
+            A sibling. Closing it leaves this client open; closing this client closes both.
+
+        Raises:
+            InvalidArgumentError: A setting can't be used.
+        """
+        sibling = object.__new__(type(self))
+        sibling._credentials = self._credentials
+        sibling._inner = self._inner
+        sibling._parent = self
+        sibling._set_options(
+            self._timeout if timeout is None else _finite(timeout),
+            self._attempts if attempts is None else _positive(attempts),
+        )
+        return sibling
+
+    def _member_call(self, organization_id_or_slug: str, fields: dict[str, Any]) -> Call:
+        path = {"organization_id_or_slug": organization_id_or_slug}
+        _check_path(path)
+        body = _new_member(fields)
+        return self._call(
+            "add_a_member_to_an_organization", path, add_member._get_kwargs, body=body
+        )
+
+    def _team_call(
+        self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
+    ) -> Call:
+        path = {
+            "organization_id_or_slug": organization_id_or_slug,
+            "member_id": member_id,
+            "team_id_or_slug": team_id_or_slug,
+        }
+        _check_path(path)
+        return self._call("add_an_organization_member_to_a_team", path, add_to_team._get_kwargs)
+
+    def _call(
+        self,
+        operation: Operation,
+        path: dict[str, str],
+        get_kwargs: Callable[..., dict[str, Any]],
+        **body: NewMember,
+    ) -> Call:
+        if self._http.is_closed:
+            raise ConfigurationError("this client is closed: make a new one")
+        request = self._http.build_request(**get_kwargs(**path, **body))
+        return Call(operation, tuple(path.values()), request)
+
+    def _member(self, call: Call, response: httpx.Response) -> Member:
+        """The member that a 201 tells of."""
+        parsed = _parsed(
+            call, response, partial(add_member._parse_response, client=self._generated)
+        )
+        if not isinstance(parsed, Member):
+            raise unreadable(call, response, "no member in it")
+        return parsed
+
+    def _outcome(self, call: Call, response: httpx.Response) -> Outcome:
+        """What a 201, 202 or 204 means."""
+        if response.status_code == HTTPStatus.ACCEPTED:
+            return AccessRequested()
+        if response.status_code == HTTPStatus.NO_CONTENT:
+            return AlreadyOnTeam()
+        parsed = _parsed(
+            call, response, partial(add_to_team._parse_response, client=self._generated)
+        )
+        if not isinstance(parsed, Team):
+            raise unreadable(call, response, "no team in it")
+        return Added(parsed)
+
+    def __repr__(self) -> str:
+        # A traceback may show one whose constructor refused.
+        credentials = getattr(self, "_credentials", None)
+        told = f" at {credentials.url} with {credentials.told}" if credentials else ""
+        return f"<{type(self).__name__}{told}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client can't be pickled or copied: make one where it is needed")
+
+
+class SentryMembers(_Members[httpx.Client, httpx.BaseTransport]):
+    """Adds members to Sentry organizations and to their teams. Threads may share one."""
+
+    _kind = httpx.BaseTransport
+
+    def _connect(self, url: httpx.URL) -> httpx.BaseTransport:
+        return connections(httpx.HTTPTransport, url)
+
+    def _transport(self) -> httpx.BaseTransport:
+        return SyncTransport(
+            self._inner, self._attempts, self._credentials.token_kind, lambda: self.is_closed
+        )
+
+    def _client(self) -> httpx.Client:
+        return self._generated.get_httpx_client()
+
+    @_fields_of(NewMember)
+    @_with_permissions("add_a_member_to_an_organization")
+    def add_a_member_to_an_organization(
+        self, organization_id_or_slug: str, /, **fields: Any
+    ) -> Member:
+        """Add or invite a member to an organization.
+
+        An invite that may have arrived is not sent again by itself: the error says so, and that
+        repeating it is safe.
+
+        Args:
+            organization_id_or_slug: The ID or slug of the organization.
+            **fields: Who is to be added, and as what: see the fields below.
+
+        Returns:
+            The member. Its `id` is the member ID that teams are joined with.
+
+        Raises:
+            InvalidArgumentError: An argument can't be sent; the message names it.
+            ApiError: Sentry refused it. `sentry_members.errors` has a class for each reason.
+            NoAnswerError: No answer came.
+            ConfigurationError: The client is closed.
+        """
+        call = self._member_call(organization_id_or_slug, fields)
+        return self._member(call, self._http.send(call.request))
+
+    @_with_permissions("add_an_organization_member_to_a_team")
+    def add_an_organization_member_to_a_team(
+        self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
+    ) -> Outcome:
+        """Add an organization member to a team.
+
+        Repeating it is safe, and done by itself when the answer was lost: what the first attempt
+        had done is then `AlreadyOnTeam`, or `AccessRequested` once more.
+
+        Args:
+            organization_id_or_slug: The ID or slug of the organization.
+            member_id: The ID of the member, such as a new member's `id`; or `"me"`, the owner of
+                a user auth token. A user's ID is something else, and may be another member's.
+            team_id_or_slug: The ID or slug of the team.
+
+        Returns:
+            `Added` with the team, `AccessRequested` (nobody was added yet), or `AlreadyOnTeam`.
+
+        Raises:
+            InvalidArgumentError: An argument can't be sent; the message names it.
+            ApiError: Sentry refused it. `sentry_members.errors` has a class for each reason.
+            NoAnswerError: No answer came.
+            ConfigurationError: The client is closed.
+        """
+        call = self._team_call(organization_id_or_slug, member_id, team_id_or_slug)
+        return self._outcome(call, self._http.send(call.request))
+
+    def close(self) -> None:
+        """Close the connections; of a client made by `with_options`, only that client."""
+        self._closed = True
+        if self._parent is None:
+            self._inner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
+    """`SentryMembers` for asyncio and trio. The tasks of one event loop may share one."""
+
+    _kind = httpx.AsyncBaseTransport
+
+    def _connect(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        return connections(httpx.AsyncHTTPTransport, url)
+
+    def _transport(self) -> httpx.AsyncBaseTransport:
+        return AsyncTransport(
+            self._inner, self._attempts, self._credentials.token_kind, lambda: self.is_closed
+        )
+
+    def _client(self) -> httpx.AsyncClient:
+        return self._generated.get_async_httpx_client()
+
+    @_fields_of(NewMember)
+    @_with_permissions("add_a_member_to_an_organization")
+    async def add_a_member_to_an_organization(
+        self, organization_id_or_slug: str, /, **fields: Any
+    ) -> Member:
+        """As `SentryMembers.add_a_member_to_an_organization`, awaited."""
+        call = self._member_call(organization_id_or_slug, fields)
+        return self._member(call, await self._http.send(call.request))
+
+    @_with_permissions("add_an_organization_member_to_a_team")
+    async def add_an_organization_member_to_a_team(
+        self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
+    ) -> Outcome:
+        """As `SentryMembers.add_an_organization_member_to_a_team`, awaited."""
+        call = self._team_call(organization_id_or_slug, member_id, team_id_or_slug)
+        return self._outcome(call, await self._http.send(call.request))
+
+    async def aclose(self) -> None:
+        """Close the connections; of a client made by `with_options`, only that client."""
+        self._closed = True
+        if self._parent is None:
+            await self._inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def _check_path(path: dict[str, str]) -> None:
+    """Refuse what would lead to another endpoint, or to none."""
+    for name, argument in path.items():
+        if not isinstance(argument, str):
+            raise InvalidArgumentError(f"{name} must be a text, not {type(argument).__name__}")
+        if argument in ("", ".", "..") or "/" in argument or not argument.isprintable():
+            raise InvalidArgumentError(
+                f"{name} is {argument!r}: an ID or a slug can't be empty, `.` or `..`, nor hold a "
+                "slash or an unprintable character"
+            )
+
+
+def _new_member(fields: dict[str, Any]) -> NewMember:
+    """The model of these fields, if all of it can be sent."""
+    try:
+        member = NewMember(**fields)
+    except TypeError as error:
+        problem = str(error).rpartition("__init__() ")[2]
+        known = ", ".join(field.name for field in attrs.fields(NewMember))
+        raise InvalidArgumentError(f"{problem}; the fields are {known}") from error
+    for name, value in fields.items():
+        if isinstance(value, Iterator):
+            raise InvalidArgumentError(f"{name} can be read only once: give a list")
+    try:
+        _encode(member)
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError(_unfit(member, error)) from error
+    return member
+
+
+def _unfit(member: NewMember, error: Exception) -> str:
+    """Which field can't be sent: the one without which the rest can."""
+    for field in attrs.fields(NewMember):
+        without: dict[str, Any] = {field.name: "" if field.default is attrs.NOTHING else UNSET}
+        try:
+            _encode(attrs.evolve(member, **without))
+        except (AttributeError, TypeError, ValueError, RecursionError):
+            continue
+        taken = str(field.type).removesuffix(" | Unset")
+        return f"{field.name} can't be sent ({error}): give {taken}, or leave it out"
+    return f"the fields can't be sent: {error}"
+
+
+def _encode(member: NewMember) -> bytes:
+    """What httpx will make of it."""
+    return json.dumps(member.to_dict(), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _parsed(call: Call, response: httpx.Response, parse: Callable[..., Any]) -> Any:
+    try:
+        return parse(response=response)
+    except Exception as error:  # noqa: BLE001 - whatever a parser comes by
+        reason = f"{type(error).__name__}: {error}"
+    # Out here the parser's error, whose frames hold the answer as it came, is not the context.
+    raise unreadable(call, response, reason)
+
+
+def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
+    if timeout is None:
+        timeout = READ_TIMEOUT
+    whole = timeout if isinstance(timeout, httpx.Timeout) else None
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
+        whole = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
+    if whole is None or not all(
+        isinstance(part, int | float) and 0 < part < math.inf for part in whole.as_dict().values()
+    ):
+        raise InvalidArgumentError(
+            "timeout must be a finite number of seconds above 0, or an httpx.Timeout of such"
+        )
+    return whole
+
+
+def _positive(attempts: int) -> int:
+    if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+        raise InvalidArgumentError("attempts must be a whole number above 0")
+    return attempts
+
+
+@cache
+def _user_agent() -> str:
+    return f"sentry-members/{version('sentry-members')}"

@@ -1,0 +1,40 @@
+"""The three things that adding a member to a team can come to."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from sentry_members_api.models import Team
+
+
+class _Outcome:
+    __slots__ = ()
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(
+            "an outcome is neither true nor false: tell Added, AccessRequested and AlreadyOnTeam "
+            "apart by `match` or isinstance"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Added(_Outcome):
+    """201: the member is on the team now.
+
+    Attributes:
+        team: The team as the caller sees it: `is_member` and `team_role` tell of the caller.
+    """
+
+    team: Team
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequested(_Outcome):
+    """202: nobody was added. An access request waits for somebody who may approve it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyOnTeam(_Outcome):
+    """204: the member was on the team already."""
+
+
+Outcome = Added | AccessRequested | AlreadyOnTeam

@@ -1,0 +1,119 @@
+"""Which permission scopes the two operations accept, as data and in words.
+
+The source is the table in Sentry's published documentation: operation by kind of token by the
+organization's setting "Open Membership". Programs ask `accepted_scopes`; `permissions` renders
+the table for the methods' documentation and the README, `needed` for the message of a 403.
+"""
+
+from typing import Literal, NamedTuple
+
+Operation = Literal["add_a_member_to_an_organization", "add_an_organization_member_to_a_team"]
+TokenKind = Literal["internal integration", "user"]
+Scopes = frozenset[str]
+
+
+class _Row(NamedTuple):
+    """The sets of scopes accepted with Open Membership on, and with it off."""
+
+    on: tuple[Scopes, ...]
+    off: tuple[Scopes, ...]
+
+
+_MEMBER = tuple(frozenset({scope}) for scope in ("member:admin", "member:write", "member:invite"))
+_ORG_READ, _ORG_WRITE, _TEAM_WRITE = (
+    frozenset({scope}) for scope in ("org:read", "org:write", "team:write")
+)
+
+_TABLE: dict[Operation, dict[TokenKind, _Row]] = {
+    "add_a_member_to_an_organization": {
+        "internal integration": _Row(on=_MEMBER, off=_MEMBER),
+        "user": _Row(on=_MEMBER, off=_MEMBER),
+    },
+    "add_an_organization_member_to_a_team": {
+        "internal integration": _Row(on=(_ORG_READ,), off=(_ORG_WRITE, _TEAM_WRITE)),
+        "user": _Row(on=(_ORG_READ,), off=(_ORG_READ, _ORG_WRITE, _ORG_READ | _TEAM_WRITE)),
+    },
+}
+
+# What the table adds where Open Membership is off: about a user auth token with these scopes.
+_FOOTNOTES: dict[Scopes, str] = {
+    _ORG_READ: (
+        "A member of the organization has no more than this scope. The call then always ends "
+        "in 202: a request to join the team."
+    ),
+    _ORG_READ | _TEAM_WRITE: (
+        "A team admin needs both scopes in the user auth token to add members to the teams that "
+        "they administer."
+    ),
+}
+
+_TOKEN_NAMES: dict[TokenKind, str] = {
+    "internal integration": "Internal integration token",
+    "user": "User auth token",
+}
+
+
+def accepted_scopes(
+    operation: Operation, token_kind: TokenKind, *, open_membership: bool
+) -> tuple[Scopes, ...]:
+    """The sets of scopes that an operation accepts; a token needs every scope of one set.
+
+    With Open Membership off, a user auth token that has `org:read` alone is accepted too, but a
+    member's call then makes an access request (202) and adds nobody: see `permissions`.
+
+    Args:
+        operation: The operation, by its method's name.
+        token_kind: `"user"` (a user auth token) or `"internal integration"`.
+        open_membership: Whether the organization's setting "Open Membership" is on.
+
+    Returns:
+        The sets, in the order of the published table.
+
+    Raises:
+        KeyError: The operation or the kind of token is none of these.
+    """
+    row = _TABLE[operation][token_kind]
+    return row.on if open_membership else row.off
+
+
+def permissions(operation: Operation) -> str:
+    """The operation's part of the table, as Markdown that reads well in a terminal too."""
+    rows = _TABLE[operation]
+    first, *others = [cell for row in rows.values() for cell in row]
+    if all(cell == first for cell in others):
+        return f"Accepted scopes, whatever the token and Open Membership: {_any_of(first)}."
+    numbers = {scopes: f" ({number})" for number, scopes in enumerate(_FOOTNOTES, 1)}
+    cells = [("Open Membership", "on", "off")]
+    for kind, row in rows.items():
+        notes = numbers if kind == "user" else {}
+        off = ", ".join(_all_of(scopes) + notes.get(scopes, "") for scopes in row.off)
+        cells.append((_TOKEN_NAMES[kind], ", ".join(map(_all_of, row.on)), off))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells.insert(1, ("-" * widths[0], "-" * widths[1], "-" * widths[2]))
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    lines += [f"\n({number}) {text}" for number, text in enumerate(_FOOTNOTES.values(), 1)]
+    return "\n".join(lines)
+
+
+def needed(operation: Operation, token_kind: TokenKind | None) -> str:
+    """The scopes that a token needs, in a sentence; of both kinds of token if `None`."""
+    sentences: list[str] = []
+    for kind, row in _TABLE[operation].items():
+        if token_kind in (None, kind):
+            accepted = _any_of(row.on)
+            if row.on != row.off:
+                accepted += f" with Open Membership on, {_any_of(row.off)} with it off"
+            sentences.append(f"{_TOKEN_NAMES[kind]}: {accepted}.")
+    return " ".join(sentences)
+
+
+def _all_of(scopes: Scopes) -> str:
+    return " + ".join(sorted(scopes))
+
+
+def _any_of(sets: tuple[Scopes, ...]) -> str:
+    *others, last = map(_all_of, sets)
+    return f"{', '.join(others)} or {last}" if others else last

@@ -1,0 +1,302 @@
+"""The single place where a request leaves.
+
+A request that is none of the contract's operations is refused. Of what comes back only a success
+goes on to the generated parser: every other answer, and every lost one, is raised as one of
+`sentry_members.errors`. What is safe to send again is sent again.
+"""
+
+import logging
+import random
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+from sentry_members_api.api.organizations import add_a_member_to_an_organization
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team
+from sentry_members_api.models import NewMember
+
+from . import errors
+from .answers import Call, error_of, plain, unreadable
+from .scopes import Operation, TokenKind
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+WAITING_LIMIT = 60.0
+"""How many seconds a call may spend waiting between its attempts, in all."""
+
+_log = logging.getLogger("sentry_members")
+
+# An argument as it stands in a path. In it, "/" would be %2F, a control character %00 to %1F or
+# %7F, and "." or ".." would lead to another endpoint.
+_ARGUMENT = r"(?!\.{1,2}/)((?:[\w.~-]|%(?!2F|[01]|7F)[0-9A-F]{2})+)"
+
+
+def _route(kwargs: dict[str, Any]) -> re.Pattern[str]:
+    """The method and the path that a generated function makes, given arguments `x`."""
+    parts = [_ARGUMENT if part == "x" else re.escape(part) for part in kwargs["url"].split("/")]
+    return re.compile(f"{kwargs['method'].upper()} (?:/[^/?]+)*{'/'.join(parts)}", re.ASCII)
+
+
+_ROUTES: dict[Operation, re.Pattern[str]] = {
+    "add_a_member_to_an_organization": _route(
+        add_a_member_to_an_organization._get_kwargs("x", body=NewMember(email=""))
+    ),
+    "add_an_organization_member_to_a_team": _route(
+        add_an_organization_member_to_a_team._get_kwargs("x", "x", "x")
+    ),
+}
+
+# A second call of these finds the work of the first done, and says so: 204, or 202 once more.
+_REPEATABLE: frozenset[Operation] = frozenset({"add_an_organization_member_to_a_team"})
+
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.LocalProtocolError,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+T = TypeVar("T", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+
+
+def connections(kind: type[T], url: httpx.URL) -> T:
+    """A pool of connections to one Sentry, by way of the environment's proxy if it names one.
+
+    Args:
+        kind: `httpx.HTTPTransport` or `httpx.AsyncHTTPTransport`.
+        url: Where the connections lead.
+
+    Raises:
+        ConfigurationError: The proxy that the environment names can't be used.
+    """
+    proxy = None
+    if not proxy_bypass(url.host):
+        proxies = getproxies()
+        proxy = proxies.get(url.scheme) or proxies.get("all")
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    try:
+        return kind(verify=_ssl_context(), proxy=proxy)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        reason = type(error).__name__
+    raise errors.ConfigurationError(
+        f"the proxy that the environment names for {url.scheme}:// can't be used ({reason}): "
+        "see HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
+    )
+
+
+@cache
+def _ssl_context() -> Any:
+    """One for the process: making it takes longer than a call."""
+    return httpx.create_ssl_context()
+
+
+class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """What the sync and the async transport share: everything but the sending itself.
+
+    Closing it leaves the connections open: they are the client's, and every client that is made
+    from the generated one shares its transport.
+    """
+
+    def __init__(
+        self, attempts: int, token_kind: TokenKind | None, is_closed: Callable[[], bool]
+    ) -> None:
+        self._attempts = attempts
+        self._token_kind: TokenKind | None = token_kind
+        self._is_closed = is_closed
+
+    def _call(self, request: httpx.Request) -> Call:
+        if self._is_closed():
+            raise errors.ConfigurationError("this client is closed: make a new one")
+        line = f"{request.method} {request.url.raw_path.decode('ascii')}"
+        for operation, route in _ROUTES.items():
+            if found := route.fullmatch(line):
+                return Call(operation, tuple(map(unquote, found.groups())), request)
+        raise errors.InvalidArgumentError(
+            f"{plain(line)} is no operation of the contract: an ID or a slug can't be empty, `.` "
+            "or `..`, nor hold a slash or a control character"
+        )
+
+    def _judge(self, call: Call, response: httpx.Response) -> httpx.Response | errors.ApiError:
+        return response if response.is_success else error_of(call, response, self._token_kind)
+
+    def _broken(
+        self, call: Call, response: httpx.Response, error: httpx.RequestError
+    ) -> errors.ApiError:
+        """The error that an answer is whose status came, and whose body broke."""
+        reason = f"its body broke ({type(error).__name__})"
+        headers = [item for item in response.headers.items() if item[0] != "content-encoding"]
+        bodiless = httpx.Response(response.status_code, headers=headers, content=b"")
+        if response.is_success:
+            return unreadable(call, bodiless, reason)
+        return error_of(call, bodiless, self._token_kind, reason)
+
+    def _is_final(self, call: Call, error: BaseException) -> bool:
+        if isinstance(error, errors.RequestLimitError):
+            return False
+        if isinstance(error, errors.NoAnswerError):
+            return error.may_have_arrived and call.operation not in _REPEATABLE
+        if isinstance(error, errors.ServerError | errors.UnreadableAnswerError):
+            return call.operation not in _REPEATABLE
+        return True
+
+    def _policy(self, call: Call) -> dict[str, Any]:
+        """How tenacity is to go on after a first attempt that failed."""
+
+        def error_in(state: "RetryCallState") -> Any:
+            assert state.outcome is not None
+            return state.outcome.exception()
+
+        def retry(state: "RetryCallState") -> bool:
+            error = error_in(state)
+            return error is not None and not self._is_final(call, error)
+
+        def wait(state: "RetryCallState") -> float:
+            told: float | None = getattr(error_in(state), "retry_after", None)
+            seconds = 2.0 ** (state.attempt_number - 2) if told is None else told
+            return seconds + random.uniform(0, 0.5)
+
+        def stop(state: "RetryCallState") -> bool:
+            return (
+                state.attempt_number >= self._attempts
+                or state.idle_for + state.upcoming_sleep > WAITING_LIMIT
+            )
+
+        def before_sleep(state: "RetryCallState") -> None:
+            _log.warning(
+                "attempt %d of %d in %.1f s, because of: %s",
+                state.attempt_number + 1,
+                self._attempts,
+                state.upcoming_sleep,
+                error_in(state),
+            )
+
+        return {
+            "retry": retry,
+            "wait": wait,
+            "stop": stop,
+            "before_sleep": before_sleep,
+            "reraise": True,
+        }
+
+
+class SyncTransport(_Transport):
+    """Sends requests over connections shared with others."""
+
+    def __init__(self, inner: httpx.BaseTransport, *shared: Any) -> None:
+        super().__init__(*shared)
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        call = self._call(request)
+        outcome = self._attempt(call, request)
+        if isinstance(outcome, httpx.Response):
+            return outcome
+        if self._attempts == 1 or self._is_final(call, outcome):
+            raise outcome
+
+        from tenacity import Retrying  # most calls never need it
+
+        made = [outcome]
+
+        def attempt() -> httpx.Response:
+            outcome = made.pop() if made else self._attempt(call, request)
+            if isinstance(outcome, errors.SentryMembersError):
+                raise outcome
+            return outcome
+
+        return Retrying(**self._policy(call))(attempt)
+
+    def _attempt(
+        self, call: Call, request: httpx.Request
+    ) -> httpx.Response | errors.SentryMembersError:
+        try:
+            response = self._inner.handle_request(request)
+        except httpx.RequestError as error:
+            return _no_answer(call, request, error)
+        try:
+            response.read()
+        except httpx.RequestError as error:
+            return self._broken(call, response, error)
+        finally:
+            response.close()
+        return self._judge(call, response)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise errors.ConfigurationError(
+            "this is the generated client of SentryMembers: give it to the sync functions, or "
+            "take that of AsyncSentryMembers"
+        )
+
+
+class AsyncTransport(_Transport):
+    """Sends requests over connections shared with others."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, *shared: Any) -> None:
+        super().__init__(*shared)
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        call = self._call(request)
+        outcome = await self._attempt(call, request)
+        if isinstance(outcome, httpx.Response):
+            return outcome
+        if self._attempts == 1 or self._is_final(call, outcome):
+            raise outcome
+
+        from tenacity import AsyncRetrying  # most calls never need it
+
+        made = [outcome]
+
+        async def attempt() -> httpx.Response:
+            outcome = made.pop() if made else await self._attempt(call, request)
+            if isinstance(outcome, errors.SentryMembersError):
+                raise outcome
+            return outcome
+
+        return await AsyncRetrying(**self._policy(call))(attempt)
+
+    async def _attempt(
+        self, call: Call, request: httpx.Request
+    ) -> httpx.Response | errors.SentryMembersError:
+        try:
+            response = await self._inner.handle_async_request(request)
+        except httpx.RequestError as error:
+            return _no_answer(call, request, error)
+        try:
+            await response.aread()
+        except httpx.RequestError as error:
+            return self._broken(call, response, error)
+        finally:
+            await response.aclose()
+        return self._judge(call, response)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise errors.ConfigurationError(
+            "this is the generated client of AsyncSentryMembers: give it to the asyncio functions, "
+            "or take that of SentryMembers"
+        )
+
+
+def _no_answer(
+    call: Call, request: httpx.Request, error: httpx.RequestError
+) -> errors.NoAnswerError:
+    """The error that a lost answer is. It does not hold on to httpx's, whose frames hold the token."""
+    may_have_arrived = not isinstance(error, _NOT_SENT)
+    kind: type[errors.NoAnswerError] = errors.ConnectionFailedError
+    reason = plain(call.redacted(str(error).encode()).decode())
+    told = f"no answer from {request.url.host} ({type(error).__name__}: {reason or 'no reason'})"
+    if isinstance(error, httpx.TimeoutException):
+        kind = errors.AnswerTimeoutError
+        phase = type(error).__name__.removesuffix("Timeout").lower()
+        seconds = request.extensions.get("timeout", {}).get(phase)
+        told = f"no answer from {request.url.host} within {seconds} s ({type(error).__name__})"
+    advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
+    return kind(f"{call}: {told}. {advice}", call.operation, may_have_arrived)

@@ -1,0 +1,37 @@
+"""The permission table of the package is that of the contract and of the README."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from sentry_members.scopes import Operation, TokenKind, accepted_scopes, permissions
+
+ROOT = Path(__file__).parent.parent.parent
+SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
+OPERATIONS = {path["post"]["operationId"].lower(): path["post"] for path in SPEC["paths"].values()}
+
+INVITE: Operation = "add_a_member_to_an_organization"
+JOIN: Operation = "add_an_organization_member_to_a_team"
+KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
+
+
+@pytest.mark.parametrize("operation", [INVITE, JOIN])
+def test_it_accepts_what_the_contract_accepts(operation: Operation) -> None:
+    accepted = {
+        scopes
+        for kind in KINDS
+        for on in (True, False)
+        for scopes in accepted_scopes(operation, kind, open_membership=on)
+    }
+    security = OPERATIONS[operation.replace("_", "")]["security"]
+    assert accepted == {frozenset(needs["auth_token"]) for needs in security}
+
+
+def test_the_contract_describes_it_in_the_same_words() -> None:
+    described = OPERATIONS[JOIN.replace("_", "")]["description"]
+    assert " ".join(permissions(JOIN).split()) in " ".join(described.split())
+
+
+@pytest.mark.parametrize("operation", [INVITE, JOIN])
+def test_the_readme_has_it(operation: Operation) -> None:
+    assert permissions(operation) in (ROOT / "README.md").read_text("utf-8")

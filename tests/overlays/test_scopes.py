@@ -1,0 +1,55 @@
+"""The permission table, as data and in words."""
+
+import inspect
+
+import pytest
+from sentry_members import AsyncSentryMembers, SentryMembers, accepted_scopes
+from sentry_members.scopes import Operation, TokenKind, needed, permissions
+
+INVITE: Operation = "add_a_member_to_an_organization"
+JOIN: Operation = "add_an_organization_member_to_a_team"
+KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
+
+
+def sets(*scopes: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(together.split()) for together in scopes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("open_membership", [True, False])
+def test_who_may_add_a_member(kind: TokenKind, open_membership: bool) -> None:
+    expected = sets("member:admin", "member:write", "member:invite")
+    assert expected == accepted_scopes(INVITE, kind, open_membership=open_membership)
+
+
+@pytest.mark.parametrize(
+    ("kind", "open_membership", "expected"),
+    [
+        ("internal integration", True, sets("org:read")),
+        ("internal integration", False, sets("org:write", "team:write")),
+        ("user", True, sets("org:read")),
+        ("user", False, sets("org:read", "org:write", "org:read team:write")),
+    ],
+)
+def test_who_may_add_to_a_team(
+    kind: TokenKind, open_membership: bool, expected: tuple[frozenset[str], ...]
+) -> None:
+    assert expected == accepted_scopes(JOIN, kind, open_membership=open_membership)
+
+
+@pytest.mark.parametrize("client", [SentryMembers, AsyncSentryMembers])
+@pytest.mark.parametrize("operation", [INVITE, JOIN])
+def test_the_documentation_has_the_table(client: type, operation: Operation) -> None:
+    assert permissions(operation) in (inspect.getdoc(getattr(client, operation)) or "")
+
+
+def test_the_table_reads_well_in_a_terminal() -> None:
+    table = permissions(JOIN).split("\n\n")[0].splitlines()
+    assert 1 == len({len(line) for line in table})
+    assert len(table[0]) <= 100
+
+
+def test_what_is_needed_is_said_for_the_kind_of_token() -> None:
+    assert "Internal" not in needed(JOIN, "user")
+    assert "Internal" in needed(JOIN, None)
+    assert "member:invite" in needed(INVITE, "internal integration")
