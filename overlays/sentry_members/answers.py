@@ -19,7 +19,8 @@ _MESSAGE_LIMIT = 500
 _MESSAGES_LIMIT = 20
 
 _SECRET_HEADERS = (b"authorization", b"x-gateway-key")
-_TOKEN = re.compile(rb"sntry[a-z]_[\w+/=.-]+")
+_SECRET_LENGTH = 8  # what is shorter may be part of any text, and its place would show it
+_TOKEN = re.compile(rb"sntry[a-z]_[\w+/=.\[\]-]+")
 
 _BY_STATUS: dict[int, type[errors.ApiError]] = {
     400: errors.BadRequestError,
@@ -61,15 +62,20 @@ class Call:
         if isinstance(body, dict):
             fields = cast(dict[str, Any], body).items()
             arguments += [f"{key}={value!r}" for key, value in fields if isinstance(value, str)]
-        return f"{self.operation}({', '.join(arguments)})"
+        return self.told(f"{self.operation}({', '.join(arguments)})")
 
     def redacted(self, content: bytes) -> bytes:
         """The content without the secrets that the request carries, and without any token."""
         for name, value in self.request.headers.raw:
-            secret = value.rpartition(b" ")[2]
-            if name.lower() in _SECRET_HEADERS and secret:
-                content = content.replace(secret, b"[redacted]")
+            # A server may show a token without its prefix, or in another letter case.
+            secret = re.sub(rb".* |sntry[a-z]_", b"", value)
+            if name.lower() in _SECRET_HEADERS and len(secret) >= _SECRET_LENGTH:
+                content = re.sub(re.escape(secret), b"[redacted]", content, flags=re.IGNORECASE)
         return _TOKEN.sub(b"[redacted]", content)
+
+    def told(self, text: str) -> str:
+        """One line of the text, without secrets."""
+        return plain(self.redacted(text.encode("utf-8", "replace")).decode())
 
 
 def error_of(
@@ -77,10 +83,11 @@ def error_of(
 ) -> errors.ApiError:
     """The error that an answer is, by its status, and by its words where need be."""
     answer = _answer(call, response)
-    kind = errors.ServerError if answer.status >= 500 else errors.ApiError
+    kind = errors.ServerError if 500 <= answer.status < 600 else errors.ApiError
     kind = _BY_STATUS.get(answer.status, kind)
     if answer.status == 429 and not _is_request_limit(call, response):
-        kind = errors.InviteQuotaError
+        # Without a body to tell them apart, it may be the quota.
+        kind = errors.TooManyRequestsError if note else errors.InviteQuotaError
     for status, words, meaning in _BY_WORDS:
         # Of several reasons none is the reason.
         if status == answer.status and _all_hold(words, answer.messages):
@@ -92,8 +99,12 @@ def error_of(
             f"It needs one of these scopes. {needed(call.operation, token_kind)} The same answer "
             "comes when the organization is not the token's, or its owner's role is too low."
         )
-    elif response.is_redirect:
+    elif kind is errors.NotFoundError and call.operation == "add_an_organization_member_to_a_team":
+        advice += " A member's ID is not a user's ID, and `me` needs a user auth token."
+    elif response.has_redirect_location:
         advice = "A redirect is never followed: is the URL right?"
+    elif response.is_success:
+        advice = "Sentry does not answer so: is the URL right, and nothing else before it?"
     return kind(_message(call, answer, *answer.messages, note, advice), call.operation, answer)
 
 
@@ -101,7 +112,7 @@ def unreadable(call: Call, response: httpx.Response, reason: str) -> errors.Unre
     """The error that a success is whose answer can't be read."""
     answer = _answer(call, response)
     kind = errors.UnreadableAnswerError
-    message = _message(call, answer, f"the answer can't be read ({reason})", kind.advice)
+    message = _message(call, answer, f"the answer can't be read ({call.told(reason)})", kind.advice)
     return kind(message, call.operation, answer)
 
 
@@ -109,7 +120,7 @@ def _message(call: Call, answer: errors.Answer, *sentences: str) -> str:
     status = str(answer.status)
     if answer.status in list(HTTPStatus):
         status += f" {HTTPStatus(answer.status).phrase}"
-    told = [sentence.rstrip(".") + "." for sentence in sentences if sentence]
+    told = [text if text[-1] in ".?!" else f"{text}." for text in sentences if text]
     return " ".join([f"{call}: {status}.", *told])
 
 
@@ -119,29 +130,29 @@ def _answer(call: Call, response: httpx.Response) -> errors.Answer:
     messages: list[str] = []
     field_errors: dict[str, tuple[str, ...]] = {}
     header: str = response.headers.get("X-Request-Id", "")
-    request_id = plain(call.redacted(header.encode()).decode()) or None
+    request_id = call.told(header) or None
     match body:
         case dict():
-            for key, value in cast(dict[str, Any], body).items():
-                texts = tuple(_texts(value))
+            for key, value in list(cast(dict[str, Any], body).items())[:_MESSAGES_LIMIT]:
+                texts = tuple(map(call.told, _texts(value)))
                 if key == "errorId":
                     request_id = next(iter(texts), None)
                 elif key in ("detail", "info"):
                     messages.extend(texts)
                 else:
-                    field_errors[plain(key)] = texts
-                    messages.extend(f"{plain(key)}: {text}" for text in texts)
+                    field_errors[call.told(key)] = texts
+                    messages.extend(call.told(f"{key}: {text}") for text in texts)
         case None:
-            messages.extend(_page(content))
+            messages.extend(map(plain, _page(content)))
         case _:
-            messages.extend(_texts(body))
+            messages.extend(map(call.told, _texts(body)))
     return errors.Answer(
         status=response.status_code,
         messages=tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
         field_errors=field_errors,
         request_id=request_id,
         rate_limit=_rate_limit(response.headers),
-        retry_after=_retry_after(response, is_request_limit=_is_request_limit(call, response)),
+        retry_after=_retry_after(call, response),
         body=content[:_BODY_LIMIT],
     )
 
@@ -151,45 +162,47 @@ def _all_hold(words: str, messages: tuple[str, ...]) -> bool:
 
 
 def _is_request_limit(call: Call, response: httpx.Response) -> bool:
-    """The request limiter sends a bare text, the invite quota one under `detail`."""
+    """Whether a 429 is: the request limiter sends a bare text, the invite quota an object."""
     if call.operation == "add_a_member_to_an_organization":
         body = _json(response.content)
-        return response.status_code == 429 and not (isinstance(body, dict) and "detail" in body)
-    return response.status_code == 429
+        return bool(response.content) and not (isinstance(body, dict) and "detail" in body)
+    return True
 
 
 def _json(content: bytes) -> object:
     if len(content) > _JSON_LIMIT:
         return None
     try:
-        return json.loads(content)
+        return json.loads(content.decode())
     except (ValueError, RecursionError):
         return None
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(value: object, depth: int = 3) -> Iterator[str]:
     """The texts in a part of a body: one text, a list of them, or an object with a message."""
     match value:
         case str():
-            yield plain(value)
-        case list():
+            yield value
+        case list() if depth:
             for item in cast(list[object], value)[:_MESSAGES_LIMIT]:
-                yield from _texts(item)
+                yield from _texts(item, depth - 1)
         case {"message": str(message)}:
-            yield plain(message)
+            yield message
+        case dict() | list():
+            yield json.dumps(value)
         case None:
             pass
         case _:
-            yield plain(json.dumps(value))
+            yield str(value)
 
 
 def _page(content: bytes) -> Iterator[str]:
     """The title of a page of HTML, or the first of a text."""
-    text = content[: 4 * _BODY_LIMIT].decode("utf-8", "replace")
-    title = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
-    text = title[1] if title else re.sub(r"<[^>]*>", " ", text)
+    text = content[:_BODY_LIMIT].decode("utf-8", "replace")
+    title = re.search(r"<title[^<>]*>([^<]*)", text, re.IGNORECASE)
+    text = title[1] if title else re.sub(r"<[^<>]*>", " ", text)
     if text.strip():
-        yield plain(text)
+        yield text
 
 
 def plain(text: str) -> str:
@@ -206,15 +219,14 @@ def _rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
     return errors.RateLimit(*(_whole_number(text) for text in texts))
 
 
-def _retry_after(response: httpx.Response, *, is_request_limit: bool) -> float | None:
+def _retry_after(call: Call, response: httpx.Response) -> float | None:
     """How many seconds to wait, counted against the answer's own date."""
     headers = response.headers
-    told = headers.get("Retry-After")
-    seconds = _whole_number(told)
-    if seconds is not None:
-        return seconds
+    told: str = headers.get("Retry-After", "")
+    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", told):
+        return float(told)
     end = _timestamp(told)
-    if end is None and is_request_limit:
+    if end is None and response.status_code == 429 and _is_request_limit(call, response):
         end = _whole_number(headers.get("X-Sentry-Rate-Limit-Reset"))
     date = _timestamp(headers.get("Date"))
     return None if date is None or end is None else max(0.0, end - date)

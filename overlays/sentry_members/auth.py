@@ -120,6 +120,9 @@ def resolve(
             would carry the credential unencrypted; arguments exclude each other; a file can't be
             read; or a project's file names the URL and something else the token.
     """
+    for name, text in (("url", url), ("region", region), ("gateway_url", gateway_url)):
+        if text is not None and not isinstance(text, str):
+            raise ConfigurationError(f"{name} must be a text, not {type(text).__name__}")
     direct = [
         name
         for name, value in (("token", token), ("url", url), ("region", region))
@@ -142,16 +145,21 @@ def resolve(
         url = f"https://{region}.sentry.io"
     if token is not None and not token:
         raise ConfigurationError("the argument token is empty, or no text")
-    return _direct(list(_sources(token, url)))
+    return _direct(_sources(token, url))
 
 
-def _direct(sources: list[_Source]) -> Credentials:
-    holder = next((source for source in sources if source.token), None)
-    namer = next((source for source in sources if source.url is not None), None)
+def _direct(sources: Iterator[_Source]) -> Credentials:
+    holder = namer = None
+    looked: list[str] = []
+    for source in sources:
+        looked.append(source.token_name)
+        holder = holder or (source if source.token else None)
+        namer = namer or (source if source.url is not None else None)
+        if holder and namer:
+            break
     if holder is None or holder.token is None:
-        looked = "; ".join(source.token_name for source in sources)
         raise ConfigurationError(
-            f"no token found. Looked in: {looked}. Give {_GOOD_TOKENS}, or a gateway "
+            f"no token found. Looked in: {'; '.join(looked)}. Give {_GOOD_TOKENS}, or a gateway "
             "(SENTRY_GATEWAY_URL)."
         )
     if namer is not None and not namer.is_users_own and namer is not holder:
@@ -176,6 +184,8 @@ def _direct(sources: list[_Source]) -> Credentials:
     root = httpx.URL(DEFAULT_URL)
     if namer is not None and namer.url is not None:
         root = _root(namer.url, namer.url_name)
+        if root.path != "/":
+            raise ConfigurationError(f"{namer.url_name} must be the root of a Sentry, not a page")
     auth = HeaderAuth("Authorization", "Bearer ", secret)
     return Credentials(root, auth, kind, f"{kind or 'unknown'} token from {name}")
 
@@ -191,7 +201,7 @@ def _behind_gateway(gateway_url: str | None, gateway_key: Secret | None) -> Cred
             "outside ASCII: give gateway_key, or set SENTRY_GATEWAY_KEY"
         )
     auth = HeaderAuth(GATEWAY_KEY_HEADER, "", key)
-    return Credentials(_root(url, url_name, is_gateway=True), auth, None, "the gateway's")
+    return Credentials(_root(url, url_name), auth, None, "the gateway's")
 
 
 def _sources(token: Secret | None, url: str | None) -> Iterator[_Source]:
@@ -203,7 +213,10 @@ def _sources(token: Secret | None, url: str | None) -> Iterator[_Source]:
         os.environ.get("SENTRY_URL") or None,
     )
     home, project = _home_file(), _project_file()
-    if project is not None and (home is None or project.resolve() != home.resolve()):
+    if project is None:
+        name = f"{_FILE} in the working directory or above it"
+        yield _Source(name, None, name, None)
+    elif home is None or project.resolve() != home.resolve():
         yield _read(project, is_users_own=False)
     if home is not None:
         yield _read(home, is_users_own=True)
@@ -240,25 +253,25 @@ def _read(file: Path, *, is_users_own: bool) -> _Source:
     raise ConfigurationError(f"{file} can't be read as an INI file in UTF-8 ({reason})")
 
 
-def _root(text: str, name: str, *, is_gateway: bool = False) -> httpx.URL:
+def _root(text: str, name: str) -> httpx.URL:
     """The root that a URL means, or a bare host. The text is not shown: it may hold a password."""
+    text = text.strip()
+    if re.search(r"[\s?#@]", text):
+        raise ConfigurationError(
+            f"{name} must not hold a blank, a user, a password, a query or a fragment"
+        )
     try:
-        url = httpx.URL(text.strip() if "://" in text else f"https://{text.strip()}")
-    except (httpx.InvalidURL, TypeError):
+        url = httpx.URL(text if "://" in text else f"https://{text}")
+        url.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not url.host or (url.port or 0) > 65535:
         raise ConfigurationError(f"{name} is not a URL such as {DEFAULT_URL}")
-    if url.userinfo or url.query or url.fragment:
-        raise ConfigurationError(f"{name} must not hold a user, a password, a query or a fragment")
     if url.scheme == "http" and not _is_loopback(url.host):
         raise ConfigurationError(
             f"{name} would send the credential to {url.host} unencrypted: use https"
         )
-    path = url.path.rstrip("/")
-    if not is_gateway:
-        path = re.sub(r"/api(/0)?\Z", "", path)
-        if path:
-            raise ConfigurationError(f"{name} must be the root of a Sentry, without a path")
+    path = re.sub(r"/api(/0)?\Z", "", url.path.rstrip("/"), flags=re.IGNORECASE)
     return url.copy_with(path=path or "/")
 
 

@@ -2,18 +2,20 @@
 
 import inspect
 import json
-import math
+import re
+import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, partial
 from http import HTTPStatus
 from importlib.metadata import version
+from threading import TIMEOUT_MAX
 from types import TracebackType
-from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar, cast
 
 import attrs
 import httpx
-from sentry_members_api import AuthenticatedClient
+from sentry_members_api import AuthenticatedClient, models
 from sentry_members_api.api.organizations import add_a_member_to_an_organization as add_member
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as add_to_team
 from sentry_members_api.models import Member, NewMember, Team
@@ -21,7 +23,7 @@ from sentry_members_api.types import UNSET
 
 from .answers import Call, unreadable
 from .auth import Secret, resolve
-from .errors import ConfigurationError, InvalidArgumentError
+from .errors import InvalidArgumentError
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
 from .scopes import Operation, permissions
 from .transport import AsyncTransport, SyncTransport, connections
@@ -44,7 +46,11 @@ def _fields_of(
     def typed(method: Any) -> Any:
         fields = inspect.signature(model).parameters.values()
         signature = inspect.signature(method)
-        own = list(signature.parameters.values())[:-1]
+        own = [
+            p
+            for p in signature.parameters.values()
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]
         method.__signature__ = signature.replace(
             parameters=[*own, *(_keyword(field) for field in fields)]
         )
@@ -102,8 +108,8 @@ class _Members(ABC, Generic[HttpT, TransportT]):
             gateway_url: In place of all of these, a gateway that holds the token. Else
                 `SENTRY_GATEWAY_URL`.
             gateway_key: The key that the gateway asks for. Else `SENTRY_GATEWAY_KEY`.
-            timeout: How many seconds to wait for an answer: 30 if None, and never more than 5 for
-                the connection. Or an `httpx.Timeout`, finite in each part.
+            timeout: How many seconds to wait for each part of an answer: 30 if None, and never
+                more than 5 for the connection. Or an `httpx.Timeout`, finite in each part.
             attempts: How many times a call is tried at the most, where trying again is safe:
                 after the request limiter's 429; after a connection that was never made; and to
                 add to a team, after a 5xx or a connection that broke, too. The waits between
@@ -134,15 +140,16 @@ class _Members(ABC, Generic[HttpT, TransportT]):
         self._timeout: httpx.Timeout = timeout
         self._attempts: int = attempts
         self._closed: bool = False
-        self._generated = AuthenticatedClient(
-            base_url=str(self._credentials.url),
-            token="",
-            timeout=timeout,
-            headers={"User-Agent": _user_agent()},
-            httpx_args={"auth": self._credentials.auth, "transport": self._transport()},
-        )
-        # The generated client makes it when first asked, which is not safe across threads.
-        self._http: HttpT = self._client()
+        settings: dict[str, Any] = {
+            "base_url": str(self._credentials.url),
+            "timeout": timeout,
+            "headers": {"User-Agent": _user_agent()},
+        }
+        secured = {"auth": self._credentials.auth, "transport": self._transport()}
+        self._http: HttpT = self._client(**settings, **secured)
+        self._generated = AuthenticatedClient(token="", **settings, httpx_args=secured)
+        # It would make its own when first asked, which is not safe across threads.
+        self._prepare(self._generated)
 
     @abstractmethod
     def _connect(self, url: httpx.URL) -> TransportT: ...
@@ -151,7 +158,10 @@ class _Members(ABC, Generic[HttpT, TransportT]):
     def _transport(self) -> TransportT: ...
 
     @abstractmethod
-    def _client(self) -> HttpT: ...
+    def _client(self, **settings: Any) -> HttpT: ...
+
+    @abstractmethod
+    def _prepare(self, generated: AuthenticatedClient) -> None: ...
 
     @property
     def generated(self) -> AuthenticatedClient:
@@ -159,6 +169,7 @@ class _Members(ABC, Generic[HttpT, TransportT]):
 
         What is called with it is authenticated, tried again and turned into errors as by the
         methods here. `sync_detailed` and `asyncio_detailed` give the status and the headers, too.
+        What is done to it, such as other headers or closing it, leaves the methods alone.
         """
         return self._generated
 
@@ -192,9 +203,14 @@ class _Members(ABC, Generic[HttpT, TransportT]):
         )
         return sibling
 
-    def _member_call(self, organization_id_or_slug: str, fields: dict[str, Any]) -> Call:
+    def _member_call(
+        self, organization_id_or_slug: str, positional: tuple[Any, ...], fields: dict[str, Any]
+    ) -> Call:
         path = {"organization_id_or_slug": organization_id_or_slug}
         _check_path(path)
+        # A type checker takes the model's fields for positional: their order is the generator's.
+        if positional:
+            raise InvalidArgumentError("only the organization is positional: name the fields")
         body = _new_member(fields)
         return self._call(
             "add_a_member_to_an_organization", path, add_member._get_kwargs, body=body
@@ -218,8 +234,6 @@ class _Members(ABC, Generic[HttpT, TransportT]):
         get_kwargs: Callable[..., dict[str, Any]],
         **body: NewMember,
     ) -> Call:
-        if self._http.is_closed:
-            raise ConfigurationError("this client is closed: make a new one")
         request = self._http.build_request(**get_kwargs(**path, **body))
         return Call(operation, tuple(path.values()), request)
 
@@ -265,16 +279,19 @@ class SentryMembers(_Members[httpx.Client, httpx.BaseTransport]):
 
     def _transport(self) -> httpx.BaseTransport:
         return SyncTransport(
-            self._inner, self._attempts, self._credentials.token_kind, lambda: self.is_closed
+            self._inner, self._credentials, self._timeout, self._attempts, lambda: self.is_closed
         )
 
-    def _client(self) -> httpx.Client:
-        return self._generated.get_httpx_client()
+    def _client(self, **settings: Any) -> httpx.Client:
+        return httpx.Client(**settings)
+
+    def _prepare(self, generated: AuthenticatedClient) -> None:
+        generated.get_httpx_client()
 
     @_fields_of(NewMember)
     @_with_permissions("add_a_member_to_an_organization")
     def add_a_member_to_an_organization(
-        self, organization_id_or_slug: str, /, **fields: Any
+        self, organization_id_or_slug: str, /, *positional: Any, **fields: Any
     ) -> Member:
         """Add or invite a member to an organization.
 
@@ -294,7 +311,7 @@ class SentryMembers(_Members[httpx.Client, httpx.BaseTransport]):
             NoAnswerError: No answer came.
             ConfigurationError: The client is closed.
         """
-        call = self._member_call(organization_id_or_slug, fields)
+        call = self._member_call(organization_id_or_slug, positional, fields)
         return self._member(call, self._http.send(call.request))
 
     @_with_permissions("add_an_organization_member_to_a_team")
@@ -352,19 +369,22 @@ class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
 
     def _transport(self) -> httpx.AsyncBaseTransport:
         return AsyncTransport(
-            self._inner, self._attempts, self._credentials.token_kind, lambda: self.is_closed
+            self._inner, self._credentials, self._timeout, self._attempts, lambda: self.is_closed
         )
 
-    def _client(self) -> httpx.AsyncClient:
-        return self._generated.get_async_httpx_client()
+    def _client(self, **settings: Any) -> httpx.AsyncClient:
+        return httpx.AsyncClient(**settings)
+
+    def _prepare(self, generated: AuthenticatedClient) -> None:
+        generated.get_async_httpx_client()
 
     @_fields_of(NewMember)
     @_with_permissions("add_a_member_to_an_organization")
     async def add_a_member_to_an_organization(
-        self, organization_id_or_slug: str, /, **fields: Any
+        self, organization_id_or_slug: str, /, *positional: Any, **fields: Any
     ) -> Member:
         """As `SentryMembers.add_a_member_to_an_organization`, awaited."""
-        call = self._member_call(organization_id_or_slug, fields)
+        call = self._member_call(organization_id_or_slug, positional, fields)
         return self._member(call, await self._http.send(call.request))
 
     @_with_permissions("add_an_organization_member_to_a_team")
@@ -396,7 +416,8 @@ class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
 def _check_path(path: dict[str, str]) -> None:
     """Refuse what would lead to another endpoint, or to none."""
     for name, argument in path.items():
-        if not isinstance(argument, str):
+        # str() of an enum's member is not its value.
+        if not isinstance(argument, str) or str(argument) != argument:
             raise InvalidArgumentError(f"{name} must be a text, not {type(argument).__name__}")
         if argument in ("", ".", "..") or "/" in argument or not argument.isprintable():
             raise InvalidArgumentError(
@@ -406,39 +427,48 @@ def _check_path(path: dict[str, str]) -> None:
 
 
 def _new_member(fields: dict[str, Any]) -> NewMember:
-    """The model of these fields, if all of it can be sent."""
+    """The model of these fields, if it can be sent as it is."""
     try:
         member = NewMember(**fields)
     except TypeError as error:
         problem = str(error).rpartition("__init__() ")[2]
         known = ", ".join(field.name for field in attrs.fields(NewMember))
         raise InvalidArgumentError(f"{problem}; the fields are {known}") from error
-    for name, value in fields.items():
-        if isinstance(value, Iterator):
-            raise InvalidArgumentError(f"{name} can be read only once: give a list")
-    try:
-        _encode(member)
-    except (AttributeError, TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgumentError(_unfit(member, error)) from error
+    for field in attrs.fields(NewMember):
+        value, taken = getattr(member, field.name), str(field.type)
+        if not _fits(value, taken):
+            taken = taken.replace(" | Unset", " (or leave it out)")
+            raise InvalidArgumentError(f"{field.name} takes {taken}, not {reprlib.repr(value)}")
     return member
 
 
-def _unfit(member: NewMember, error: Exception) -> str:
-    """Which field can't be sent: the one without which the rest can."""
-    for field in attrs.fields(NewMember):
-        without: dict[str, Any] = {field.name: "" if field.default is attrs.NOTHING else UNSET}
-        try:
-            _encode(attrs.evolve(member, **without))
-        except (AttributeError, TypeError, ValueError, RecursionError):
-            continue
-        taken = str(field.type).removesuffix(" | Unset")
-        return f"{field.name} can't be sent ({error}): give {taken}, or leave it out"
-    return f"the fields can't be sent: {error}"
+def _fits(value: object, taken: str) -> bool:
+    """Whether the generated code sends a value as it is, by a field's type as the model has it."""
+    return any(_is(value, kind) for kind in re.split(r" \| (?![^[]*\])", taken))
 
 
-def _encode(member: NewMember) -> bytes:
-    """What httpx will make of it."""
-    return json.dumps(member.to_dict(), ensure_ascii=False, allow_nan=False).encode()
+def _is(value: object, kind: str) -> bool:
+    if kind == "Unset":
+        return value is UNSET
+    if kind.startswith("list["):
+        items = cast(list[object], value)
+        return isinstance(value, list) and all(_fits(item, kind[5:-1]) for item in items)
+    model = getattr(models, kind, None)
+    if isinstance(model, type):
+        return isinstance(value, model) and all(
+            _fits(getattr(value, field.name), str(field.type)) for field in attrs.fields(model)
+        )
+    if isinstance(value, str | int | float):
+        # One of another type the server refuses, and says why.
+        return _is_json(value)
+    return type(value).__name__ == kind.rpartition(".")[2].replace("None", "NoneType")
+
+
+def _is_json(value: object) -> bool:
+    try:
+        return bool(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError:
+        return False
 
 
 def _parsed(call: Call, response: httpx.Response, parse: Callable[..., Any]) -> Any:
@@ -457,7 +487,8 @@ def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
     if isinstance(timeout, int | float) and not isinstance(timeout, bool):
         whole = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
     if whole is None or not all(
-        isinstance(part, int | float) and 0 < part < math.inf for part in whole.as_dict().values()
+        isinstance(part, int | float) and 0 < part <= TIMEOUT_MAX
+        for part in whole.as_dict().values()
     ):
         raise InvalidArgumentError(
             "timeout must be a finite number of seconds above 0, or an httpx.Timeout of such"

@@ -52,7 +52,7 @@ class InvalidArgumentError(SentryMembersError, ValueError):
 
 
 class NoAnswerError(SentryMembersError):
-    """No answer came.
+    """No answer came; of this class itself where trying again would not help.
 
     Attributes:
         operation: The operation, by its method's name.
@@ -120,7 +120,7 @@ class ApiError(SentryMembersError):
         rate_limit: The figures of the request limiter; None if none came.
         retry_after: How many seconds from the answer on the server wants no further request;
             None if it does not say.
-        body: The body as it came, its first 8,192 bytes.
+        body: The body, its first 8,192 bytes, tokens redacted.
     """
 
     advice: ClassVar[str] = ""
@@ -174,7 +174,7 @@ class UnknownTeamError(BadRequestError):
 class UnauthorizedError(ApiError):
     """401: the token is missing, unknown or expired, or single sign-on is wanted."""
 
-    advice = "Is the token whole, not expired, and of this Sentry?"
+    advice = "Is the token, or the gateway's key, whole, not expired, and of this Sentry?"
 
 
 class ForbiddenError(ApiError):
@@ -200,10 +200,7 @@ class RoleCannotHoldTeamsError(ApiError):
 class NotFoundError(ApiError):
     """404: there is no such organization, member or team; the server doesn't say which."""
 
-    advice = (
-        "Which one is unknown, Sentry doesn't say. A member's ID is not a user's ID, and `me` "
-        "needs a user auth token."
-    )
+    advice = "Check the URL, the slugs and the IDs: which one is unknown, Sentry doesn't say."
 
 
 class TooManyRequestsError(ApiError):

@@ -13,10 +13,14 @@ Scopes = frozenset[str]
 
 
 class _Row(NamedTuple):
-    """The sets of scopes accepted with Open Membership on, and with it off."""
+    """The sets of scopes accepted with Open Membership on, and with it off.
+
+    And those that, with it off, may do no more than make an access request.
+    """
 
     on: tuple[Scopes, ...]
     off: tuple[Scopes, ...]
+    asking: tuple[Scopes, ...] = ()
 
 
 _MEMBER = tuple(frozenset({scope}) for scope in ("member:admin", "member:write", "member:invite"))
@@ -30,8 +34,14 @@ _TABLE: dict[Operation, dict[TokenKind, _Row]] = {
         "user": _Row(on=_MEMBER, off=_MEMBER),
     },
     "add_an_organization_member_to_a_team": {
-        "internal integration": _Row(on=(_ORG_READ,), off=(_ORG_WRITE, _TEAM_WRITE)),
-        "user": _Row(on=(_ORG_READ,), off=(_ORG_READ, _ORG_WRITE, _ORG_READ | _TEAM_WRITE)),
+        "internal integration": _Row(
+            on=(_ORG_READ,), off=(_ORG_WRITE, _TEAM_WRITE), asking=(_ORG_READ,)
+        ),
+        "user": _Row(
+            on=(_ORG_READ,),
+            off=(_ORG_READ, _ORG_WRITE, _ORG_READ | _TEAM_WRITE),
+            asking=(_ORG_READ,),
+        ),
     },
 }
 
@@ -58,9 +68,6 @@ def accepted_scopes(
 ) -> tuple[Scopes, ...]:
     """The sets of scopes that an operation accepts; a token needs every scope of one set.
 
-    With Open Membership off, a user auth token that has `org:read` alone is accepted too, but a
-    member's call then makes an access request (202) and adds nobody: see `permissions`.
-
     Args:
         operation: The operation, by its method's name.
         token_kind: `"user"` (a user auth token) or `"internal integration"`.
@@ -76,10 +83,24 @@ def accepted_scopes(
     return row.on if open_membership else row.off
 
 
+def asking_scopes(
+    operation: Operation, token_kind: TokenKind, *, open_membership: bool
+) -> tuple[Scopes, ...]:
+    """The sets of scopes with which a call may end in an access request (202): nobody is added.
+
+    With a user auth token that is so where its owner has no more rights than a member has
+    (the published table); with an internal integration's token always (the server's behaviour).
+
+    Arguments and errors are those of `accepted_scopes`.
+    """
+    row = _TABLE[operation][token_kind]
+    return () if open_membership else row.asking
+
+
 def permissions(operation: Operation) -> str:
     """The operation's part of the table, as Markdown that reads well in a terminal too."""
     rows = _TABLE[operation]
-    first, *others = [cell for row in rows.values() for cell in row]
+    first, *others = [cell for row in rows.values() for cell in (row.on, row.off)]
     if all(cell == first for cell in others):
         return f"Accepted scopes, whatever the token and Open Membership: {_any_of(first)}."
     numbers = {scopes: f" ({number})" for number, scopes in enumerate(_FOOTNOTES, 1)}

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
 
@@ -21,7 +21,8 @@ from sentry_members_api.models import NewMember
 
 from . import errors
 from .answers import Call, error_of, plain, unreadable
-from .scopes import Operation, TokenKind
+from .auth import Credentials
+from .scopes import Operation
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -31,9 +32,9 @@ WAITING_LIMIT = 60.0
 
 _log = logging.getLogger("sentry_members")
 
-# An argument as it stands in a path. In it, "/" would be %2F, a control character %00 to %1F or
-# %7F, and "." or ".." would lead to another endpoint.
-_ARGUMENT = r"(?!\.{1,2}/)((?:[\w.~-]|%(?!2F|[01]|7F)[0-9A-F]{2})+)"
+# An argument as it stands in a path. In it, "/" would be %2F, and "." or ".." would lead to
+# another endpoint.
+_ARGUMENT = r"(?!\.{1,2}/)((?:[\w.~-]|%(?!2F)[0-9A-F]{2})+)"
 
 
 def _route(kwargs: dict[str, Any]) -> re.Pattern[str]:
@@ -54,19 +55,24 @@ _ROUTES: dict[Operation, re.Pattern[str]] = {
 # A second call of these finds the work of the first done, and says so: 204, or 202 once more.
 _REPEATABLE: frozenset[Operation] = frozenset({"add_an_organization_member_to_a_team"})
 
-_NOT_SENT = (
+# What an answer of each may be; any other success is somebody else's, such as a login page.
+_SUCCESSES: dict[Operation, frozenset[int]] = {
+    "add_a_member_to_an_organization": frozenset({201}),
+    "add_an_organization_member_to_a_team": frozenset({201, 202, 204}),
+}
+
+_NEVER_CONNECTED = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
-    httpx.LocalProtocolError,
     httpx.PoolTimeout,
     httpx.ProxyError,
-    httpx.UnsupportedProtocol,
 )
 
-T = TypeVar("T", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+PoolT = TypeVar("PoolT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+InnerT = TypeVar("InnerT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 
-def connections(kind: type[T], url: httpx.URL) -> T:
+def connections(kind: type[PoolT], url: httpx.URL) -> PoolT:
     """A pool of connections to one Sentry, by way of the environment's proxy if it names one.
 
     Args:
@@ -74,21 +80,29 @@ def connections(kind: type[T], url: httpx.URL) -> T:
         url: Where the connections lead.
 
     Raises:
-        ConfigurationError: The proxy that the environment names can't be used.
+        ConfigurationError: The proxy or the certificates that the environment names can't be
+            used.
     """
+    try:
+        context = _ssl_context()
+    except OSError as error:
+        raise errors.ConfigurationError(
+            f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR can't be loaded: {error}"
+        ) from error
     proxy = None
-    if not proxy_bypass(url.host):
+    # Without TLS the credential is for this machine only.
+    if url.scheme == "https" and not any(map(proxy_bypass, (url.host, url.netloc.decode()))):
         proxies = getproxies()
-        proxy = proxies.get(url.scheme) or proxies.get("all")
+        proxy = proxies.get("https") or proxies.get("all")
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
     try:
-        return kind(verify=_ssl_context(), proxy=proxy)
+        return kind(verify=context, proxy=proxy)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         reason = type(error).__name__
     raise errors.ConfigurationError(
-        f"the proxy that the environment names for {url.scheme}:// can't be used ({reason}): "
-        "see HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
+        f"the proxy that the environment names can't be used ({reason}): see HTTPS_PROXY, "
+        "ALL_PROXY and NO_PROXY"
     )
 
 
@@ -98,7 +112,7 @@ def _ssl_context() -> Any:
     return httpx.create_ssl_context()
 
 
-class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT]):
     """What the sync and the async transport share: everything but the sending itself.
 
     Closing it leaves the connections open: they are the client's, and every client that is made
@@ -106,42 +120,62 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """
 
     def __init__(
-        self, attempts: int, token_kind: TokenKind | None, is_closed: Callable[[], bool]
+        self,
+        inner: InnerT,
+        credentials: Credentials,
+        timeout: httpx.Timeout,
+        attempts: int,
+        is_closed: Callable[[], bool],
     ) -> None:
+        self._inner: InnerT = inner
+        self._credentials = credentials
+        self._timeout = timeout.as_dict()
         self._attempts = attempts
-        self._token_kind: TokenKind | None = token_kind
         self._is_closed = is_closed
 
     def _call(self, request: httpx.Request) -> Call:
-        if self._is_closed():
-            raise errors.ConfigurationError("this client is closed: make a new one")
-        line = f"{request.method} {request.url.raw_path.decode('ascii')}"
+        self._check_open()
+        url, own = request.url, self._credentials.url
+        if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
+            raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
+        # A generated client may have been given a timeout of its own; none waits for ever.
+        given: dict[str, float | None] = request.extensions.get("timeout", {})
+        request.extensions["timeout"] = {
+            part: given.get(part) or seconds for part, seconds in self._timeout.items()
+        }
+        line = f"{request.method} {url.raw_path.decode('ascii')}"
         for operation, route in _ROUTES.items():
             if found := route.fullmatch(line):
-                return Call(operation, tuple(map(unquote, found.groups())), request)
+                arguments = tuple(map(unquote, found.groups()))
+                if all(map(str.isprintable, arguments)):
+                    return Call(operation, arguments, request)
         raise errors.InvalidArgumentError(
             f"{plain(line)} is no operation of the contract: an ID or a slug can't be empty, `.` "
-            "or `..`, nor hold a slash or a control character"
+            "or `..`, nor hold a slash or an unprintable character"
         )
 
-    def _judge(self, call: Call, response: httpx.Response) -> httpx.Response | errors.ApiError:
-        return response if response.is_success else error_of(call, response, self._token_kind)
+    def _check_open(self) -> None:
+        if self._is_closed():
+            raise errors.ConfigurationError("this client is closed: make a new one")
 
-    def _broken(
-        self, call: Call, response: httpx.Response, error: httpx.RequestError
-    ) -> errors.ApiError:
+    def _judge(self, call: Call, response: httpx.Response) -> httpx.Response | errors.ApiError:
+        if response.status_code in _SUCCESSES[call.operation]:
+            return response
+        return error_of(call, response, self._credentials.token_kind)
+
+    def _broken(self, call: Call, response: httpx.Response, error: Exception) -> errors.ApiError:
         """The error that an answer is whose status came, and whose body broke."""
         reason = f"its body broke ({type(error).__name__})"
-        headers = [item for item in response.headers.items() if item[0] != "content-encoding"]
+        headers = [item for item in response.headers.raw if item[0].lower() != b"content-encoding"]
         bodiless = httpx.Response(response.status_code, headers=headers, content=b"")
-        if response.is_success:
+        if response.status_code in _SUCCESSES[call.operation]:
             return unreadable(call, bodiless, reason)
-        return error_of(call, bodiless, self._token_kind, reason)
+        return error_of(call, bodiless, self._credentials.token_kind, reason)
 
     def _is_final(self, call: Call, error: BaseException) -> bool:
         if isinstance(error, errors.RequestLimitError):
             return False
-        if isinstance(error, errors.NoAnswerError):
+        if isinstance(error, errors.AnswerTimeoutError | errors.ConnectionFailedError):
             return error.may_have_arrived and call.operation not in _REPEATABLE
         if isinstance(error, errors.ServerError | errors.UnreadableAnswerError):
             return call.operation not in _REPEATABLE
@@ -187,12 +221,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         }
 
 
-class SyncTransport(_Transport):
-    """Sends requests over connections shared with others."""
-
-    def __init__(self, inner: httpx.BaseTransport, *shared: Any) -> None:
-        super().__init__(*shared)
-        self._inner = inner
+class SyncTransport(_Transport[httpx.BaseTransport]):
+    """Sends the requests of a sync client by its inner transport."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         call = self._call(request)
@@ -207,6 +237,7 @@ class SyncTransport(_Transport):
         made = [outcome]
 
         def attempt() -> httpx.Response:
+            self._check_open()
             outcome = made.pop() if made else self._attempt(call, request)
             if isinstance(outcome, errors.SentryMembersError):
                 raise outcome
@@ -219,11 +250,11 @@ class SyncTransport(_Transport):
     ) -> httpx.Response | errors.SentryMembersError:
         try:
             response = self._inner.handle_request(request)
-        except httpx.RequestError as error:
+        except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
             return _no_answer(call, request, error)
         try:
             response.read()
-        except httpx.RequestError as error:
+        except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
             return self._broken(call, response, error)
         finally:
             response.close()
@@ -236,12 +267,8 @@ class SyncTransport(_Transport):
         )
 
 
-class AsyncTransport(_Transport):
-    """Sends requests over connections shared with others."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, *shared: Any) -> None:
-        super().__init__(*shared)
-        self._inner = inner
+class AsyncTransport(_Transport[httpx.AsyncBaseTransport]):
+    """Sends the requests of an async client by its inner transport."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         call = self._call(request)
@@ -256,6 +283,7 @@ class AsyncTransport(_Transport):
         made = [outcome]
 
         async def attempt() -> httpx.Response:
+            self._check_open()
             outcome = made.pop() if made else await self._attempt(call, request)
             if isinstance(outcome, errors.SentryMembersError):
                 raise outcome
@@ -268,11 +296,11 @@ class AsyncTransport(_Transport):
     ) -> httpx.Response | errors.SentryMembersError:
         try:
             response = await self._inner.handle_async_request(request)
-        except httpx.RequestError as error:
+        except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
             return _no_answer(call, request, error)
         try:
             await response.aread()
-        except httpx.RequestError as error:
+        except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
             return self._broken(call, response, error)
         finally:
             await response.aclose()
@@ -285,18 +313,19 @@ class AsyncTransport(_Transport):
         )
 
 
-def _no_answer(
-    call: Call, request: httpx.Request, error: httpx.RequestError
-) -> errors.NoAnswerError:
-    """The error that a lost answer is. It does not hold on to httpx's, whose frames hold the token."""
-    may_have_arrived = not isinstance(error, _NOT_SENT)
-    kind: type[errors.NoAnswerError] = errors.ConnectionFailedError
-    reason = plain(call.redacted(str(error).encode()).decode())
-    told = f"no answer from {request.url.host} ({type(error).__name__}: {reason or 'no reason'})"
+def _no_answer(call: Call, request: httpx.Request, error: Exception) -> errors.NoAnswerError:
+    """The error that a lost answer is. The frames of the original, which hold the token, go."""
+    name = type(error).__name__
+    told = f"no answer from {request.url.host} ({name}: {call.told(str(error)) or 'no reason'})"
+    kind = errors.NoAnswerError
+    may_have_arrived = not isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
     if isinstance(error, httpx.TimeoutException):
         kind = errors.AnswerTimeoutError
-        phase = type(error).__name__.removesuffix("Timeout").lower()
-        seconds = request.extensions.get("timeout", {}).get(phase)
-        told = f"no answer from {request.url.host} within {seconds} s ({type(error).__name__})"
+        seconds = request.extensions["timeout"].get(name.removesuffix("Timeout").lower())
+        told = f"no answer from {request.url.host} within {seconds} s ({name})"
+    elif isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.ProxyError):
+        kind = errors.ConnectionFailedError
+    if isinstance(error, _NEVER_CONNECTED):
+        may_have_arrived = False
     advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
     return kind(f"{call}: {told}. {advice}", call.operation, may_have_arrived)

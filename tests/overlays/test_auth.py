@@ -171,7 +171,7 @@ def test_without_a_home_or_a_working_directory(monkeypatch: pytest.MonkeyPatch) 
         ("sentry.example.com:8443", "https://sentry.example.com:8443/"),
         ("https://sentry.example.com/api/", "https://sentry.example.com/"),
         ("https://sentry.example.com/api/0/", "https://sentry.example.com/"),
-        ("https://sentry.example.com/api/0", "https://sentry.example.com/"),
+        ("https://sentry.example.com/API/0", "https://sentry.example.com/"),
         (" https://sentry.example.com\n", "https://sentry.example.com/"),
         ("http://localhost:9000", "http://localhost:9000/"),
         ("http://127.0.0.2:9000/", "http://127.0.0.2:9000/"),
@@ -189,12 +189,18 @@ def test_a_url_means_a_root(given: str, root: str) -> None:
         ("https://", "is not a URL"),
         ("ftp://sentry.io", "is not a URL"),
         ("https://sentry.io:port", "is not a URL"),
+        ("https://sentry.io:99999", "is not a URL"),
+        ("https://sentry..io", "is not a URL"),
+        ("https://xn--a.io", "is not a URL"),
+        ("https://sentry.io /", "must not hold a blank"),
+        ("https://sentry.io?", "must not hold a blank"),
+        ("https://@sentry.io", "must not hold a blank"),
         ("https://a\x01b", "is not a URL"),
         ("http://sentry.example.com", "unencrypted"),
         ("http://127.0.0.1.evil.example", "unencrypted"),
-        ("https://user:geheim@sentry.io", "must not hold a user"),
-        ("https://sentry.io/?geheim=1", "must not hold a user"),
-        ("https://sentry.io/organizations/acme", "without a path"),
+        ("https://user:geheim@sentry.io", "must not hold a blank, a user"),
+        ("https://sentry.io/?geheim=1", "must not hold a blank, a user"),
+        ("https://sentry.io/organizations/acme", "the root of a Sentry, not a page"),
     ],
 )
 @pytest.mark.parametrize("source", ["the argument url", "SENTRY_URL"])
@@ -238,6 +244,24 @@ def test_arguments_that_cannot_work(arguments: dict[str, str], problem: str) -> 
     assert arguments.get("token", "x" * 99)[8:] not in str(caught.value) or not arguments["token"]
 
 
+@pytest.mark.parametrize("name", ["url", "region", "gateway_url"])
+def test_an_argument_that_is_no_text(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} must be a text, not list"):
+        header(**{name: ["x"]})  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_not_needed_is_not_read(elsewhere: Path) -> None:
+    (elsewhere / ".sentryclirc").write_text("garbage")
+    assert f"https://a.example/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN, url="a.example")
+
+
+def test_no_file_at_all_is_told_too() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"\.sentryclirc in the working directory or above"
+    ):
+        header()
+
+
 def test_an_organization_token_is_refused_with_the_kinds_that_do() -> None:
     with pytest.raises(ConfigurationError, match=r"sntryu_….*sntryi_…"):
         header(token="sntrys_eyJpYXQiOjE3fQ==_abc")
@@ -253,7 +277,10 @@ def test_a_gateway_needs_no_token_and_gets_none(
         monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gw.example/sentry/")
         monkeypatch.setenv("SENTRY_GATEWAY_KEY", "gateway-key")
     else:
-        arguments = {"gateway_url": "https://gw.example/sentry", "gateway_key": "gateway-key"}
+        arguments = {
+            "gateway_url": "https://gw.example/sentry/api/0/",
+            "gateway_key": "gateway-key",
+        }
     caller = Caller("sync")
     transport = caller.transport(answering(httpx.Response(204)))
     with SentryMembers(transport=transport, **arguments) as client:

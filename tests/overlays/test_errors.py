@@ -54,7 +54,7 @@ def of(status: int, body: Any) -> httpx.Response:
         ("join", of(403, {"detail": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "'billing'"),
         ("join", of(404, {"detail": "The requested resource does not exist"}), errors.NotFoundError, "A member's ID is not a user's ID"),
         ("join", of(404, {"info": "Route not found, did you forget a trailing slash?"}), errors.NotFoundError, "trailing slash"),
-        ("join", httpx.Response(404, html=""), errors.NotFoundError, "404 Not Found."),
+        ("join", httpx.Response(404, html=""), errors.NotFoundError, "404 Not Found. Check the URL"),
         ("join", of(401, {"detail": "Token expired"}), errors.UnauthorizedError, "Token expired"),
         ("join", httpx.Response(401), errors.UnauthorizedError, "401 Unauthorized."),
         ("join", of(401, {"detail": {"code": "sso-required", "message": "Must login via SSO", "extra": {}}}), errors.UnauthorizedError, "Must login via SSO"),
@@ -149,6 +149,12 @@ def test_the_wait_is_counted_by_the_servers_clock(
     assert seconds == error.retry_after
 
 
+def test_the_end_of_the_window_says_nothing_of_the_invite_quota(caller: Caller) -> None:
+    headers = {"Date": "Sun, 22 Nov 2026 03:10:38 GMT", **LIMITS}
+    answer = httpx.Response(429, headers=headers, json={"detail": "too many invitations"})
+    assert failure(caller, "invite", answer).retry_after is None
+
+
 def test_without_a_date_the_end_of_the_window_says_nothing(caller: Caller) -> None:
     assert failure(caller, "join", httpx.Response(429, headers=LIMITS)).retry_after is None
 
@@ -164,8 +170,15 @@ def test_without_a_date_the_end_of_the_window_says_nothing(caller: Caller) -> No
         b"{}",
         b"null",
         b'{"email": null, "x": {"y": [1]}, "detail": 5}',
+        b"[" * 1200 + b"]" * 1200,
+        b"<" * 32_000,
+        '{"detail": "UTF-16"}'.encode("utf-16"),
+        json.dumps({str(key): "z" * 600 for key in range(1000)}).encode(),
     ],
-    ids=["not UTF-8", "10 MB", "5 MB of JSON", "deep", "huge number", "empty", "null", "odd"],
+    ids=[
+        *("not UTF-8", "10 MB", "5 MB of JSON", "deep", "huge number", "empty", "null", "odd"),
+        *("nested", "angles", "UTF-16", "many keys"),
+    ],
 )
 def test_any_body_gives_a_short_readable_message(content: bytes, caller: Caller) -> None:
     error = failure(caller, "invite", httpx.Response(400, content=content))
@@ -173,13 +186,17 @@ def test_any_body_gives_a_short_readable_message(content: bytes, caller: Caller)
     assert len(str(error)) < 12_000
     assert str(error).isprintable()
     assert len(error.body) <= 8192
+    assert all(len(message) <= 500 for message in error.messages)
+    assert len(error.field_errors) <= 20
 
 
 @pytest.mark.parametrize("status", [201, 400, 403, 502])
 @pytest.mark.parametrize("operation", ["invite", "join"])
 def test_a_body_that_breaks_leaves_the_status(status: int, operation: str, caller: Caller) -> None:
     def garbled(request: httpx.Request) -> httpx.Response:
-        headers = {"Content-Encoding": "gzip", "X-Request-Id": "7"}
+        headers = httpx.Headers(
+            [(b"Content-Encoding", b"gzip"), (b"X-Request-Id", b"7"), (b"X-Reason", b"\xdcber")]
+        )
         return httpx.Response(status, headers=headers, stream=httpx.ByteStream(b"no gzip"))
 
     with pytest.raises(errors.ApiError, match="its body broke") as caught:
@@ -219,3 +236,32 @@ def test_tokens_in_a_message_are_redacted(caller: Caller) -> None:
     error = failure(caller, "join", of(403, body))
     assert ("the tokens [redacted] and [redacted] are no good",) == error.messages
     assert USER_TOKEN.encode() not in error.body
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"detail": USER_TOKEN}).replace("s", "\\u0073"),
+        json.dumps({USER_TOKEN: USER_TOKEN[7:].upper()}),
+        json.dumps([[USER_TOKEN]]),
+        f"<title>{USER_TOKEN[7:]}</title>",
+    ],
+    ids=["escaped", "without its prefix", "nested", "a page"],
+)
+def test_a_token_in_disguise_is_redacted(content: str, caller: Caller) -> None:
+    error = failure(caller, "join", httpx.Response(400, text=content))
+    seen = f"{error}{error.messages}{error.field_errors}{error.body!r}".lower()
+    assert USER_TOKEN[7:] not in seen
+    assert "[redacted]" in str(error)
+
+
+def test_an_invite_that_is_429_without_a_readable_body_is_not_repeated(caller: Caller) -> None:
+    """It may be the invite quota."""
+
+    def broken(request: httpx.Request) -> httpx.Response:
+        headers = {"Content-Encoding": "gzip"}
+        return httpx.Response(429, headers=headers, stream=httpx.ByteStream(b"no gzip"))
+
+    with pytest.raises(errors.TooManyRequestsError):
+        caller.invite(broken)
+    assert 1 == len(caller.requests)

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 from sentry_members import AsyncSentryMembers, SentryMembers, accepted_scopes
-from sentry_members.scopes import Operation, TokenKind, needed, permissions
+from sentry_members.scopes import Operation, TokenKind, asking_scopes, needed, permissions
 
 INVITE: Operation = "add_a_member_to_an_organization"
 JOIN: Operation = "add_an_organization_member_to_a_team"
@@ -35,6 +35,13 @@ def test_who_may_add_to_a_team(
     kind: TokenKind, open_membership: bool, expected: tuple[frozenset[str], ...]
 ) -> None:
     assert expected == accepted_scopes(JOIN, kind, open_membership=open_membership)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_may_only_ask(kind: TokenKind) -> None:
+    assert sets("org:read") == asking_scopes(JOIN, kind, open_membership=False)
+    assert () == asking_scopes(JOIN, kind, open_membership=True)
+    assert () == asking_scopes(INVITE, kind, open_membership=False)
 
 
 @pytest.mark.parametrize("client", [SentryMembers, AsyncSentryMembers])
