@@ -1,0 +1,22 @@
+"""Clear errors for a bad set-up."""
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+
+def check(what: str, value: Any, known: Iterable[Any], adder: str = "") -> None:
+    """Refuse what is unknown; `adder` is the method that would make it known."""
+    if value not in known:
+        names = ", ".join(map(str, islice(known, 20)))
+        remedy = f"use one of: {names}" + f", or add it with {adder}" * bool(adder)
+        raise ValueError(f"unknown {what} {value!r}: {remedy}")
+
+
+def check_new(what: str, slug: str, taken: Iterable[str]) -> None:
+    """Refuse a slug that is taken, or none."""
+    if slug in taken:
+        raise ValueError(f"{what} {slug!r} is there already: use another slug")
+    if not re.fullmatch(r"(?!\d+\Z)[a-z0-9_-]+", slug):
+        raise ValueError(f"{what} {slug!r}: a slug is lower-case letters, digits, - and _")
