@@ -90,6 +90,8 @@ def test_a_wrong_tool_is_refused(
     """An environment beside the project's, with another version of one tool, or without it."""
     other = tmp_path / "other" / "bin"
     other.mkdir(parents=True)
+    for part in (*VENV.glob("lib*"), VENV / "pyvenv.cfg"):
+        (other.parent / part.name).symlink_to(part)
     for program in (VENV / "bin").iterdir():
         (other / program.name).symlink_to(program)
     (other / tool).unlink()
