@@ -82,15 +82,15 @@ def error_of(
     call: Call, response: httpx.Response, token_kind: TokenKind | None, note: str = ""
 ) -> errors.ApiError:
     """The error that an answer is, by its status, and by its words where need be."""
-    answer = _answer(call, response)
-    kind = errors.ServerError if 500 <= answer.status < 600 else errors.ApiError
-    kind = _BY_STATUS.get(answer.status, kind)
-    if answer.status == 429 and not _is_request_limit(call, response):
+    status, told = response.status_code, _read(call, response)
+    kind = errors.ServerError if 500 <= status < 600 else errors.ApiError
+    kind = _BY_STATUS.get(status, kind)
+    if status == 429 and not _is_request_limit(call, response):
         # Without a body to tell them apart, it may be the quota.
         kind = errors.TooManyRequestsError if note else errors.InviteQuotaError
-    for status, words, meaning in _BY_WORDS:
+    for of_status, words, meaning in _BY_WORDS:
         # Of several reasons none is the reason.
-        if status == answer.status and _all_hold(words, answer.messages):
+        if of_status == status and _all_hold(words, told["messages"]):
             kind = meaning
             break
     advice = kind.advice
@@ -105,33 +105,30 @@ def error_of(
         advice = "A redirect is never followed: is the URL right?"
     elif response.is_success:
         advice = "Sentry does not answer so: is the URL right, and nothing else before it?"
-    return kind(_message(call, answer, *answer.messages, note, advice), call.operation, answer)
+    return kind(_message(call, status, *told["messages"], note, advice), **told)
 
 
 def unreadable(call: Call, response: httpx.Response, reason: str) -> errors.UnreadableAnswerError:
     """The error that a success is whose answer can't be read."""
-    answer = _answer(call, response)
     kind = errors.UnreadableAnswerError
-    message = _message(call, answer, f"the answer can't be read ({call.told(reason)})", kind.advice)
-    return kind(message, call.operation, answer)
+    reason = f"the answer can't be read ({call.told(reason)})"
+    message = _message(call, response.status_code, reason, kind.advice)
+    return kind(message, **_read(call, response))
 
 
-def _message(call: Call, answer: errors.Answer, *sentences: str) -> str:
-    status = str(answer.status)
-    if answer.status in list(HTTPStatus):
-        status += f" {HTTPStatus(answer.status).phrase}"
+def _message(call: Call, status: int, *sentences: str) -> str:
+    phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
     told = [text if text[-1] in ".?!" else f"{text}." for text in sentences if text]
-    return " ".join([f"{call}: {status}.", *told])
+    return " ".join([f"{call}: {status}{phrase}.", *told])
 
 
-def _answer(call: Call, response: httpx.Response) -> errors.Answer:
+def _read(call: Call, response: httpx.Response) -> dict[str, Any]:
+    """What an answer says, as the attributes of `ApiError`."""
     content = call.redacted(response.content)
-    body = _json(content)
     messages: list[str] = []
     field_errors: dict[str, tuple[str, ...]] = {}
-    header: str = response.headers.get("X-Request-Id", "")
-    request_id = call.told(header) or None
-    match body:
+    request_id = call.told(response.headers.get("X-Request-Id", "")) or None
+    match body := _json(content):
         case dict():
             for key, value in list(cast(dict[str, Any], body).items())[:_MESSAGES_LIMIT]:
                 texts = tuple(map(call.told, _texts(value)))
@@ -146,15 +143,16 @@ def _answer(call: Call, response: httpx.Response) -> errors.Answer:
             messages.extend(map(plain, _page(content)))
         case _:
             messages.extend(map(call.told, _texts(body)))
-    return errors.Answer(
-        status=response.status_code,
-        messages=tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
-        field_errors=field_errors,
-        request_id=request_id,
-        rate_limit=_rate_limit(response.headers),
-        retry_after=_retry_after(call, response),
-        body=content[:_BODY_LIMIT],
-    )
+    return {
+        "operation": call.operation,
+        "status": response.status_code,
+        "messages": tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
+        "field_errors": field_errors,
+        "request_id": request_id,
+        "rate_limit": _rate_limit(response.headers),
+        "retry_after": _retry_after(call, response),
+        "body": content[:_BODY_LIMIT],
+    }
 
 
 def _all_hold(words: str, messages: tuple[str, ...]) -> bool:

@@ -4,14 +4,12 @@ import inspect
 import json
 import re
 import reprlib
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache, partial
 from http import HTTPStatus
 from importlib.metadata import version
 from threading import TIMEOUT_MAX
-from types import TracebackType
-from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar, cast
+from typing import Any, ClassVar, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar, cast
 
 import attrs
 import httpx
@@ -80,10 +78,15 @@ def _extend(method: Any, section: str) -> None:
     method.__doc__ = f"{inspect.cleandoc(method.__doc__ or '')}\n\n{section.rstrip()}\n"
 
 
-class _Members(ABC, Generic[HttpT, TransportT]):
+class _Members(Generic[HttpT, TransportT]):
     """What the sync and the async client share: everything but the sending."""
 
+    # The sync or the async one of each.
     _kind: type[TransportT]
+    _pool: ClassVar[Any]
+    _guard: ClassVar[Any]
+    _client: ClassVar[Any]
+    _prepare: ClassVar[Any]
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ class _Members(ABC, Generic[HttpT, TransportT]):
             raise InvalidArgumentError(f"transport must be an httpx.{self._kind.__name__}")
         self._credentials = resolve(secret, url, region, gateway_url, key)
         self._inner: TransportT = (
-            self._connect(self._credentials.url) if transport is None else transport
+            connections(self._pool, self._credentials.url) if transport is None else transport
         )
         self._parent: Self | None = None
         self._set_options(_finite(timeout), _positive(attempts))
@@ -145,23 +148,14 @@ class _Members(ABC, Generic[HttpT, TransportT]):
             "timeout": timeout,
             "headers": {"User-Agent": _user_agent()},
         }
-        secured = {"auth": self._credentials.auth, "transport": self._transport()}
+        transport = self._guard(
+            self._inner, self._credentials, timeout, attempts, lambda: self.is_closed
+        )
+        secured = {"auth": self._credentials.auth, "transport": transport}
         self._http: HttpT = self._client(**settings, **secured)
         self._generated = AuthenticatedClient(token="", **settings, httpx_args=secured)
         # It would make its own when first asked, which is not safe across threads.
         self._prepare(self._generated)
-
-    @abstractmethod
-    def _connect(self, url: httpx.URL) -> TransportT: ...
-
-    @abstractmethod
-    def _transport(self) -> TransportT: ...
-
-    @abstractmethod
-    def _client(self, **settings: Any) -> HttpT: ...
-
-    @abstractmethod
-    def _prepare(self, generated: AuthenticatedClient) -> None: ...
 
     @property
     def generated(self) -> AuthenticatedClient:
@@ -273,20 +267,10 @@ class SentryMembers(_Members[httpx.Client, httpx.BaseTransport]):
     """Adds members to Sentry organizations and to their teams. Threads may share one."""
 
     _kind = httpx.BaseTransport
-
-    def _connect(self, url: httpx.URL) -> httpx.BaseTransport:
-        return connections(httpx.HTTPTransport, url)
-
-    def _transport(self) -> httpx.BaseTransport:
-        return SyncTransport(
-            self._inner, self._credentials, self._timeout, self._attempts, lambda: self.is_closed
-        )
-
-    def _client(self, **settings: Any) -> httpx.Client:
-        return httpx.Client(**settings)
-
-    def _prepare(self, generated: AuthenticatedClient) -> None:
-        generated.get_httpx_client()
+    _pool = httpx.HTTPTransport
+    _guard = SyncTransport
+    _client = httpx.Client
+    _prepare = staticmethod(AuthenticatedClient.get_httpx_client)
 
     @_fields_of(NewMember)
     @_with_permissions("add_a_member_to_an_organization")
@@ -350,12 +334,7 @@ class SentryMembers(_Members[httpx.Client, httpx.BaseTransport]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -363,20 +342,10 @@ class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
     """`SentryMembers` for asyncio and trio. The tasks of one event loop may share one."""
 
     _kind = httpx.AsyncBaseTransport
-
-    def _connect(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        return connections(httpx.AsyncHTTPTransport, url)
-
-    def _transport(self) -> httpx.AsyncBaseTransport:
-        return AsyncTransport(
-            self._inner, self._credentials, self._timeout, self._attempts, lambda: self.is_closed
-        )
-
-    def _client(self, **settings: Any) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**settings)
-
-    def _prepare(self, generated: AuthenticatedClient) -> None:
-        generated.get_async_httpx_client()
+    _pool = httpx.AsyncHTTPTransport
+    _guard = AsyncTransport
+    _client = httpx.AsyncClient
+    _prepare = staticmethod(AuthenticatedClient.get_async_httpx_client)
 
     @_fields_of(NewMember)
     @_with_permissions("add_a_member_to_an_organization")
@@ -404,12 +373,7 @@ class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
 

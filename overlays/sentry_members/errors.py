@@ -28,8 +28,8 @@ The first two come before anything is sent. No message, attribute or traceback h
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from .scopes import Operation
 
@@ -40,7 +40,11 @@ REPEATING_IS_SAFE = (
 
 
 class SentryMembersError(Exception):
-    """The base of every error of this package."""
+    """The base of every error of this package. Its attributes survive pickling."""
+
+    def __init__(self, message: str, **attributes: Any) -> None:
+        super().__init__(message)
+        vars(self).update(attributes)
 
 
 class ConfigurationError(SentryMembersError):
@@ -59,13 +63,8 @@ class NoAnswerError(SentryMembersError):
         may_have_arrived: Whether Sentry may have received the request, and so acted on it.
     """
 
-    def __init__(self, message: str, operation: Operation, may_have_arrived: bool) -> None:
-        super().__init__(message, operation, may_have_arrived)
-        self.operation = operation
-        self.may_have_arrived = may_have_arrived
-
-    def __str__(self) -> str:
-        return str(self.args[0])
+    operation: Operation
+    may_have_arrived: bool
 
 
 class AnswerTimeoutError(NoAnswerError):
@@ -95,19 +94,6 @@ class RateLimit:
     concurrent_remaining: int | None
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What an answer says, tokens redacted. `ApiError` tells of each attribute."""
-
-    status: int
-    messages: tuple[str, ...] = ()
-    field_errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    request_id: str | None = None
-    rate_limit: RateLimit | None = None
-    retry_after: float | None = None
-    body: bytes = b""
-
-
 class ApiError(SentryMembersError):
     """An answer came, and is not the success asked for.
 
@@ -123,21 +109,16 @@ class ApiError(SentryMembersError):
         body: The body, its first 8,192 bytes, tokens redacted.
     """
 
+    operation: Operation
+    status: int
+    messages: tuple[str, ...]
+    field_errors: Mapping[str, tuple[str, ...]]
+    request_id: str | None
+    rate_limit: RateLimit | None
+    retry_after: float | None
+    body: bytes
+
     advice: ClassVar[str] = ""
-
-    def __init__(self, message: str, operation: Operation, answer: Answer) -> None:
-        super().__init__(message, operation, answer)
-        self.operation = operation
-        self.status = answer.status
-        self.messages = answer.messages
-        self.field_errors = answer.field_errors
-        self.request_id = answer.request_id
-        self.rate_limit = answer.rate_limit
-        self.retry_after = answer.retry_after
-        self.body = answer.body
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class BadRequestError(ApiError):

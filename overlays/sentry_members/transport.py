@@ -328,4 +328,5 @@ def _no_answer(call: Call, request: httpx.Request, error: Exception) -> errors.N
     if isinstance(error, _NEVER_CONNECTED):
         may_have_arrived = False
     advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
-    return kind(f"{call}: {told}. {advice}", call.operation, may_have_arrived)
+    message = f"{call}: {told}. {advice}"
+    return kind(message, operation=call.operation, may_have_arrived=may_have_arrived)

@@ -216,7 +216,7 @@ def test_errors_survive_pickling(caller: Caller) -> None:
     error = failure(caller, "invite", of(400, {"email": ["x is already a member"]}))
     again = pickle.loads(pickle.dumps(error))
     assert (str(error), error.status) == (str(again), again.status)
-    lost = errors.AnswerTimeoutError("lost", "add_a_member_to_an_organization", True)
+    lost = errors.AnswerTimeoutError("lost", may_have_arrived=True)
     assert pickle.loads(pickle.dumps(lost)).may_have_arrived
 
 
