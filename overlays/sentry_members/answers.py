@@ -86,8 +86,8 @@ def error_of(
     kind = errors.ServerError if 500 <= status < 600 else errors.ApiError
     kind = _BY_STATUS.get(status, kind)
     if status == 429 and not _is_request_limit(call, response):
-        # Without a body to tell them apart, it may be the quota.
-        kind = errors.TooManyRequestsError if note else errors.InviteQuotaError
+        # Without a body nothing tells which of them it is.
+        kind = errors.InviteQuotaError if response.content else errors.TooManyRequestsError
     for of_status, words, meaning in _BY_WORDS:
         # Of several reasons none is the reason.
         if of_status == status and _all_hold(words, told["messages"]):

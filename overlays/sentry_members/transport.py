@@ -166,8 +166,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
     def _broken(self, call: Call, response: httpx.Response, error: Exception) -> errors.ApiError:
         """The error that an answer is whose status came, and whose body broke."""
         reason = f"its body broke ({type(error).__name__})"
-        headers = [item for item in response.headers.raw if item[0].lower() != b"content-encoding"]
-        bodiless = httpx.Response(response.status_code, headers=headers, content=b"")
+        bodiless = httpx.Response(response.status_code, headers=response.headers.raw, content=b"")
         if response.status_code in _SUCCESSES[call.operation]:
             return unreadable(call, bodiless, reason)
         return error_of(call, bodiless, self._credentials.token_kind, reason)

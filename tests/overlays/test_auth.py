@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sentry_members import SentryMembers
 from sentry_members.auth import Secret, resolve
 from sentry_members.errors import ConfigurationError
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 
 OTHER_TOKEN = "sntryi_" + "f" * 64
 
@@ -174,6 +175,7 @@ def test_without_a_home_or_a_working_directory(monkeypatch: pytest.MonkeyPatch) 
         ("https://sentry.example.com/API/0", "https://sentry.example.com/"),
         (" https://sentry.example.com\n", "https://sentry.example.com/"),
         ("http://localhost:9000", "http://localhost:9000/"),
+        ("http://sentry.localhost", "http://sentry.localhost/"),
         ("http://127.0.0.2:9000/", "http://127.0.0.2:9000/"),
         ("http://[::1]:9000", "http://[::1]:9000/"),
     ],
@@ -285,11 +287,14 @@ def test_a_gateway_needs_no_token_and_gets_none(
     transport = caller.transport(answering(httpx.Response(204)))
     with SentryMembers(transport=transport, **arguments) as client:
         client.add_an_organization_member_to_a_team("acme", "8", "backend")
-    [request] = caller.requests
-    assert "Authorization" not in request.headers
-    assert "gateway-key" == request.headers["X-Gateway-Key"]
+        join = add_an_organization_member_to_a_team.sync_detailed
+        join("acme", "8", "backend", client=client.generated)
     path = "/sentry/api/0/organizations/acme/members/8/teams/backend/"
-    assert f"https://gw.example{path}" == str(request.url)
+    assert 2 == len(caller.requests)
+    for request in caller.requests:
+        assert "Authorization" not in request.headers
+        assert "gateway-key" == request.headers["X-Gateway-Key"]
+        assert f"https://gw.example{path}" == str(request.url)
 
 
 def test_an_argument_beats_a_gateway_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
