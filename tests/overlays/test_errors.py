@@ -63,6 +63,7 @@ def of(status: int, body: Any) -> httpx.Response:
         ("invite", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RequestLimitError, "too frequently"),
         ("join", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RequestLimitError, "too frequently"),
         ("join", httpx.Response(429), errors.RequestLimitError, "Send fewer at a time"),
+        ("invite", httpx.Response(429), errors.TooManyRequestsError, "429 Too Many Requests."),
         ("invite", of(500, {"detail": "Internal Error", "errorId": "2b410f7e"}), errors.ServerError, "Repeating it is safe"),
         ("join", httpx.Response(502, html="<html><head><title>502 Bad Gateway</title></head><body>x</body></html>"), errors.ServerError, "502 Bad Gateway"),
         ("join", httpx.Response(520, html="<h1>Web server is returning an unknown error</h1>"), errors.ServerError, "520. Web server is returning"),
@@ -241,7 +242,7 @@ def test_tokens_in_a_message_are_redacted(caller: Caller) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        json.dumps({"detail": USER_TOKEN}).replace("s", "\\u0073"),
+        json.dumps({"detail": USER_TOKEN}).replace("0", "\\u0030"),
         json.dumps({USER_TOKEN: USER_TOKEN[7:].upper()}),
         json.dumps([[USER_TOKEN]]),
         f"<title>{USER_TOKEN[7:]}</title>",
@@ -262,6 +263,7 @@ def test_an_invite_that_is_429_without_a_readable_body_is_not_repeated(caller: C
         headers = {"Content-Encoding": "gzip"}
         return httpx.Response(429, headers=headers, stream=httpx.ByteStream(b"no gzip"))
 
-    with pytest.raises(errors.TooManyRequestsError):
+    with pytest.raises(errors.TooManyRequestsError) as caught:
         caller.invite(broken)
+    assert errors.TooManyRequestsError is type(caught.value)
     assert 1 == len(caller.requests)
