@@ -5,22 +5,35 @@
 credentials come from, `sentry_members.scopes` what a token must be allowed.
 """
 
-from sentry_members_api.models import Member, NewMember, Team, TeamRoleAssignment
+from sentry_members_api.models import (
+    Member,
+    NewMember,
+    OrganizationRole,
+    Team,
+    TeamRole,
+    TeamRoleAssignment,
+)
+from sentry_members_api.types import UNSET, Unset
 
 from .client import AsyncSentryMembers, SentryMembers
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
-from .scopes import accepted_scopes
+from .scopes import accepted_scopes, asking_scopes
 
 __all__ = [
+    "UNSET",
     "AccessRequested",
     "Added",
     "AlreadyOnTeam",
     "AsyncSentryMembers",
     "Member",
     "NewMember",
+    "OrganizationRole",
     "Outcome",
     "SentryMembers",
     "Team",
+    "TeamRole",
     "TeamRoleAssignment",
+    "Unset",
     "accepted_scopes",
+    "asking_scopes",
 ]

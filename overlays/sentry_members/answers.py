@@ -61,7 +61,7 @@ class Call:
         body = _json(self.request.content)
         if isinstance(body, dict):
             fields = cast(dict[str, Any], body).items()
-            arguments += [f"{key}={value!r}" for key, value in fields if isinstance(value, str)]
+            arguments += [f"{key}={value!r}" for key, value in fields]
         return self.told(f"{self.operation}({', '.join(arguments)})")
 
     def redacted(self, content: bytes) -> bytes:
@@ -95,9 +95,10 @@ def error_of(
             break
     advice = kind.advice
     if kind is errors.MissingScopeError:
+        owner = "" if token_kind == "internal integration" else ", or its owner's role is too low"
         advice = (
-            f"It needs one of these scopes. {needed(call.operation, token_kind)} The same answer "
-            "comes when the organization is not the token's, or its owner's role is too low."
+            f"The token lacks a scope, or the organization is not its own{owner}. Accepted scopes: "
+            + needed(call.operation, token_kind)
         )
     elif kind is errors.NotFoundError and call.operation == "add_an_organization_member_to_a_team":
         advice += " A member's ID is not a user's ID, and `me` needs a user auth token."

@@ -27,6 +27,7 @@ from .scopes import TokenKind
 DEFAULT_URL = "https://sentry.io"
 GATEWAY_KEY_HEADER = "X-Gateway-Key"
 
+_DEFAULT = httpx.URL(f"{DEFAULT_URL}/")
 _FILE = ".sentryclirc"
 _KINDS: dict[str, TokenKind] = {
     "sntryu_": "user",
@@ -162,17 +163,18 @@ def _direct(sources: Iterator[_Source]) -> Credentials:
             f"no token found. Looked in: {'; '.join(looked)}. Give {_GOOD_TOKENS}, or a gateway "
             "(SENTRY_GATEWAY_URL)."
         )
-    if namer is not None and not namer.is_users_own and namer is not holder:
+    root = _root(namer.url, namer.url_name) if namer and namer.url is not None else _DEFAULT
+    if namer and not namer.is_users_own and namer is not holder and root != _DEFAULT:
         raise ConfigurationError(
-            f"{namer.url_name} names a URL, but the token comes from elsewhere "
-            f"({holder.token_name}), and a project's file may lead it astray: give the url "
-            "yourself, as an argument or in SENTRY_URL"
+            f"{namer.url_name} is not for the token from elsewhere ({holder.token_name}): a "
+            "project's file may lead it astray. Give the url yourself, as an argument or in "
+            "SENTRY_URL"
         )
     name, secret = holder.token_name, holder.token
-    if not secret.matches(r"[!-~]+\Z"):
+    if not secret.matches(r"[A-Za-z0-9_+/=.-]+\Z"):
         raise ConfigurationError(
-            f"{name} holds a blank, a control character or a letter outside ASCII: is it a whole "
-            "token, and nothing else?"
+            f"{name} holds a character that no token has, such as a blank, a quote or a letter "
+            "outside ASCII: is it a whole token, and nothing else?"
         )
     if secret.matches("sntrys_"):
         raise ConfigurationError(
@@ -181,11 +183,8 @@ def _direct(sources: Iterator[_Source]) -> Credentials:
         )
     kinds: list[TokenKind] = [kind for prefix, kind in _KINDS.items() if secret.matches(prefix)]
     kind = kinds[0] if kinds else None
-    root = httpx.URL(DEFAULT_URL)
-    if namer is not None and namer.url is not None:
-        root = _root(namer.url, namer.url_name)
-        if root.path != "/":
-            raise ConfigurationError(f"{namer.url_name} must be the root of a Sentry, not a page")
+    if namer and root.path != "/":
+        raise ConfigurationError(f"{namer.url_name} must be the root of a Sentry, not a page")
     auth = HeaderAuth("Authorization", "Bearer ", secret)
     return Credentials(root, auth, kind, f"{kind or 'unknown'} token from {name}")
 
@@ -201,7 +200,7 @@ def _behind_gateway(gateway_url: str | None, gateway_key: Secret | None) -> Cred
             "outside ASCII: give gateway_key, or set SENTRY_GATEWAY_KEY"
         )
     auth = HeaderAuth(GATEWAY_KEY_HEADER, "", key)
-    return Credentials(_root(url, url_name), auth, None, "the gateway's")
+    return Credentials(_root(url, url_name), auth, None, "a gateway's token")
 
 
 def _sources(token: Secret | None, url: str | None) -> Iterator[_Source]:
@@ -246,7 +245,7 @@ def _read(file: Path, *, is_users_own: bool) -> _Source:
             parser.read_string(file.read_text("utf-8-sig"))
         token = Secret(parser.get("auth", "token", fallback=None))
         url = parser.get("defaults", "url", fallback=None) or None
-        return _Source(str(file), token, str(file), url, is_users_own)
+        return _Source(f"the token in {file}", token, f"the url in {file}", url, is_users_own)
     except (OSError, UnicodeError, ConfigParserError) as error:
         reason = type(error).__name__
     # Out here the parser's error, which quotes the line with the token, is not the context.

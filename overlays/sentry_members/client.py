@@ -59,8 +59,15 @@ def _fields_of(
     return typed
 
 
+class _LeftOut:
+    """Shows in a signature what UNSET means."""
+
+    def __repr__(self) -> str:
+        return "<left out>"
+
+
 def _keyword(field: inspect.Parameter) -> inspect.Parameter:
-    default = ... if field.default is UNSET else field.default
+    default = _LeftOut() if field.default is UNSET else field.default
     return field.replace(kind=field.KEYWORD_ONLY, default=default)
 
 
@@ -284,7 +291,9 @@ class SentryMembers(_Members[httpx.Client, httpx.BaseTransport]):
 
         Args:
             organization_id_or_slug: The ID or slug of the organization.
-            **fields: Who is to be added, and as what: see the fields below.
+            fields: Who is to be added, and as what, by keywords: see below. Sentry compares
+                e-mail addresses letter by letter: one in another letter case makes a second
+                member.
 
         Returns:
             The member. Its `id` is the member ID that teams are joined with.
@@ -338,6 +347,14 @@ class SentryMembers(_Members[httpx.Client, httpx.BaseTransport]):
         self.close()
 
 
+def _documented_as(like: Any) -> Callable[[R], R]:
+    def documented(method: R) -> R:
+        method.__doc__ = like.__doc__
+        return method
+
+    return documented
+
+
 class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
     """`SentryMembers` for asyncio and trio. The tasks of one event loop may share one."""
 
@@ -347,8 +364,8 @@ class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
     _client = httpx.AsyncClient
     _prepare = staticmethod(AuthenticatedClient.get_async_httpx_client)
 
+    @_documented_as(SentryMembers.add_a_member_to_an_organization)
     @_fields_of(NewMember)
-    @_with_permissions("add_a_member_to_an_organization")
     async def add_a_member_to_an_organization(
         self, organization_id_or_slug: str, /, *positional: Any, **fields: Any
     ) -> Member:
@@ -356,7 +373,7 @@ class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
         call = self._member_call(organization_id_or_slug, positional, fields)
         return self._member(call, await self._http.send(call.request))
 
-    @_with_permissions("add_an_organization_member_to_a_team")
+    @_documented_as(SentryMembers.add_an_organization_member_to_a_team)
     async def add_an_organization_member_to_a_team(
         self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
     ) -> Outcome:
@@ -395,7 +412,7 @@ def _new_member(fields: dict[str, Any]) -> NewMember:
     try:
         member = NewMember(**fields)
     except TypeError as error:
-        problem = str(error).rpartition("__init__() ")[2]
+        problem = str(error).rpartition("__init__() ")[2].replace(" positional", "")
         known = ", ".join(field.name for field in attrs.fields(NewMember))
         raise InvalidArgumentError(f"{problem}; the fields are {known}") from error
     for field in attrs.fields(NewMember):

@@ -128,7 +128,7 @@ class BadRequestError(ApiError):
 class AlreadyMemberError(BadRequestError):
     """The e-mail address is a member's. Servers up to 23.7.1 say so of pending invites too."""
 
-    advice = "Nothing is left to do: they are in the organization, or invited."
+    advice = "They are in the organization, or invited; teams of this call were not added."
 
 
 class AlreadyInvitedError(AlreadyMemberError):
@@ -142,14 +142,14 @@ class RoleNotAllowedError(BadRequestError):
 
     advice = (
         "Give a role that the token's owner may give. An internal integration may give the role "
-        "`member` only."
+        "`member` only, and on 23.7.1 none."
     )
 
 
 class UnknownTeamError(BadRequestError):
     """A team of the new member is unknown, or named twice."""
 
-    advice = "Name each team once, by its slug, not by its ID."
+    advice = "Is each team there? Name it once, by its slug, not by its ID."
 
 
 class UnauthorizedError(ApiError):

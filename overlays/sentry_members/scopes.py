@@ -48,8 +48,8 @@ _TABLE: dict[Operation, dict[TokenKind, _Row]] = {
 # What the table adds where Open Membership is off: about a user auth token with these scopes.
 _FOOTNOTES: dict[Scopes, str] = {
     _ORG_READ: (
-        "A member of the organization has no more than this scope. The call then always ends "
-        "in 202: a request to join the team."
+        "Members of the organization are held to this scope: their call always ends in 202, a "
+        "request to join the team."
     ),
     _ORG_READ | _TEAM_WRITE: (
         "A team admin needs both scopes in the user auth token to add members to the teams that "
@@ -126,7 +126,7 @@ def needed(operation: Operation, token_kind: TokenKind | None) -> str:
         if token_kind in (None, kind):
             accepted = _any_of(row.on)
             if row.on != row.off:
-                accepted += f" with Open Membership on, {_any_of(row.off)} with it off"
+                accepted = f"with Open Membership on {accepted}; with it off {_any_of(row.off)}"
             sentences.append(f"{_TOKEN_NAMES[kind]}: {accepted}.")
     return " ".join(sentences)
 

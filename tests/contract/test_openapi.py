@@ -46,6 +46,7 @@ def test_the_contract_is_valid(tmp_path: Path) -> None:
         ("responses/NotFound'", "responses/Lost'", "'#/components/responses/Lost' leads nowhere"),
         ("    post:", "    post: {}\n    post:", "the key 'post' stands here twice"),
         ("        required: true", "        requird: true", "post > requestBody: Unevaluated"),
+        ("required: [email]", "required: [emial]", "'emial' is required, and no property"),
         ("in: path", "in: way", "components > parameters > MemberId > in: 'way' is not one of"),
     ],
 )

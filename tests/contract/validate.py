@@ -21,9 +21,9 @@ def faults(text: str) -> Iterator[str]:
     if not isinstance(root, yaml.MappingNode):
         yield "line 1: this is no OpenAPI document"
         return
-    # The validator follows only the references that it comes by, and YAML's loader takes the
-    # last of two equal keys.
-    structural = list(_repeated_keys_and_dangling_references(root, document))
+    # What the validator lets pass: it follows only the references that it comes by, YAML's loader
+    # takes the last of two equal keys, and JSON Schema may require what is no property.
+    structural = list(_slips(root, document))
     if structural:
         yield from structural
         return
@@ -32,12 +32,18 @@ def faults(text: str) -> Iterator[str]:
         yield f"{place}: {error.message}"
 
 
-def _repeated_keys_and_dangling_references(node: yaml.Node, document: Any) -> Iterator[str]:
+def _slips(node: yaml.Node, document: Any) -> Iterator[str]:
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _repeated_keys_and_dangling_references(item, document)
+            yield from _slips(item, document)
     if not isinstance(node, yaml.MappingNode):
         return
+    parts = {key.value: value for key, value in node.value}
+    if isinstance(parts.get("required"), yaml.SequenceNode) and "properties" in parts:
+        properties = {key.value for key, _ in parts["properties"].value}
+        for name in parts["required"].value:
+            if name.value not in properties:
+                yield f"line {name.start_mark.line + 1}: {name.value!r} is required, and no property"
     seen = set()
     for key, value in node.value:
         if key.value in seen:
@@ -45,7 +51,7 @@ def _repeated_keys_and_dangling_references(node: yaml.Node, document: Any) -> It
         seen.add(key.value)
         if key.value == "$ref" and not _leads_somewhere(value.value, document):
             yield f"line {key.start_mark.line + 1}: {value.value!r} leads nowhere"
-        yield from _repeated_keys_and_dangling_references(value, document)
+        yield from _slips(value, document)
 
 
 def _leads_somewhere(reference: str, document: Any) -> bool:

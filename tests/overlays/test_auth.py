@@ -101,6 +101,12 @@ def test_a_projects_url_gets_no_other_token(
     assert f"https://own.example/ Bearer {USER_TOKEN}" == header(**arguments)
 
 
+def test_a_projects_url_may_be_the_default(elsewhere: Path) -> None:
+    """As Sentry's own tools write it: the token would go there without the file, too."""
+    write(elsewhere, url="https://sentry.io/")
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+
+
 def test_a_projects_token_goes_to_the_users_own_url(
     monkeypatch: pytest.MonkeyPatch, elsewhere: Path
 ) -> None:
@@ -234,8 +240,9 @@ def test_a_region() -> None:
         ({"gateway_url": "https://gw.example", "gateway_key": "a b"}, "the gateway's key"),
         ({"gateway_url": "http://gw.example", "gateway_key": "k"}, "gateway_url would send"),
         ({"token": ""}, "the argument token is empty"),
-        ({"token": f"{USER_TOKEN}\n{USER_TOKEN}"}, "a blank, a control character"),
-        ({"token": f"{USER_TOKEN}é"}, "a blank, a control character"),
+        ({"token": f"{USER_TOKEN}\n{USER_TOKEN}"}, "a character that no token has"),
+        ({"token": f"'{USER_TOKEN}'"}, "a character that no token has"),
+        ({"token": f"{USER_TOKEN}é"}, "a character that no token has"),
         ({"token": "sntrys_eyJpYXQiOjE3fQ==_abc"}, "organization auth token"),
     ],
 )

@@ -513,3 +513,10 @@ def test_whatever_an_inner_transport_raises_is_final_and_typed(
     assert errors.NoAnswerError is type(caught.value)
     assert caught.value.__context__ is None
     assert 1 == len(caller.requests)
+
+
+def test_the_async_methods_are_documented_as_the_sync_ones() -> None:
+    for operation in ("add_a_member_to_an_organization", "add_an_organization_member_to_a_team"):
+        documented = inspect.getdoc(getattr(SentryMembers, operation))
+        assert documented
+        assert documented == inspect.getdoc(getattr(AsyncSentryMembers, operation))

@@ -49,7 +49,7 @@ def of(status: int, body: Any) -> httpx.Response:
         ("invite", of(400, "Invalid origin: https://evil.example"), errors.BadRequestError, "Invalid origin"),
         ("invite", of(403, {"organization": "Your organization is not allowed to invite members"}), errors.ForbiddenError, "not allowed to invite"),
         ("invite", of(403, {"detail": "You do not have permission to perform this action."}), errors.MissingScopeError, "member:admin, member:write or member:invite"),
-        ("join", of(403, {"detail": "You do not have permission to perform this action."}), errors.MissingScopeError, "org:read with Open Membership on"),
+        ("join", of(403, {"detail": "You do not have permission to perform this action."}), errors.MissingScopeError, "with Open Membership on org:read; with it off"),
         ("join", of(403, {"detail": "This team is managed through your organization's identity provider."}), errors.IdentityProviderTeamError, "in the identity provider"),
         ("join", of(403, {"detail": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "'billing'"),
         ("join", of(404, {"detail": "The requested resource does not exist"}), errors.NotFoundError, "A member's ID is not a user's ID"),

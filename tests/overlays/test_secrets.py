@@ -137,7 +137,7 @@ def test_a_client_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_the_representation_says_where_the_token_is_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
-    assert "<SentryMembers at https://sentry.io with user token from SENTRY_AUTH_TOKEN" in repr(
+    assert "<SentryMembers at https://sentry.io/ with user token from SENTRY_AUTH_TOKEN" in repr(
         SentryMembers()
     )
 

@@ -786,8 +786,12 @@ BAD_SET_UPS: list[tuple[Callable[[Any], object], str]] = [
     (lambda f: f.member_id("acme", "nope"), "unknown member 'nope'"),
     (lambda f: f.fail_next("drop"), "unknown fault 'drop': use one of: 500, .*drop-after"),
     (lambda f: f.fail_next(500, operation="nope"), "unknown operation 'nope'"),
-    (lambda f: f.fail_next(500, every=0), "every=0, times=1: both are counts"),
-    (lambda f: f.fail_next(500, times=0), "every=1, times=0: both are counts"),
+    (lambda f: f.fail_next(500, every=0), "every=0: give a number from 1 on"),
+    (lambda f: f.fail_next(500, times=0), "times=0: give a number from 1 on"),
+    (lambda f: f.fail_next("slow", seconds=-1), "seconds=-1: give a number from 0 on"),
+    (lambda f: f.limit_requests(0), "per_second=0: give a number from 1 on"),
+    (lambda f: f.limit_requests(concurrent=0), "concurrent=0: give a number from 1 on"),
+    (lambda f: f.limit_invites(-1), "per_day=-1: give a number from 0 on"),
 ]
 
 

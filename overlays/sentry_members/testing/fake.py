@@ -16,7 +16,7 @@ from . import operations, permissions, serving
 from .exchange import Answer, ReceivedRequest, Request
 from .faults import Fault, PendingFault, next_fault
 from .limits import Limits
-from .set_up import check, check_new
+from .set_up import check, check_counts, check_new
 from .state import AccessRequest, Member, Organization, State, Team, Token, TokenKind, Version
 
 
@@ -227,7 +227,11 @@ class FakeSentry:
         Args:
             per_second: A caller's requests in one second of the clock.
             concurrent: A caller's requests at once.
+
+        Raises:
+            ValueError: One of them is below 1.
         """
+        check_counts(per_second=per_second, concurrent=concurrent)
         with self._lock:
             self._limits.requests = (per_second, concurrent)
 
@@ -239,7 +243,11 @@ class FakeSentry:
         Args:
             per_day: Invites in one day of the clock, by one caller as in one organization.
             per_address: Invites in one day to one address in one organization.
+
+        Raises:
+            ValueError: One of them is below 0.
         """
+        check_counts(0, per_day=per_day, per_address=per_address)
         with self._lock:
             self._limits.invites = (per_day, per_address)
 
@@ -271,12 +279,13 @@ class FakeSentry:
             seconds: How late a "slow" answer is, in seconds.
 
         Raises:
-            ValueError: There is no such fault or operation, or `times` or `every` is below 1.
+            ValueError: There is no such fault or operation, `times` or `every` is below 1, or
+                `seconds` below 0.
         """
         check("fault", fault, get_args(Fault))
         check("operation", operation, (None, *get_args(Operation)))
-        if every < 1 or (times is not None and times < 1):
-            raise ValueError(f"every={every}, times={times}: both are counts from 1")
+        check_counts(every=every, times=1 if times is None else times)
+        check_counts(0, seconds=seconds)
         last = None if times is None else times * every
         with self._lock:
             self._faults.append(PendingFault(fault, every, last, operation, seconds))

@@ -20,3 +20,10 @@ def check_new(what: str, slug: str, taken: Iterable[str]) -> None:
         raise ValueError(f"{what} {slug!r} is there already: use another slug")
     if not re.fullmatch(r"(?!\d+\Z)[a-z0-9_-]+", slug):
         raise ValueError(f"{what} {slug!r}: a slug is lower-case letters, digits, - and _")
+
+
+def check_counts(least: int = 1, **counts: float) -> None:
+    """Refuse a number that is too low."""
+    for name, count in counts.items():
+        if count < least:
+            raise ValueError(f"{name}={count}: give a number from {least} on")

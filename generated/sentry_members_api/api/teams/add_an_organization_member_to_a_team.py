@@ -152,8 +152,8 @@ def sync_detailed(
     | Internal integration token | org:read | org:write, team:write                              |
     | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
 
-    (1) A member of the organization has no more than this scope. The call then always ends
-    in 202: a request to join the team.
+    (1) Members of the organization are held to this scope: their call always ends in 202, a
+    request to join the team.
 
     (2) A team admin needs both scopes in the user auth token to add members to the teams
     that they administer.
@@ -212,8 +212,8 @@ def sync(
     | Internal integration token | org:read | org:write, team:write                              |
     | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
 
-    (1) A member of the organization has no more than this scope. The call then always ends
-    in 202: a request to join the team.
+    (1) Members of the organization are held to this scope: their call always ends in 202, a
+    request to join the team.
 
     (2) A team admin needs both scopes in the user auth token to add members to the teams
     that they administer.
@@ -267,8 +267,8 @@ async def asyncio_detailed(
     | Internal integration token | org:read | org:write, team:write                              |
     | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
 
-    (1) A member of the organization has no more than this scope. The call then always ends
-    in 202: a request to join the team.
+    (1) Members of the organization are held to this scope: their call always ends in 202, a
+    request to join the team.
 
     (2) A team admin needs both scopes in the user auth token to add members to the teams
     that they administer.
@@ -325,8 +325,8 @@ async def asyncio(
     | Internal integration token | org:read | org:write, team:write                              |
     | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
 
-    (1) A member of the organization has no more than this scope. The call then always ends
-    in 202: a request to join the team.
+    (1) Members of the organization are held to this scope: their call always ends in 202, a
+    request to join the team.
 
     (2) A team admin needs both scopes in the user auth token to add members to the teams
     that they administer.
