@@ -179,7 +179,10 @@ def test_any_other_slug_arrives_as_it_is(slug: str) -> None:
         ({"email": b"ada@example.com"}, "^email takes str, not b'ada"),
         ({"email": None}, "^email takes str, not None"),
         ({"email": "\ud800@example.com"}, "^email takes str"),
-        ({"emial": "ada@example.com"}, "unexpected keyword argument 'emial'; the fields are email"),
+        (
+            {"emial": "ada@example.com"},
+            "unexpected keyword argument 'emial'.*; the fields are email",
+        ),
     ],
 )
 def test_a_field_that_cannot_be_sent_is_refused_by_name(
