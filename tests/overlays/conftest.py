@@ -1,11 +1,17 @@
 """An environment without credentials, both clients, and no waiting."""
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
 import pytest
 from callers import Caller
+from hypothesis import settings
+
+# A slow machine is no failure, and one that decides over a change should decide the same twice.
+settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("project")
 
 
 @pytest.fixture(autouse=True)
