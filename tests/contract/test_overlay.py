@@ -1,10 +1,11 @@
-"""The permission table of the package is that of the contract and of the README."""
+"""What the overlay has to know of the contract is what the contract says."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 from sentry_members.scopes import Operation, TokenKind, accepted_scopes, permissions
+from sentry_members.transport import _ROUTES, _SUCCESSES
 
 ROOT = Path(__file__).parent.parent.parent
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
@@ -13,6 +14,15 @@ OPERATIONS = {path["post"]["operationId"].lower(): path["post"] for path in SPEC
 INVITE: Operation = "add_a_member_to_an_organization"
 JOIN: Operation = "add_an_organization_member_to_a_team"
 KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
+
+
+def test_it_knows_every_operation_and_its_successes() -> None:
+    successes = {
+        name: {int(status) for status in operation["responses"] if status.startswith("2")}
+        for name, operation in OPERATIONS.items()
+    }
+    assert successes == {name.replace("_", ""): known for name, known in _SUCCESSES.items()}
+    assert _SUCCESSES.keys() == _ROUTES.keys()
 
 
 @pytest.mark.parametrize("operation", [INVITE, JOIN])
