@@ -34,8 +34,8 @@ from typing import Any, ClassVar
 from .scopes import Operation
 
 REPEATING_IS_SAFE = (
-    "Sentry may have acted on it all the same. Repeating it is safe: what is done already is "
-    "answered as done."
+    "Sentry may have acted on it all the same. Repeating it is safe: what is done already is not "
+    "done twice."
 )
 
 
@@ -212,4 +212,4 @@ class ServerError(ApiError):
 class UnreadableAnswerError(ApiError):
     """A success, but its answer can't be read: Sentry did what was asked."""
 
-    advice = "Sentry did what was asked. Repeating it is safe: it is answered as done."
+    advice = "Sentry did what was asked. Repeating it is safe: it is not done twice."
