@@ -1,5 +1,7 @@
 # Every verb of the project. `make` alone lists them.
 .DEFAULT_GOAL := help
+# generate replaces what build packs.
+.NOTPARALLEL:
 
 PYTHON ?= python3
 VENV ?= .venv
