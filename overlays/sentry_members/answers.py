@@ -20,6 +20,7 @@ _MESSAGES_LIMIT = 20
 
 _SECRET_HEADERS = (b"authorization", b"x-gateway-key")
 _SECRET_LENGTH = 8  # what is shorter may be part of any text, and its place would show it
+# The brackets take in what is left of a token whose end has been redacted.
 _TOKEN = re.compile(rb"sntry[a-z]_[\w+/=.\[\]-]+")
 
 _BY_STATUS: dict[int, type[errors.ApiError]] = {

@@ -24,10 +24,9 @@ import httpx
 from .errors import ConfigurationError
 from .scopes import TokenKind
 
-DEFAULT_URL = "https://sentry.io"
+DEFAULT_URL = httpx.URL("https://sentry.io/")
 GATEWAY_KEY_HEADER = "X-Gateway-Key"
 
-_DEFAULT = httpx.URL(f"{DEFAULT_URL}/")
 _FILE = ".sentryclirc"
 _KINDS: dict[str, TokenKind] = {
     "sntryu_": "user",
@@ -163,8 +162,8 @@ def _direct(sources: Iterator[_Source]) -> Credentials:
             f"no token found. Looked in: {'; '.join(looked)}. Give {_GOOD_TOKENS}, or a gateway "
             "(SENTRY_GATEWAY_URL)."
         )
-    root = _root(namer.url, namer.url_name) if namer and namer.url is not None else _DEFAULT
-    if namer and not namer.is_users_own and namer is not holder and root != _DEFAULT:
+    root = _root(namer.url, namer.url_name) if namer and namer.url is not None else DEFAULT_URL
+    if namer and not namer.is_users_own and namer is not holder and root != DEFAULT_URL:
         raise ConfigurationError(
             f"{namer.url_name} is not for the token from elsewhere ({holder.token_name}): a "
             "project's file may lead it astray. Give the url yourself, as an argument or in "

@@ -5,7 +5,7 @@ import json
 import re
 import reprlib
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from threading import TIMEOUT_MAX
@@ -16,7 +16,7 @@ import httpx
 from sentry_members_api import AuthenticatedClient, models
 from sentry_members_api.api.organizations import add_a_member_to_an_organization as add_member
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as add_to_team
-from sentry_members_api.models import Member, NewMember, Team
+from sentry_members_api.models import Member, NewMember
 from sentry_members_api.types import UNSET
 
 from .answers import Call, unreadable
@@ -208,7 +208,6 @@ class _Members(Generic[HttpT, TransportT]):
         self, organization_id_or_slug: str, positional: tuple[Any, ...], fields: dict[str, Any]
     ) -> Call:
         path = {"organization_id_or_slug": organization_id_or_slug}
-        _check_path(path)
         # A type checker takes the model's fields for positional: their order is the generator's.
         if positional:
             raise InvalidArgumentError("only the organization is positional: name the fields")
@@ -225,7 +224,6 @@ class _Members(Generic[HttpT, TransportT]):
             "member_id": member_id,
             "team_id_or_slug": team_id_or_slug,
         }
-        _check_path(path)
         return self._call("add_an_organization_member_to_a_team", path, add_to_team._get_kwargs)
 
     def _call(
@@ -235,30 +233,29 @@ class _Members(Generic[HttpT, TransportT]):
         get_kwargs: Callable[..., dict[str, Any]],
         **body: NewMember,
     ) -> Call:
+        _check_path(path)
         request = self._http.build_request(**get_kwargs(**path, **body))
         return Call(operation, tuple(path.values()), request)
 
     def _member(self, call: Call, response: httpx.Response) -> Member:
-        """The member that a 201 tells of."""
-        parsed = _parsed(
-            call, response, partial(add_member._parse_response, client=self._generated)
-        )
-        if not isinstance(parsed, Member):
-            raise unreadable(call, response, "no member in it")
-        return parsed
+        member: Member = self._parsed(call, response, add_member._parse_response)
+        return member
 
     def _outcome(self, call: Call, response: httpx.Response) -> Outcome:
-        """What a 201, 202 or 204 means."""
         if response.status_code == HTTPStatus.ACCEPTED:
             return AccessRequested()
         if response.status_code == HTTPStatus.NO_CONTENT:
             return AlreadyOnTeam()
-        parsed = _parsed(
-            call, response, partial(add_to_team._parse_response, client=self._generated)
-        )
-        if not isinstance(parsed, Team):
-            raise unreadable(call, response, "no team in it")
-        return Added(parsed)
+        return Added(self._parsed(call, response, add_to_team._parse_response))
+
+    def _parsed(self, call: Call, response: httpx.Response, parse: Callable[..., Any]) -> Any:
+        """What the generated parser makes of a success with a body."""
+        try:
+            return parse(client=self._generated, response=response)
+        except Exception as error:  # noqa: BLE001 - whatever a parser comes by
+            reason = f"{type(error).__name__}: {error}"
+        # Out here the parser's error, whose frames hold the answer as it came, is not the context.
+        raise unreadable(call, response, reason)
 
     def __repr__(self) -> str:
         # A traceback may show one whose constructor refused.
@@ -450,15 +447,6 @@ def _is_json(value: object) -> bool:
         return bool(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
     except ValueError:
         return False
-
-
-def _parsed(call: Call, response: httpx.Response, parse: Callable[..., Any]) -> Any:
-    try:
-        return parse(response=response)
-    except Exception as error:  # noqa: BLE001 - whatever a parser comes by
-        reason = f"{type(error).__name__}: {error}"
-    # Out here the parser's error, whose frames hold the answer as it came, is not the context.
-    raise unreadable(call, response, reason)
 
 
 def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:

@@ -61,11 +61,13 @@ _SUCCESSES: dict[Operation, frozenset[int]] = {
     "add_an_organization_member_to_a_team": frozenset({201, 202, 204}),
 }
 
-_NEVER_CONNECTED = (
+_NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
+    httpx.LocalProtocolError,
     httpx.PoolTimeout,
     httpx.ProxyError,
+    httpx.UnsupportedProtocol,
 )
 
 PoolT = TypeVar("PoolT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
@@ -317,15 +319,13 @@ def _no_answer(call: Call, request: httpx.Request, error: Exception) -> errors.N
     name = type(error).__name__
     told = f"no answer from {request.url.host} ({name}: {call.told(str(error)) or 'no reason'})"
     kind = errors.NoAnswerError
-    may_have_arrived = not isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
     if isinstance(error, httpx.TimeoutException):
         kind = errors.AnswerTimeoutError
         seconds = request.extensions["timeout"].get(name.removesuffix("Timeout").lower())
         told = f"no answer from {request.url.host} within {seconds} s ({name})"
     elif isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.ProxyError):
         kind = errors.ConnectionFailedError
-    if isinstance(error, _NEVER_CONNECTED):
-        may_have_arrived = False
+    may_have_arrived = not isinstance(error, _NOT_SENT)
     advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
     message = f"{call}: {told}. {advice}"
     return kind(message, operation=call.operation, may_have_arrived=may_have_arrived)
