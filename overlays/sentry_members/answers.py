@@ -107,7 +107,8 @@ def error_of(
         advice = "A redirect is never followed: is the URL right?"
     elif response.is_success:
         advice = "Sentry does not answer so: is the URL right, and nothing else before it?"
-    return kind(_message(call, status, *told["messages"], note, advice), **told)
+    message = _message(call, status, *told["messages"], note, advice)
+    return kind(message, advice=advice, **told)
 
 
 def unreadable(call: Call, response: httpx.Response, reason: str) -> errors.UnreadableAnswerError:
@@ -151,7 +152,7 @@ def _read(call: Call, response: httpx.Response) -> dict[str, Any]:
         "messages": tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
         "field_errors": field_errors,
         "request_id": request_id,
-        "rate_limit": _rate_limit(response.headers),
+        "rate_limit": rate_limit(response.headers),
         "retry_after": _retry_after(call, response),
         "body": content[:_BODY_LIMIT],
     }
@@ -211,7 +212,8 @@ def plain(text: str) -> str:
     return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 1] + "…"
 
 
-def _rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
+def rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
+    """The figures of the request limiter, if the answer has any."""
     names = ("Limit", "Remaining", "Reset", "ConcurrentLimit", "ConcurrentRemaining")
     texts = [headers.get(f"X-Sentry-Rate-Limit-{name}") for name in names]
     if not any(texts):

@@ -21,7 +21,7 @@ from sentry_members_api.types import UNSET
 
 from .answers import Call, unreadable
 from .auth import Secret, resolve
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, RateLimit
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
 from .scopes import Operation, permissions
 from .transport import AsyncTransport, SyncTransport, connections
@@ -155,10 +155,10 @@ class _Members(Generic[HttpT, TransportT]):
             "timeout": timeout,
             "headers": {"User-Agent": _user_agent()},
         }
-        transport = self._guard(
+        self._transport: SyncTransport | AsyncTransport = self._guard(
             self._inner, self._credentials, timeout, attempts, lambda: self.is_closed
         )
-        secured = {"auth": self._credentials.auth, "transport": transport}
+        secured = {"auth": self._credentials.auth, "transport": self._transport}
         self._http: HttpT = self._client(**settings, **secured)
         self._generated = AuthenticatedClient(token="", **settings, httpx_args=secured)
         # It would make its own when first asked, which is not safe across threads.
@@ -173,6 +173,14 @@ class _Members(Generic[HttpT, TransportT]):
         What is done to it, such as other headers or closing it, leaves the methods alone.
         """
         return self._generated
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """The figures of the request limiter in the latest answer to this client.
+
+        None before the first answer, and where servers send none: self-hosted ones.
+        """
+        return self._transport.rate_limit
 
     @property
     def is_closed(self) -> bool:

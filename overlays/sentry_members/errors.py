@@ -29,7 +29,7 @@ The first two come before anything is sent. No message, attribute or traceback h
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from .scopes import Operation
 
@@ -107,6 +107,7 @@ class ApiError(SentryMembersError):
         retry_after: How many seconds from the answer on the server wants no further request;
             None if it does not say.
         body: The body, its first 8,192 bytes, tokens redacted.
+        advice: What to do, if anything is known.
     """
 
     operation: Operation
@@ -118,7 +119,7 @@ class ApiError(SentryMembersError):
     retry_after: float | None
     body: bytes
 
-    advice: ClassVar[str] = ""
+    advice: str = ""
 
 
 class BadRequestError(ApiError):

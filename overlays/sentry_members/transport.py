@@ -20,7 +20,7 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from sentry_members_api.models import NewMember
 
 from . import errors
-from .answers import Call, error_of, plain, unreadable
+from .answers import Call, error_of, plain, rate_limit, unreadable
 from .auth import Credentials
 from .scopes import Operation
 
@@ -134,6 +134,12 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
         self._timeout = timeout.as_dict()
         self._attempts = attempts
         self._is_closed = is_closed
+        self._headers = httpx.Headers()
+
+    @property
+    def rate_limit(self) -> errors.RateLimit | None:
+        """The figures of the request limiter in the latest answer."""
+        return rate_limit(self._headers)
 
     def _call(self, request: httpx.Request) -> Call:
         self._check_open()
@@ -161,6 +167,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
             raise errors.ConfigurationError("this client is closed: make a new one")
 
     def _judge(self, call: Call, response: httpx.Response) -> httpx.Response | errors.ApiError:
+        self._headers = response.headers
         if response.status_code in _SUCCESSES[call.operation]:
             return response
         return error_of(call, response, self._credentials.token_kind)

@@ -6,7 +6,7 @@ import json
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -315,6 +315,19 @@ def test_a_generated_client_never_waits_for_ever_nor_goes_elsewhere() -> None:
     with pytest.raises(errors.ConfigurationError, match=r"for https://sentry\.io.*, not for evil"):
         join("acme", "8", "backend", client=astray)
     assert 1 == len(caller.requests)
+
+
+@pytest.mark.parametrize("status", [201, 403])
+def test_a_client_knows_the_limiters_figures_in_its_latest_answer(status: int) -> None:
+    told = {"X-Sentry-Rate-Limit-Limit": "40", "X-Sentry-Rate-Limit-Remaining": "39"}
+    answer = httpx.Response(status, headers=told, content=TEAM.content)
+    members = client(transport=Caller("sync").transport(answering(DONE, answer, DONE)))
+    figures: list[errors.RateLimit | None] = [members.rate_limit]
+    for _ in range(3):
+        with suppress(errors.ForbiddenError):
+            members.add_an_organization_member_to_a_team("acme", "8", "backend")
+        figures.append(members.rate_limit)
+    assert [None, None, errors.RateLimit(40, 39, None, None, None), None] == figures
 
 
 def test_closing_ends_the_retries(caller: Caller, waits: list[float]) -> None:

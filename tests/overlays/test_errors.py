@@ -80,6 +80,7 @@ def test_an_answer_is_the_error_that_it_means(
     assert kind is type(error)
     assert answer.status_code == error.status
     assert message in str(error)
+    assert str(error).endswith(error.advice)
     assert "'acme'" in str(error)
     assert ("ada@example.com" if operation == "invite" else "'8', 'backend'") in str(error)
     assert 1 == len(caller.requests)
