@@ -1,19 +1,14 @@
 """The body of an invite, checked field by field as Sentry does."""
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ..addresses import LENGTH, is_address
 from .exchange import Refused, Request, internal_error
 from .state import Organization
 
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"(?!-)(?:[^\W_]|-){1,63}(?<!-)"
-_EMAIL = re.compile(
-    rf"{_ATOM}(?:\.{_ATOM})*@(?:localhost|(?:{_LABEL}\.)+(?!.\Z){_LABEL})", re.IGNORECASE
-)
 _TRUE = ("t", "y", "yes", "true", "on", "1")
 _FALSE = ("f", "n", "no", "false", "off", "0")
 _DEFAULTS: Mapping[str, Any] = {
@@ -89,8 +84,9 @@ class InviteForm:
         if not email:
             raise _Invalid("This field may not be blank.")
         # Sentry checks the address twice, before and after the rest.
-        syntax = [] if _EMAIL.fullmatch(email) else [bad]
-        length = ["Ensure this field has no more than 75 characters."] * (len(email) > 75)
+        syntax = [] if is_address(email) else [bad]
+        too_long = f"Ensure this field has no more than {LENGTH} characters."
+        length = [too_long] * (len(email) > LENGTH)
         null = ["Null characters are not allowed."] * ("\0" in email)
         if messages := syntax + length + null + syntax:
             raise _Invalid(*messages)
