@@ -119,10 +119,14 @@ def unreadable(call: Call, response: httpx.Response, reason: str) -> errors.Unre
     return kind(message, **_read(call, response))
 
 
-def _message(call: Call, status: int, *sentences: str) -> str:
+def _message(call: Call, status: int, *texts: str) -> str:
     phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
-    told = [text if text[-1] in ".?!" else f"{text}." for text in sentences if text]
-    return " ".join([f"{call}: {status}{phrase}.", *told])
+    return sentences(f"{call}: {status}{phrase}", *texts)
+
+
+def sentences(*texts: str) -> str:
+    """Texts one after the other, each with its end."""
+    return " ".join(text if text[-1] in ".?!" else f"{text}." for text in texts if text)
 
 
 def _read(call: Call, response: httpx.Response) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""Bring many people in at once: as fast as Sentry allows, and none is lost.
+
+```python
+people = read_people("people.csv")
+async with AsyncSentryMembers() as sentry:
+    with ResultsFile("people.results.csv", "acme") as results_file:
+        async with aclosing(onboard(sentry, "acme", people, results_file)) as results:
+            async for result in results:
+                print(result.row, result.outcome, result.detail)
+```
+
+`sentry-members onboard` is this at a command line.
+"""
+
+from .people import People, PeopleError, read_people, read_teams
+from .results_file import ResultsFile, ResultsFileError
+from .rows import Addition, BadRow, Invite, Result, Row, RowOutcome
+from .run import onboard
+
+__all__ = [
+    "Addition",
+    "BadRow",
+    "Invite",
+    "People",
+    "PeopleError",
+    "Result",
+    "ResultsFile",
+    "ResultsFileError",
+    "Row",
+    "RowOutcome",
+    "onboard",
+    "read_people",
+    "read_teams",
+]

@@ -1,0 +1,181 @@
+"""The file that tells what came of each row, so that nothing is lost and nothing is done twice."""
+
+import csv
+import io
+import os
+import sys
+from hashlib import blake2b
+from pathlib import Path
+from typing import Self
+
+from ..errors import SentryMembersError
+from .rows import BadRow, Invite, Result, Row, RowOutcome
+
+if sys.platform != "win32":
+    import fcntl
+
+COLUMNS = ["line", "email", "member_id", "team", "outcome", "detail"]
+_SENDING = "sending"
+
+
+class ResultsFileError(SentryMembersError):
+    """The file of results can't be used; the message says why, and what to do."""
+
+
+class ResultsFile:
+    """A CSV file that lines are only ever appended to; the last line of a row counts.
+
+    Before a request leaves, a line with the outcome `sending` tells what is asked for; after its
+    answer another tells what came of it. Each is handed to the operating system at once: it is
+    there even if this process is killed.
+
+    A row is known again by what it asks for, not by its line: the organization, who, the teams,
+    and the organization role. So rows may be added and moved, and a corrected row is a new one.
+
+    Args:
+        path: The file; it is made if it isn't there.
+        organization: The organization, by the ID or slug that is used to ask.
+
+    Attributes:
+        path: The file.
+
+    Raises:
+        ResultsFileError: The file can't be read or written, is none of these, or is in use by
+            another process.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], organization: str) -> None:
+        self.path = Path(path)
+        self._organization = organization
+        self._outcomes: dict[bytes, RowOutcome] = {}
+        self._is_broken = False
+        try:
+            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise self._unwritable(error.strerror) from error
+        try:
+            self._lock()
+            self._read()
+        except OSError as error:
+            self.close()
+            raise self._unwritable(error.strerror) from error
+        except ResultsFileError:
+            self.close()
+            raise
+
+    def outcome(self, row: Row) -> RowOutcome | None:
+        """What came of a row; None if it has never been sent."""
+        return self._outcomes.get(self._key(row))
+
+    def sending(self, row: Row) -> None:
+        """Write down that a row is about to be sent.
+
+        Raises:
+            ResultsFileError: It can't be written.
+        """
+        self._append(row, row.member_id, _SENDING, self._terms(row))
+        self._outcomes[self._key(row)] = RowOutcome.OUTCOME_UNKNOWN
+
+    def record(self, result: Result) -> None:
+        """Write down what came of a row.
+
+        Raises:
+            ResultsFileError: It can't be written.
+        """
+        row = result.row
+        self._append(row, result.member_id or row.member_id, result.outcome, result.detail)
+        if not isinstance(row, BadRow):
+            self._outcomes[self._key(row)] = result.outcome
+
+    def close(self) -> None:
+        """Close the file, and let other processes use it."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _key(self, row: Row) -> bytes:
+        return _digest(row.email, row.member_id, row.team, self._terms(row))
+
+    def _terms(self, row: Row) -> str:
+        """What is asked for, as far as no other column tells."""
+        role = row.org_role if isinstance(row, Invite) else None
+        return f"organization {self._organization}" + (f", org_role {role}" if role else "")
+
+    def _unwritable(self, reason: str | None) -> ResultsFileError:
+        return ResultsFileError(
+            f"{self.path} can't be written ({reason}), and without it nothing more is sent: make "
+            "it writable, or make room, and run the same again"
+        )
+
+    def _append(self, row: Row | BadRow, member_id: str, outcome: str, detail: str) -> None:
+        self._write([row.line or "", row.email, member_id, row.team, outcome, detail])
+
+    def _write(self, cells: list[object]) -> None:
+        # Whatever follows half a line would be part of it.
+        if self._is_broken:
+            raise self._unwritable("the line before is incomplete")
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(cells)
+        line = text.getvalue().encode("utf-8", "replace")
+        try:
+            self._is_broken = self._file.write(line) != len(line)
+        except OSError as error:
+            self._is_broken = True
+            raise self._unwritable(error.strerror) from error
+        if self._is_broken:
+            raise self._unwritable("no space left")
+
+    def _lock(self) -> None:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ResultsFileError(
+                    f"{self.path} is in use: wait until the command that uses it has ended"
+                ) from error
+            except OSError:
+                pass  # some file systems have no locks
+
+    def _read(self) -> None:
+        """Take in what the file tells, and take out the half line that a full disk may leave."""
+        asked: dict[tuple[str, str], bytes] = {}
+        whole = 0
+        with open(self.path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                self._take_in(number, line, asked)
+        self._file.truncate(whole)
+        if not whole:
+            self._write(list(COLUMNS))
+
+    def _take_in(self, number: int, line: bytes, asked: dict[tuple[str, str], bytes]) -> None:
+        try:
+            [cells] = csv.reader([line.decode("utf-8-sig")], strict=True)
+            if number == 1:
+                if cells != COLUMNS:
+                    raise ValueError
+                return
+            _, email, member_id, team, outcome, detail = cells
+            who = (email or member_id, team)
+            if outcome == _SENDING:
+                asked[who] = key = _digest(email, "" if email else member_id, team, detail)
+                self._outcomes[key] = RowOutcome.OUTCOME_UNKNOWN
+            elif RowOutcome(outcome) and who in asked:
+                self._outcomes[asked.pop(who)] = RowOutcome(outcome)
+        except (ValueError, csv.Error) as error:
+            raise ResultsFileError(
+                f"line {number} of {self.path} is none of a file of results: mend it, or move the "
+                "file away"
+            ) from error
+
+
+def _digest(email: str, member_id: str, team: str, terms: str) -> bytes:
+    """A short key: there may be a great many. A second letter case is no second person."""
+    text = f"{email.casefold()}\0{member_id}\0{team}\0{terms}"
+    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
