@@ -102,6 +102,7 @@ class _Source:
     url_name: str
     url: str | None
     is_users_own: bool = True
+    organization: str | None = None
 
 
 def resolve(
@@ -146,6 +147,22 @@ def resolve(
     if token is not None and not token:
         raise ConfigurationError("the argument token is empty, or no text")
     return _direct(_sources(token, url))
+
+
+def default_organization() -> str:
+    """The organization that `SENTRY_ORG` names, else the nearest `.sentryclirc`.
+
+    Raises:
+        ConfigurationError: Neither names one, or a file can't be read.
+    """
+    if named := os.environ.get("SENTRY_ORG"):
+        return named
+    for source in _files():
+        if source.organization:
+            return source.organization
+    raise ConfigurationError(
+        f"no organization given: set SENTRY_ORG, or `org` below `[defaults]` in {_FILE}"
+    )
 
 
 def _direct(sources: Iterator[_Source]) -> Credentials:
@@ -210,6 +227,10 @@ def _sources(token: Secret | None, url: str | None) -> Iterator[_Source]:
         "SENTRY_URL",
         os.environ.get("SENTRY_URL") or None,
     )
+    yield from _files()
+
+
+def _files() -> Iterator[_Source]:
     home, project = _home_file(), _project_file()
     if project is None:
         name = f"{_FILE} in the working directory or above it"
@@ -244,7 +265,9 @@ def _read(file: Path, *, is_users_own: bool) -> _Source:
             parser.read_string(file.read_text("utf-8-sig"))
         token = Secret(parser.get("auth", "token", fallback=None))
         url = parser.get("defaults", "url", fallback=None) or None
-        return _Source(f"the token in {file}", token, f"the url in {file}", url, is_users_own)
+        organization = parser.get("defaults", "org", fallback=None) or None
+        names = f"the token in {file}", f"the url in {file}"
+        return _Source(names[0], token, names[1], url, is_users_own, organization)
     except (OSError, UnicodeError, ConfigParserError) as error:
         reason = type(error).__name__
     # Out here the parser's error, which quotes the line with the token, is not the context.

@@ -1,0 +1,1 @@
+"""The command line: `sentry-members`, or `python -m sentry_members`. It needs the extra `cli`."""

@@ -1,0 +1,223 @@
+"""The command that brings many people in."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from contextlib import aclosing, contextmanager, nullcontext, suppress
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+from rich.text import Text
+
+from .. import onboarding
+from ..client import AsyncSentryMembers
+from ..errors import SentryMembersError
+from ..onboarding import (
+    People,
+    PeopleError,
+    Result,
+    ResultsFile,
+    ResultsFileError,
+    RowOutcome,
+    read_people,
+)
+from .exits import Exit, exit_of, worst
+from .options import AsJson, Organization, TokenFile, credentials, organization
+from .output import as_fields, colour, out, print_error, print_json, told
+
+
+def onboard(
+    people: Annotated[str, typer.Argument(metavar="PEOPLE.csv", help="Who; - is standard input.")],
+    org: Organization = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to write down what came of each row.",
+            show_default="PEOPLE.results.csv",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out the bad rows.")] = False,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring many people in: each row of a CSV file is invited, or added to teams.
+
+    The file's first line names its columns: `email`, `org_role`, `teams`, `member_id`. A row has
+    an `email`, to be invited, or a `member_id`, to be added to the `teams`. Teams are slugs with
+    blanks between them; in an invite a team role may follow each, as in `backend:admin`.
+
+    What came of each row is written down as it happens. After an interruption, or on the day after
+    the invite quota was used up, the same command goes on where it was.
+    """
+    if people == "-" == token_file:
+        raise typer.BadParameter(
+            "only one of them can be standard input", param_hint="--token-file"
+        )
+    try:
+        read = read_people(sys.stdin.buffer if people == "-" else people)
+        _check(read, skip_bad=skip_bad, as_json=as_json)
+        name, path = organization(org), results or _beside(people)
+        if dry_run:
+            _show(read, name, path, as_json=as_json)
+            exit_ = Exit.USAGE if read.bad else Exit.DONE
+        else:
+            sentry = AsyncSentryMembers(**credentials(token_file))
+            with ResultsFile(path, name) as results_file:
+                exit_ = _send(sentry, name, read, results_file, as_json=as_json)
+    except SentryMembersError as error:
+        print_error("not sent", error, as_json=as_json)
+        exit_ = exit_of(RowOutcome.NOT_ATTEMPTED, error)
+    raise typer.Exit(exit_)
+
+
+def _beside(people: str) -> Path:
+    return Path("people.results.csv") if people == "-" else Path(people).with_suffix(".results.csv")
+
+
+def _check(people: People, *, skip_bad: bool, as_json: bool) -> None:
+    """Tell every bad row.
+
+    Raises:
+        PeopleError: There are some, and they are not to be left out.
+    """
+    for bad in people.bad:
+        _tell(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason), as_json=as_json)
+    if people.bad and not skip_bad:
+        raise PeopleError(
+            f"bad rows: {len(people.bad)}. Nothing was sent: correct them, or leave them out with "
+            "--skip-bad"
+        )
+
+
+def _show(people: People, organization: str, path: Path, *, as_json: bool) -> None:
+    """Print what would be sent; nothing is written."""
+    with ResultsFile(path, organization) if path.exists() else nullcontext() as results_file:
+        for row in people:
+            outcome = results_file.outcome(row) if results_file else None
+            if as_json:
+                print_json(as_fields(Result(row, outcome or RowOutcome.NOT_ATTEMPTED)))
+            elif outcome and outcome.is_final:
+                out.print(f"line {row.line}: pass over: {row}: {outcome}", soft_wrap=True)
+            else:
+                out.print(f"line {row.line}: {row}", soft_wrap=True)
+
+
+def _send(
+    sentry: AsyncSentryMembers,
+    organization: str,
+    people: People,
+    results_file: ResultsFile,
+    *,
+    as_json: bool,
+) -> Exit:
+    """Send what has no final outcome yet, and tell of each row and of all of them."""
+    ended_by: SentryMembersError | None = None
+    exits: set[Exit] = {Exit.USAGE} if people.bad else set()
+    for bad in people.bad:
+        results_file.record(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason))
+
+    async def send(tell: Callable[[Result], None]) -> None:
+        nonlocal ended_by
+        _take_sigterm_for_ctrl_c()
+        results = onboarding.onboard(sentry, organization, people, results_file)
+        async with sentry, aclosing(results):
+            async for result in results:
+                tell(result)
+                if result.outcome is RowOutcome.NOT_ATTEMPTED:
+                    ended_by = result.error
+
+    before = (results_file.outcome(row) for row in people)
+    done = sum(outcome.is_final for outcome in before if outcome)
+    try:
+        with _telling(done, len(people), as_json=as_json) as tell:
+            asyncio.run(send(tell))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        exits.add(Exit.INTERRUPTED)
+    except ResultsFileError as error:
+        ended_by = error
+    counts = Counter(results_file.outcome(row) or RowOutcome.NOT_ATTEMPTED for row in people)
+    exits |= {exit_of(outcome, ended_by) for outcome in counts}
+    counts[RowOutcome.NOT_ATTEMPTED] += len(people.bad)
+    if ended_by:
+        print_error("stopped", ended_by, as_json=as_json)
+    _summarize(+counts, results_file, worst(exits), as_json=as_json)
+    return worst(exits)
+
+
+def _take_sigterm_for_ctrl_c() -> None:
+    task = asyncio.current_task()
+    assert task
+    with suppress(NotImplementedError):  # Windows has no such signal
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _tell(result: Result, *, as_json: bool) -> None:
+    if as_json:
+        print_json(as_fields(result))
+    else:
+        out.print(Text(f"line {result.row.line}: ").append_text(told(result)), soft_wrap=True)
+
+
+_AS_HOPED = (Exit.DONE, Exit.NOTHING_TO_DO)
+
+
+@contextmanager
+def _telling(done: int, total: int, *, as_json: bool) -> Generator[Callable[[Result], None]]:
+    """What tells of a result: a line, or on a terminal a bar that moves on."""
+    if as_json:
+        yield partial(_tell, as_json=True)
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f}/s"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[counts]}"),
+    )
+    counts: Counter[RowOutcome] = Counter()
+    began = time.monotonic()
+    with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
+        bar = progress.add_task("", completed=done, total=total, rate=0.0, counts="")
+
+        def tell(result: Result) -> None:
+            if result.outcome is RowOutcome.NOT_ATTEMPTED:
+                return  # the summary tells of them all at once
+            if not out.is_terminal or exit_of(result.outcome) not in _AS_HOPED:
+                _tell(result, as_json=False)
+            counts[result.outcome] += 1
+            told = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+            rate = counts.total() / (time.monotonic() - began)
+            progress.update(bar, advance=1, rate=rate, counts=told)
+
+        yield tell
+
+
+def _summarize(
+    counts: Mapping[RowOutcome, int], results_file: ResultsFile, exit_: Exit, *, as_json: bool
+) -> None:
+    if as_json:
+        print_json(
+            {
+                "outcomes": counts,
+                "results_file": str(results_file.path),
+                "exit_code": exit_,
+            }
+        )
+        return
+    table = Table("Outcome", Column("Rows", justify="right"))
+    for outcome in RowOutcome:
+        if outcome in counts:
+            table.add_row(Text(outcome, colour(outcome)), str(counts[outcome]))
+    out.print(table)
+    out.print(f"What came of each row: {results_file.path}", soft_wrap=True)
+    if any(not outcome.is_final for outcome in counts):
+        out.print("Run the same command again for those that have no final outcome.")
