@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import sys
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Self
@@ -114,13 +115,11 @@ class ResultsFile:
     def _append(self, row: Row | BadRow, member_id: str, outcome: str, detail: str) -> None:
         self._write([row.line or "", row.email, member_id, row.team, outcome, detail])
 
-    def _write(self, cells: list[object]) -> None:
+    def _write(self, cells: Sequence[object]) -> None:
         # Whatever follows half a line would be part of it.
         if self._is_broken:
             raise self._unwritable("the line before is incomplete")
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow(cells)
-        line = text.getvalue().encode("utf-8", "replace")
+        line = _line(cells)
         try:
             self._is_broken = self._file.write(line) != len(line)
         except OSError as error:
@@ -146,13 +145,13 @@ class ResultsFile:
         whole = 0
         with open(self.path, "rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") and (number > 1 or _line(COLUMNS).startswith(line)):
                     break
                 whole += len(line)
                 self._take_in(number, line, asked)
         self._file.truncate(whole)
         if not whole:
-            self._write(list(COLUMNS))
+            self._write(COLUMNS)
 
     def _take_in(self, number: int, line: bytes, asked: dict[tuple[str, str], bytes]) -> None:
         try:
@@ -173,6 +172,13 @@ class ResultsFile:
                 f"line {number} of {self.path} is none of a file of results: mend it, or move the "
                 "file away"
             ) from error
+
+
+def _line(cells: Sequence[object]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    # A line break within a cell would be one within a line.
+    return " ".join(text.getvalue().splitlines()).encode("utf-8", "replace") + b"\n"
 
 
 def _digest(email: str, member_id: str, team: str, terms: str) -> bytes:
