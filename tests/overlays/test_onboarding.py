@@ -170,6 +170,36 @@ def test_a_lost_answer_is_asked_for_once_more(fault: Any, fake: FakeSentry, path
     assert path.read_text().count(",outcome unknown,") == 4
 
 
+def test_it_is_asked_again_after_a_while(clock: Clock, fake: FakeSentry) -> None:
+    fake.fail_next("drop-after")
+    began = clock.now
+    ask(fake, invites(3))
+    assert 1 <= clock.now - began < 2
+
+
+def test_a_lost_answer_stays_unknown_while_nobody_can_tell(fake: FakeSentry, path: Path) -> None:
+    inner = fake.async_transport()
+
+    async def expiring(request: httpx.Request) -> httpx.Response:
+        if fake.requests:
+            return httpx.Response(401, json={"detail": "Token expired"})
+        return await inner.handle_async_request(request)
+
+    fake.fail_next("drop-after")
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+    results = run(invites(1), httpx.MockTransport(expiring), token, path=path)
+    assert RowOutcome.OUTCOME_UNKNOWN is results["p0@example.com"].outcome
+    assert "not attempted" not in path.read_text()
+
+
+@pytest.mark.parametrize("row", [Invite("ada@example.com"), Addition("8", "backend")])
+def test_an_unreadable_success_is_one(row: Row) -> None:
+    answer = httpx.Response(201, text="created")
+    results = run([row], httpx.MockTransport(lambda _: answer))
+    expected = RowOutcome.INVITED if isinstance(row, Invite) else RowOutcome.ADDED
+    assert [expected] == list(outcomes(results).values())
+
+
 def test_a_lost_addition_is_understood_too(fake: FakeSentry) -> None:
     fake.fail_next("drop-after")
     results = ask(fake, [Addition(fake.member_id("acme", "target"), "backend")])
@@ -203,6 +233,32 @@ def test_what_was_not_sent_is_sent_again(fake: FakeSentry) -> None:
     assert 40 == len(fake.requests)
 
 
+def test_what_fails_at_once_is_one_failure(clock: Clock) -> None:
+    """A connection that breaks takes all that is under way with it."""
+    under_way = 0
+
+    async def sent() -> int:
+        all_under_way = asyncio.Event()
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            nonlocal under_way
+            under_way += 1
+            if 1 < under_way <= 25:
+                if under_way == 25:
+                    all_under_way.set()
+                await all_under_way.wait()
+                raise httpx.ConnectError("unreachable")
+            return httpx.Response(204)
+
+        transport = httpx.MockTransport(answer)
+        rows = [Addition(str(number), "backend", number) for number in range(50)]
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as sentry:
+            return sum([r.outcome.is_final async for r in onboard(sentry, "acme", rows)])
+
+    assert 50 == asyncio.run(sent())
+    assert 50 + 24 == under_way
+
+
 @pytest.mark.parametrize(
     ("fault", "kind", "outcome"),
     [
@@ -216,7 +272,7 @@ def test_where_nobody_answers_half_a_minute_is_enough(
     fake.fail_next(fault, times=None)
     began = clock.now
     results = ask(fake, invites(400))
-    assert 31 <= clock.now - began
+    assert 31 <= clock.now - began < 60
     assert 400 == len(results)
     assert 400 - 200 < Counter(outcomes(results).values())[RowOutcome.NOT_ATTEMPTED]
     assert {RowOutcome.NOT_ATTEMPTED, outcome} == set(outcomes(results).values())
@@ -395,17 +451,41 @@ def test_what_has_a_final_outcome_is_passed_over(fake: FakeSentry, path: Path) -
 def test_what_cannot_be_written_down_is_not_sent(
     fake: FakeSentry, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write: Callable[..., None] = ResultsFile.sending
+    write: Callable[..., None] = ResultsFile._write
 
-    def full(self: ResultsFile, row: Row) -> None:
+    def full(self: ResultsFile, cells: Any) -> None:
         if len(fake.requests) == 10:
             raise ResultsFileError("no space left")
-        write(self, row)
+        write(self, cells)
 
-    monkeypatch.setattr(ResultsFile, "sending", full)
+    monkeypatch.setattr(ResultsFile, "_write", full)
     with pytest.raises(ResultsFileError, match="no space left"):
         ask(fake, invites(100), path)
     assert 10 == len(fake.requests)
+
+
+def test_interrupted_before_their_turns_none_is_left_out(fake: FakeSentry, path: Path) -> None:
+    async def interrupted(results_file: ResultsFile) -> None:
+        asked = asyncio.Event()
+
+        async def never(request: httpx.Request) -> httpx.Response:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        transport = httpx.MockTransport(never)
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as sentry:
+            results = onboard(sentry, "acme", invites(100), results_file)
+            task = asyncio.create_task(anext(results))  # type: ignore[arg-type]
+            await asked.wait()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    with ResultsFile(path, "acme") as results_file:
+        asyncio.run(interrupted(results_file))
+    assert 99 == path.read_text().count(",not attempted,interrupted")
+    assert 1 == path.read_text().count(",outcome unknown,interrupted")
 
 
 @pytest.mark.parametrize("way", ["closed", "cancelled"])

@@ -93,6 +93,15 @@ def test_what_was_being_sent_is_unknown(path: Path) -> None:
         assert file.outcome(BOB) is None
 
 
+def test_a_bad_row_says_nothing_of_a_good_one(path: Path) -> None:
+    settle(path, BOB, RowOutcome.ADDED)
+    with ResultsFile(path, "acme") as file:
+        bad = BadRow(4, "", BOB.member_id, BOB.team, "member 8 on backend is on line 3 already")
+        file.record(Result(bad, RowOutcome.NOT_ATTEMPTED))
+        assert RowOutcome.ADDED is file.outcome(BOB)
+    assert RowOutcome.ADDED is outcome(path, BOB)
+
+
 @pytest.mark.parametrize(
     ("other", "is_same"),
     [
@@ -141,7 +150,7 @@ def test_after_half_a_line_nothing_more_is_written(path: Path) -> None:
         with disk_of(size + 5), pytest.raises(ResultsFileError, match="make room"):
             file.record(Result(ADA, RowOutcome.INVITED))
         assert size + 5 == path.stat().st_size
-        with pytest.raises(ResultsFileError, match="the line before is incomplete"):
+        with pytest.raises(ResultsFileError, match="make room"):
             file.sending(BOB)
     assert RowOutcome.OUTCOME_UNKNOWN is outcome(path, ADA)
     settle(path, ADA, RowOutcome.INVITED)

@@ -49,7 +49,7 @@ class ResultsFile:
         self.path = Path(path)
         self._organization = organization
         self._outcomes: dict[bytes, RowOutcome] = {}
-        self._is_broken = False
+        self._broken_by: str | None = None
         try:
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
         except OSError as error:
@@ -116,17 +116,16 @@ class ResultsFile:
         self._write([row.line or "", row.email, member_id, row.team, outcome, detail])
 
     def _write(self, cells: Sequence[object]) -> None:
-        # Whatever follows half a line would be part of it.
-        if self._is_broken:
-            raise self._unwritable("the line before is incomplete")
         line = _line(cells)
-        try:
-            self._is_broken = self._file.write(line) != len(line)
-        except OSError as error:
-            self._is_broken = True
-            raise self._unwritable(error.strerror) from error
-        if self._is_broken:
-            raise self._unwritable("no space left")
+        # Whatever follows half a line would be part of it.
+        if not self._broken_by:
+            try:
+                if self._file.write(line) < len(line):
+                    self._broken_by = "No space left on device"
+            except OSError as error:
+                self._broken_by = error.strerror
+        if self._broken_by:
+            raise self._unwritable(self._broken_by)
 
     def _lock(self) -> None:
         if sys.platform != "win32":
@@ -165,7 +164,7 @@ class ResultsFile:
             if outcome == _SENDING:
                 asked[who] = key = _digest(email, "" if email else member_id, team, detail)
                 self._outcomes[key] = RowOutcome.OUTCOME_UNKNOWN
-            elif RowOutcome(outcome) and who in asked:
+            elif who in asked:
                 self._outcomes[asked.pop(who)] = RowOutcome(outcome)
         except (ValueError, csv.Error) as error:
             raise ResultsFileError(

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sentry_members_api.models import Member
@@ -27,7 +26,7 @@ from ..errors import (
 )
 from ..results import Outcome
 from .pace import Pace
-from .results_file import ResultsFile, ResultsFileError
+from .results_file import ResultsFile
 from .rows import Addition, Invite, Result, Row, RowOutcome, told
 
 # Sentry allows 25 at once, and counts an answer until the last of it is written.
@@ -92,8 +91,7 @@ async def onboard(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(ResultsFileError):
-            deque(run.left(), maxlen=0)
+        deque(run.left(), maxlen=0)
 
 
 @dataclass(slots=True)
@@ -212,9 +210,10 @@ class _Run:
             wait = 2.0 ** (self._in_vain - 3) if self._in_vain > 2 else 0.0
             if isinstance(error, ApiError) and not error.rate_limit:
                 wait = max(wait, error.retry_after or 0.0)
-            self._pace.hold(wait)
             if self._in_vain == _PATIENCE or wait > _LONGEST_WAIT:
                 self._stopped_by = error
+            else:
+                self._pace.hold(wait)
 
     def _record(self, result: Result) -> None:
         if self._results_file:
