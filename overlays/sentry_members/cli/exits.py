@@ -53,8 +53,11 @@ _OF_OUTCOME = {
 
 
 def exit_of(outcome: RowOutcome, error: SentryMembersError | None = None) -> Exit:
-    """The exit code for what came of a row; for one that was not attempted it is the error's."""
-    if outcome in _OF_OUTCOME:
+    """The exit code for what came of a row.
+
+    For one that was not attempted it is the error's, and so where the invite quota refused it.
+    """
+    if outcome in _OF_OUTCOME and not isinstance(error, InviteQuotaError):
         return _OF_OUTCOME[outcome]
     match error:
         case InviteQuotaError():
