@@ -47,9 +47,8 @@ def credentials(token_file: str | None) -> dict[str, Any]:
     if token_file is None:
         return {}
     try:
-        text = sys.stdin.read() if token_file == "-" else Path(token_file).read_text("utf-8")
+        read = sys.stdin.buffer.read if token_file == "-" else Path(token_file).read_bytes
+        return {"token": read().decode("utf-8-sig")}
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-    else:
-        return {"token": text}
     raise ConfigurationError(f"--token-file {token_file} can't be read: {reason}")
