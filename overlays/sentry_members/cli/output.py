@@ -48,7 +48,7 @@ def _error_fields(error: SentryMembersError | None) -> dict[str, object]:
 
 def print_json(value: object) -> None:
     """Print a value on a line of its own."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    print(json.dumps(value), flush=True)
 
 
 def told(result: Result) -> Text:
