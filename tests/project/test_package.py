@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tree import ROOT, VENV, Tree, tracked_files
 
+EXTRA = 'The command line needs more: pip install "sentry-members[cli]"\n'
 TYPING = ROOT / "tests/overlays/typing_usage.py"
 
 
@@ -83,3 +84,19 @@ def test_the_installed_wheel_is_typed(installed: Path, tmp_path: Path) -> None:
             [*checker, usage.name], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert 0 == checked.returncode, checked.stdout
+
+
+@pytest.mark.parametrize(
+    "command", [["bin/python", "-m", "sentry_members"], ["bin/sentry-members"]]
+)
+def test_without_the_extra_the_command_line_says_what_it_needs(
+    command: list[str], installed: Path
+) -> None:
+    program, *arguments = command
+    ran = subprocess.run(
+        [installed.parent.parent / program, *arguments, "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (1, "", EXTRA) == (ran.returncode, ran.stdout, ran.stderr)
