@@ -81,6 +81,10 @@ $(NEW): $(READY)
 	@openapi-python-client generate --meta uv --fail-on-warning --path openapi.yaml \
 		--config generated/generator.yaml --output-path $@ >/dev/null
 
+.PHONY: bench
+bench: $(READY) ## measure; it takes some minutes
+	@python tests/benchmarks/memory.py
+
 .PHONY: build
 build: $(READY) ## build the wheel and the sdist into dist/
 	@rm -rf dist

@@ -7,25 +7,38 @@ import sys
 from pathlib import Path
 
 import pytest
+from sentry_members.cli.exits import MEANINGS
+from sentry_members.cli.output import as_fields
+from sentry_members.onboarding import Invite, Result, RowOutcome
 from sentry_members.testing import FakeSentry
-from tree import ROOT, Tree
+from tree import ROOT, VENV, Tree
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
 PYTHON = [code for language, code in BLOCKS if language == "python"]
+SHELL = "\n".join(code for language, code in BLOCKS if language == "sh")
+[PEOPLE] = [code for language, code in BLOCKS if language == "csv"]
+SCOPES = ["org:read", "member:admin"]
 TESTS = [code for code in PYTHON if "def test_" in code]
 
 
-def test_the_python_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def table(name: str) -> dict[str, str]:
+    """The second column of a table by its first, which has this name."""
+    [rows] = re.findall(rf"^\| {name} +\|.*\n\|[ |-]+\n((?:\|.*\n)+)", README, re.MULTILINE)
+    return dict(re.findall(r"^\| (.+?) +\| (.+?) +\|$", rows, re.MULTILINE))
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     """Block after block, as a reader would: against the example organizations."""
     fake = FakeSentry.example()
-    token = fake.issue_token("acme", owner="manager", scopes=["org:read", "member:invite"])
-    monkeypatch.setenv("SENTRY_AUTH_TOKEN", token)
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+    (tmp_path / "people.csv").write_text(PEOPLE)
     script = "\n".join(code for code in PYTHON if code not in TESTS)
     with fake.serve() as url:
         environment = {**os.environ, "SENTRY_AUTH_TOKEN": token, "SENTRY_URL": url}
         ran = subprocess.run(
             [sys.executable, "-W", "error", "-c", script],
+            cwd=tmp_path,
             env=environment,
             capture_output=True,
             text=True,
@@ -36,10 +49,43 @@ def test_the_python_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         "now on frontend",
         "in the organization already, or invited",
     ] == ran.stdout.splitlines()[:2]
-    assert "204" in ran.stdout.splitlines()[2]
-    assert ["ada@example.com", "grace@example.com"] == [
+    assert "204" in ran.stdout.splitlines()[-1]
+    assert ["ada@example.com", "mary@example.com", "grace@example.com"] == [
         member.email for member in fake.members if member.email.endswith("@example.com")
     ]
+
+
+def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
+    """Line after line, as a reader would: against the example organizations."""
+    lines = re.findall(r"^sentry-members .*", SHELL, re.MULTILINE)
+    assert {"invite", "add-to-team", "scopes", "onboard"} <= {line.split()[1] for line in lines}
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    fake = FakeSentry.example()
+    environment = {
+        **os.environ,
+        "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}",
+        "SENTRY_AUTH_TOKEN": fake.issue_token("acme", owner="owner", scopes=SCOPES),
+    }
+    with fake.serve() as environment["SENTRY_URL"]:
+        for line in lines:
+            ran = subprocess.run(
+                line, shell=True, cwd=tmp_path, env=environment, capture_output=True, check=False
+            )
+            assert (ran.returncode, ran.stderr) in ((0, b""), (3, b"")), line
+    assert ["ada@example.com", "mary@example.com"] == [
+        member.email for member in fake.members if member.email.endswith("@example.com")
+    ]
+    target = next(member for member in fake.members if member.name == "target")
+    assert {"backend", "frontend"} == set(target.teams)
+
+
+def test_the_tables_of_the_command_line_are_whole() -> None:
+    assert {str(exit_.value): meaning for exit_, meaning in MEANINGS.items()} == table("code")
+    keys = table("key")
+    assert [f"`{key}`" for key in as_fields(Result(Invite("a@x.de"), RowOutcome.INVITED))] == [
+        *keys
+    ]
+    assert all(f"`{outcome}`" in keys["`outcome`"] for outcome in RowOutcome)
 
 
 def test_the_tests_of_the_readme_pass(tmp_path: Path) -> None:
@@ -57,8 +103,7 @@ def test_the_demo_prints_what_the_readme_shows() -> None:
 
 
 def test_the_verbs_of_the_readme_are_there(tree: Tree) -> None:
-    shown = "\n".join(code for language, code in BLOCKS if language == "sh")
-    verbs = set(re.findall(r"^make ([a-z]+)", shown, re.MULTILINE))
+    verbs = set(re.findall(r"^make ([a-z]+)", SHELL, re.MULTILINE))
     verbs |= set(re.findall(r"`make ([a-z]+)`", README))
     listed = {line.split()[1] for line in tree.make().stdout.splitlines()}
     assert verbs <= listed
@@ -66,6 +111,4 @@ def test_the_verbs_of_the_readme_are_there(tree: Tree) -> None:
 
 
 def test_the_tree_is_as_the_readme_says() -> None:
-    paths = re.findall(r"^\| `([^`]+)` +\|", README, re.MULTILINE)
-    assert paths
-    assert [] == [path for path in paths if not (ROOT / path).exists()]
+    assert [] == [path for path in table("path") if not (ROOT / path.strip("`")).exists()]
