@@ -55,20 +55,23 @@ test: $(LINTER) build ## run every test, then those of the installed wheel on ev
 		$(call environment,$$version) || exit 1; \
 		.venvs/$$version/bin/python -m pytest --quiet tests/generated tests/overlays || exit 1; \
 	done
+	@python tests/support/tools.py
 
 .PHONY: generate
-generate: $(NEW) ## make the client from openapi.yaml
+generate: $(NEW) ## make the client and the gateway's allow-list from openapi.yaml
 	@rm -rf generated/sentry_members_api
 	@mv $(NEW)/sentry_members_api generated/
+	@mv $(NEW)/operations.conf.template overlays/gateway/
 	@rm -rf $(NEW)
 
 .PHONY: check
-check: $(NEW) ## see that generated/ is what openapi.yaml makes
+check: $(NEW) ## see that what is generated is what openapi.yaml makes
 	@diff -rq -x __pycache__ generated/sentry_members_api $(NEW)/sentry_members_api \
-		|| { echo "generated/sentry_members_api is not what openapi.yaml makes: run make generate"; exit 1; }
+		&& diff -q overlays/gateway/operations.conf.template $(NEW)/operations.conf.template \
+		|| { echo "what is generated is not what openapi.yaml makes: run make generate"; exit 1; }
 	@rm -rf $(NEW)
 
-# The client as openapi.yaml makes it now.
+# The client and the allow-list as openapi.yaml makes them now.
 .PHONY: $(NEW)
 $(NEW): $(READY)
 	@python tests/contract/validate.py openapi.yaml
@@ -80,6 +83,13 @@ $(NEW): $(READY)
 	@rm -rf $@
 	@openapi-python-client generate --meta uv --fail-on-warning --path openapi.yaml \
 		--config generated/generator.yaml --output-path $@ >/dev/null
+	@python overlays/gateway/operations.py openapi.yaml > $@/operations.conf.template
+
+.PHONY: gateway
+gateway: export GATEWAY_LISTEN ?= 127.0.0.1:8080
+gateway: export GATEWAY_PAGE ?= $(abspath overlays/reference/site)
+gateway: $(READY) ## run the gateway on loopback (settings: overlays/gateway/15-gateway.envsh)
+	@exec python overlays/gateway/run.py
 
 .PHONY: bench
 bench: $(READY) ## measure; it takes some minutes

@@ -1,0 +1,96 @@
+"""Runs the gateway with the nginx that is installed, in the foreground, until it is stopped.
+
+The settings come from the environment; 15-gateway.envsh tells them.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from string import Template
+from types import FrameType
+
+HERE = Path(__file__).parent
+# Debian's nginx is where not everybody's PATH leads.
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
+
+# What stands around the gateway's own configuration; all paths are below the folder it runs in.
+AROUND = """\
+daemon off;
+pid nginx.pid;
+$user
+events {}
+http {
+    client_body_temp_path temporary;
+    proxy_temp_path temporary;
+    fastcgi_temp_path temporary;
+    uwsgi_temp_path temporary;
+    scgi_temp_path temporary;
+    include conf.d/*.conf;
+}
+"""
+# Else they would be nobody, who can't read a page in somebody's home.
+ROOTS_WORKERS = "user root;"
+
+
+def settings() -> dict[str, str]:
+    """The environment, checked and completed."""
+    command = ["sh", "-ec", '. "$0" && exec env -0', str(HERE / "15-gateway.envsh")]
+    checked = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if checked.returncode:
+        sys.exit(checked.returncode)
+    pairs = (pair.split("=", 1) for pair in checked.stdout.split("\0") if pair)
+    return {name: value for name, value in pairs if name.startswith(("SENTRY_", "GATEWAY_"))}
+
+
+def render(folder: Path, variables: dict[str, str]) -> None:
+    """Write the configuration, as the official nginx image does it by envsubst."""
+    (folder / "conf.d").mkdir()
+    for template in HERE.glob("*.conf.template"):
+        text = Template(template.read_text("utf-8")).safe_substitute(variables)
+        (folder / "conf.d" / template.stem).write_text(text, "utf-8")
+    user = ROOTS_WORKERS if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(Template(AROUND).substitute(user=user))
+
+
+def check_free(listen: str) -> None:
+    """Say in one line what nginx would say in twelve, and after three seconds."""
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if "[" in host else socket.AF_INET
+    try:
+        socket.create_server((host.strip("[]*"), int(port)), family=family).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        sys.exit(f"gateway: can't listen at GATEWAY_LISTEN={listen}: {reason}")
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    sys.exit()
+
+
+def main() -> None:
+    nginx = shutil.which("nginx", path=PATH)
+    if nginx is None:
+        sys.exit("gateway: nginx is not installed (on Debian: apt install nginx)")
+    variables = settings()
+    check_free(variables["GATEWAY_LISTEN"])
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    os.umask(0o077)
+    with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
+        render(Path(name), variables)
+        command = [nginx, "-e", "stderr", "-p", name, "-c", f"{name}/nginx.conf"]
+        process = subprocess.Popen(command, env={"PATH": PATH})
+        try:
+            sys.exit(process.wait())
+        finally:
+            process.terminate()
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The real nginx as the gateway, run as `make gateway` runs it."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+
+import tools
+from tree import ROOT
+
+KEY = "gateway-key-0123456789_ABC"
+START = 10.0  # seconds that nginx may take to start on a busy machine
+
+
+@dataclass
+class Gateway:
+    """A gateway that runs.
+
+    Attributes:
+        url: Its root.
+        key: The key that callers need.
+        folder: Holds what it writes: its configuration and temporary files, the access log in
+            `stdout` and the error log in `stderr`.
+        pid: The process that runs nginx.
+    """
+
+    url: str
+    key: str
+    folder: Path
+    pid: int
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """What a socket connects to."""
+        host, _, port = self.url.rpartition("/")[2].rpartition(":")
+        return host, int(port)
+
+
+@contextmanager
+def gateway(
+    folder: Path,
+    *,
+    sentry_url: str,
+    token: str,
+    key: str = KEY,
+    page: Path | None = None,
+    allow_origin: str | None = None,
+    ca_file: Path | None = None,
+) -> Generator[Gateway]:
+    """Run the gateway on a free port of loopback.
+
+    Args:
+        folder: An empty folder for what it writes.
+        sentry_url: The Sentry that it leads to.
+        token: The token that it adds.
+        key: The key that callers need.
+        page: The folder of the reference page; by default one with a page that says nothing.
+        allow_origin: The origin whose pages may call it, too.
+        ca_file: The authorities to know Sentry by.
+    """
+    tools.find("nginx")
+    if page is None:
+        page = folder / "page"
+        page.mkdir()
+        (page / "index.html").write_text("<!doctype html><title>A page</title>")
+    port = free_port()
+    settings = {
+        "SENTRY_URL": sentry_url,
+        "SENTRY_AUTH_TOKEN": token,
+        "GATEWAY_KEY": key,
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "GATEWAY_PAGE": str(page),
+        "GATEWAY_ALLOW_ORIGIN": allow_origin or "",
+        "GATEWAY_CA_FILE": str(ca_file or ""),
+        "PATH": os.environ["PATH"],
+        "TMPDIR": str(folder),
+    }
+    with (folder / "stdout").open("w") as stdout, (folder / "stderr").open("w") as stderr:
+        command = [sys.executable, str(ROOT / "overlays/gateway/run.py")]
+        process = subprocess.Popen(command, env=settings, stdout=stdout, stderr=stderr)
+    try:
+        _await(port, process, folder / "stderr")
+        yield Gateway(f"http://127.0.0.1:{port}", key, folder, process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _await(port: int, process: subprocess.Popen[bytes], stderr: Path) -> None:
+    """Wait until somebody listens at the port."""
+    end = monotonic() + START
+    while process.poll() is None and monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            sleep(0.01)
+        else:
+            return
+    raise AssertionError(f"the gateway does not start: {stderr.read_text()}")

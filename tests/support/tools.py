@@ -1,0 +1,29 @@
+"""Programs that tests need and that pip doesn't bring. Run by itself, it tells which are missing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+PACKAGES = {"chromium": "chromium", "envsubst": "gettext-base", "nginx": "nginx"}
+"""The programs, and Debian's packages of them."""
+
+_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
+
+
+def find(program: str) -> Path:
+    """The program's path. Where it is missing, the test is skipped, or fails where CI is set."""
+    found = shutil.which(program, path=_PATH)
+    if found is None:
+        (pytest.fail if "CI" in os.environ else pytest.skip)(f"{program} is not installed")
+    return Path(found)
+
+
+if __name__ == "__main__":
+    for program, package in PACKAGES.items():
+        if shutil.which(program, path=_PATH) is None:
+            print(
+                f"\033[1;31mSKIPPED: all tests that need {program}, which is not installed "
+                f"(on Debian: apt install {package})\033[0m"
+            )
