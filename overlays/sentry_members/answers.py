@@ -86,6 +86,11 @@ def error_of(
     status, told = response.status_code, _read(call, response)
     kind = errors.ServerError if 500 <= status < 600 else errors.ApiError
     kind = _BY_STATUS.get(status, kind)
+    if told["from_gateway"]:
+        kind = errors.GatewayKeyError if status == 403 else kind
+        # Sentry, which the advice on these is about, never saw the request.
+        advice = "" if status in (404, 502) else kind.advice
+        return kind(_message(call, status, *told["messages"], advice), **told)
     if status == 429 and not _is_request_limit(call, response):
         # Without a body nothing tells which of them it is.
         kind = errors.InviteQuotaError if response.content else errors.TooManyRequestsError
@@ -135,7 +140,11 @@ def _read(call: Call, response: httpx.Response) -> dict[str, Any]:
     messages: list[str] = []
     field_errors: dict[str, tuple[str, ...]] = {}
     request_id = call.told(response.headers.get("X-Request-Id", "")) or None
+    from_gateway = False
     match body := _json(content):
+        case {"gateway": True, "detail": str(detail)} if "X-Gateway-Key" in call.request.headers:
+            from_gateway = True
+            messages.append(call.told(detail))
         case dict():
             for key, value in list(cast(dict[str, Any], body).items())[:_MESSAGES_LIMIT]:
                 texts = tuple(map(call.told, _texts(value)))
@@ -153,6 +162,7 @@ def _read(call: Call, response: httpx.Response) -> dict[str, Any]:
     return {
         "operation": call.operation,
         "status": response.status_code,
+        "from_gateway": from_gateway,
         "messages": tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
         "field_errors": field_errors,
         "request_id": request_id,

@@ -14,6 +14,7 @@
         │   └── UnknownTeamError          a team is unknown, or named twice
         ├── UnauthorizedError             401
         ├── ForbiddenError                403
+        │   ├── GatewayKeyError           the gateway's key is missing or wrong
         │   ├── MissingScopeError         the token's scopes, organization or owner don't do
         │   └── IdentityProviderTeamError the team is managed by an identity provider
         ├── RoleCannotHoldTeamsError      400 or 403, by the operation
@@ -100,6 +101,8 @@ class ApiError(SentryMembersError):
     Attributes:
         operation: The operation, by its method's name.
         status: The HTTP status, such as 400, or 520, which is in no list.
+        from_gateway: Whether the gateway itself answered. Unless the status is 504, Sentry then
+            never saw the request.
         messages: What the server says is wrong, at most 500 characters each.
         field_errors: Those that are about a field of the request, by the field's name in JSON.
         request_id: The ID by which the server's operators find the failure; None if none came.
@@ -112,6 +115,7 @@ class ApiError(SentryMembersError):
 
     operation: Operation
     status: int
+    from_gateway: bool
     messages: tuple[str, ...]
     field_errors: Mapping[str, tuple[str, ...]]
     request_id: str | None
@@ -156,11 +160,17 @@ class UnknownTeamError(BadRequestError):
 class UnauthorizedError(ApiError):
     """401: the token is missing, unknown or expired, or single sign-on is wanted."""
 
-    advice = "Is the token, or the gateway's key, whole, not expired, and of this Sentry?"
+    advice = "Is the token, or the gateway's, whole, not expired, and of this Sentry?"
 
 
 class ForbiddenError(ApiError):
     """403: the token is good, but not for this."""
+
+
+class GatewayKeyError(ForbiddenError):
+    """The gateway's key is missing or wrong: Sentry never saw the request."""
+
+    advice = "Is SENTRY_GATEWAY_KEY, or gateway_key, the one that the gateway was started with?"
 
 
 class MissingScopeError(ForbiddenError):

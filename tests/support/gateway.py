@@ -5,11 +5,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPResponse
 from pathlib import Path
 from time import monotonic, sleep
 
+import httpx
 import tools
 from tree import ROOT
 
@@ -27,18 +30,31 @@ class Gateway:
         folder: Holds what it writes: its configuration and temporary files, the access log in
             `stdout` and the error log in `stderr`.
         pid: The process that runs nginx.
+        http: Sends requests to it, without the key.
     """
 
     url: str
     key: str
     folder: Path
     pid: int
+    http: httpx.Client
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """What a socket connects to."""
+    def connection(self) -> socket.socket:
+        """A connection to it, to be closed by the caller."""
         host, _, port = self.url.rpartition("/")[2].rpartition(":")
-        return host, int(port)
+        return socket.create_connection((host, int(port)), timeout=START)
+
+    def send(self, request: bytes) -> tuple[int, Message, bytes]:
+        """Send these bytes; return the status, the headers and the body of the first answer."""
+        with self.connection() as connection, closing(HTTPResponse(connection)) as answer:
+            connection.sendall(request)
+            answer.begin()
+            return answer.status, answer.headers, answer.read()
+
+    def processes(self) -> list[Path]:
+        """What the system tells of nginx's master and its workers, as folders of /proc."""
+        [master] = _children(self.pid)
+        return [Path("/proc", pid) for pid in (master, *_children(int(master)))]
 
 
 @contextmanager
@@ -85,10 +101,16 @@ def gateway(
         process = subprocess.Popen(command, env=settings, stdout=stdout, stderr=stderr)
     try:
         _await(port, process, folder / "stderr")
-        yield Gateway(f"http://127.0.0.1:{port}", key, folder, process.pid)
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, timeout=START, verify=False, trust_env=False) as http:
+            yield Gateway(url, key, folder, process.pid, http)
     finally:
         process.terminate()
         process.wait()
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def free_port() -> int:
