@@ -86,6 +86,8 @@ $(NEW): $(READY)
 	@python overlays/gateway/operations.py openapi.yaml > $@/operations.conf.template
 
 .PHONY: gateway
+# Debian's nginx is where not everybody's PATH leads.
+gateway: export PATH := $(PATH):/usr/sbin
 gateway: export GATEWAY_LISTEN ?= 127.0.0.1:8080
 gateway: export GATEWAY_PAGE ?= $(abspath overlays/reference/site)
 gateway: $(READY) ## run the gateway on loopback (settings: overlays/gateway/15-gateway.envsh)

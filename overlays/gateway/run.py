@@ -15,8 +15,6 @@ from string import Template
 from types import FrameType
 
 HERE = Path(__file__).parent
-# Debian's nginx is where not everybody's PATH leads.
-PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
 
 # What stands around the gateway's own configuration; all paths are below the folder it runs in.
 AROUND = """\
@@ -73,8 +71,7 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    nginx = shutil.which("nginx", path=PATH)
-    if nginx is None:
+    if shutil.which("nginx") is None:
         sys.exit("gateway: nginx is not installed (on Debian: apt install nginx)")
     variables = settings()
     check_free(variables["GATEWAY_LISTEN"])
@@ -83,8 +80,9 @@ def main() -> None:
     os.umask(0o077)
     with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
         render(Path(name), variables)
-        command = [nginx, "-e", "stderr", "-p", name, "-c", f"{name}/nginx.conf"]
-        process = subprocess.Popen(command, env={"PATH": PATH})
+        command = ["nginx", "-e", "stderr", "-p", name, "-c", f"{name}/nginx.conf"]
+        # Not in the environment that holds the secrets.
+        process = subprocess.Popen(command, env={"PATH": os.environ["PATH"]})
         try:
             sys.exit(process.wait())
         finally:

@@ -101,7 +101,7 @@ class ApiError(SentryMembersError):
     Attributes:
         operation: The operation, by its method's name.
         status: The HTTP status, such as 400, or 520, which is in no list.
-        from_gateway: Whether the gateway itself answered. Unless the status is 504, Sentry then
+        from_gateway: Whether the gateway itself answered. Below 500, and with 502, Sentry then
             never saw the request.
         messages: What the server says is wrong, at most 500 characters each.
         field_errors: Those that are about a field of the request, by the field's name in JSON.

@@ -183,8 +183,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
     def _is_final(self, call: Call, error: BaseException) -> bool:
         if isinstance(error, errors.RequestLimitError):
             return False
-        if isinstance(error, errors.ServerError) and error.from_gateway:
-            return error.status == 504 and call.operation not in _REPEATABLE
+        if isinstance(error, errors.ServerError) and error.from_gateway and error.status == 502:
+            return False
         if isinstance(error, errors.AnswerTimeoutError | errors.ConnectionFailedError):
             return error.may_have_arrived and call.operation not in _REPEATABLE
         if isinstance(error, errors.ServerError | errors.UnreadableAnswerError):

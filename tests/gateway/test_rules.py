@@ -228,7 +228,7 @@ def test_an_error_of_sentry_is_not_made_the_gateways(
 def test_a_lost_answer_is_told_from_a_request_that_was_not_sent(
     gate: Gateway, upstream: Recorder
 ) -> None:
-    upstream.answer = b""
+    upstream.break_off()
     answer = post(gate, INVITE)
     assert_its_own(answer, 504)
     assert 1 == len(upstream.requests)
@@ -238,7 +238,7 @@ def test_what_was_sent_over_a_kept_connection_is_not_sent_again(
     gate: Gateway, upstream: Recorder
 ) -> None:
     post(gate, INVITE)
-    upstream.answer = b""
+    upstream.break_off()
     assert_its_own(post(gate, INVITE), 504)
     assert 2 == len(upstream.requests)
 

@@ -31,6 +31,18 @@ def of(status: int, body: Any) -> httpx.Response:
     return httpx.Response(status, json=body)
 
 
+def gateways_own(status: int) -> httpx.Response:
+    return of(status, {"gateway": True, "detail": "The gateway says so."})
+
+
+BEHIND_A_GATEWAY = {
+    "token": None,
+    "gateway_url": "https://gw.example",
+    "gateway_key": "gateway-key-0123456789",
+    "attempts": 1,
+}
+
+
 @pytest.mark.parametrize(
     ("operation", "answer", "kind", "message"),
     [
@@ -84,6 +96,52 @@ def test_an_answer_is_the_error_that_it_means(
     assert "'acme'" in str(error)
     assert ("ada@example.com" if operation == "invite" else "'8', 'backend'") in str(error)
     assert 1 == len(caller.requests)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "ending"),
+    [
+        (400, errors.BadRequestError, "400 Bad Request. The gateway says so."),
+        (403, errors.GatewayKeyError, "the one that the gateway was started with?"),
+        (404, errors.NotFoundError, "404 Not Found. The gateway says so."),
+        (405, errors.ApiError, "405 Method Not Allowed. The gateway says so."),
+        (413, errors.ApiError, "413 Request Entity Too Large. The gateway says so."),
+        (429, errors.RequestLimitError, "or wait until the window ends."),
+        (500, errors.ServerError, "what is done already is not done twice."),
+        (502, errors.ServerError, "502 Bad Gateway. The gateway says so."),
+        (504, errors.ServerError, "what is done already is not done twice."),
+    ],
+)
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_a_gateways_own_answer_is_told_from_sentrys(
+    operation: str, status: int, kind: type, ending: str, caller: Caller
+) -> None:
+    with pytest.raises(errors.ApiError) as caught:
+        getattr(caller, operation)(answering(gateways_own(status)), options=BEHIND_A_GATEWAY)
+    error = caught.value
+    assert kind is type(error)
+    assert (status, True) == (error.status, error.from_gateway)
+    assert ("The gateway says so.",) == error.messages
+    assert {} == error.field_errors
+    assert str(error).endswith(ending)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 502])
+def test_who_asked_no_gateway_hears_none(status: int, caller: Caller) -> None:
+    error = failure(caller, "join", gateways_own(status))
+    assert error.from_gateway is False
+    assert not isinstance(error, errors.GatewayKeyError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"gateway": False, "detail": "x"}, {"gateway": 1, "detail": "x"}, {"gateway": True}, []],
+)
+def test_behind_a_gateway_the_rest_is_sentrys(body: Any, caller: Caller) -> None:
+    with pytest.raises(errors.ForbiddenError) as caught:
+        caller.join(answering(of(403, body)), options=BEHIND_A_GATEWAY)
+    assert caught.value.from_gateway is False
+    assert not isinstance(caught.value, errors.GatewayKeyError)
 
 
 @pytest.mark.parametrize(

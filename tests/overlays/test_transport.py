@@ -66,6 +66,33 @@ def test_what_is_safe_to_send_again_is(
     assert 1 == len(bodies)
 
 
+@pytest.mark.parametrize(
+    ("operation", "status", "attempts"),
+    [
+        ("invite", 429, 3),
+        ("join", 429, 3),
+        ("invite", 502, 3),
+        ("join", 502, 3),
+        ("invite", 504, 1),
+        ("join", 504, 3),
+        ("invite", 500, 1),
+        ("invite", 403, 1),
+        ("join", 404, 1),
+    ],
+)
+def test_what_a_gateway_did_not_send_is_sent_again(
+    operation: str, status: int, attempts: int, caller: Caller, waits: list[float]
+) -> None:
+    options = {"token": None, "gateway_url": "https://gw.example", "gateway_key": "key-0123456789"}
+    answer = httpx.Response(
+        status, json={"gateway": True, "detail": "x"}, headers={"Retry-After": "3"}
+    )
+    with pytest.raises(errors.ApiError):
+        getattr(caller, operation)(answering(answer), options=options)
+    assert attempts == len(caller.requests)
+    assert all(3 <= wait <= 3.5 for wait in waits)
+
+
 @pytest.mark.parametrize("first", [LIMITED, httpx.ConnectError("x"), httpx.Response(503)])
 def test_a_second_attempt_can_succeed(
     first: httpx.Response | Exception, caller: Caller, waits: list[float]

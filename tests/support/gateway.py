@@ -1,6 +1,5 @@
 """The real nginx as the gateway, run as `make gateway` runs it."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -11,12 +10,15 @@ from email.message import Message
 from http.client import HTTPResponse
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import tools
 from tree import ROOT
 
+TOKEN = "sntryu_" + "0123456789abcdef" * 4
 KEY = "gateway-key-0123456789_ABC"
+RUN = [sys.executable, str(ROOT / "overlays/gateway/run.py")]
 START = 10.0  # seconds that nginx may take to start on a busy machine
 
 
@@ -27,8 +29,8 @@ class Gateway:
     Attributes:
         url: Its root.
         key: The key that callers need.
-        folder: Holds what it writes: its configuration and temporary files, the access log in
-            `stdout` and the error log in `stderr`.
+        folder: Holds what it writes: the access log in `stdout`, the error log in `stderr`, and in
+            `temporary` the folder that it runs in.
         pid: The process that runs nginx.
         http: Sends requests to it, without the key.
     """
@@ -57,12 +59,36 @@ class Gateway:
         return [Path("/proc", pid) for pid in (master, *_children(int(master)))]
 
 
+def settings(folder: Path) -> dict[str, str]:
+    """An environment that the gateway starts with, before a Sentry that is not there.
+
+    Args:
+        folder: Gets a page that says nothing, and what the gateway writes.
+    """
+    tools.find("nginx")
+    page, temporary = folder / "page", folder / "temporary"
+    page.mkdir()
+    (page / "index.html").write_text("<!doctype html><title>A page</title>")
+    temporary.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    return {
+        "SENTRY_URL": "http://127.0.0.1:9",
+        "SENTRY_AUTH_TOKEN": TOKEN,
+        "GATEWAY_KEY": KEY,
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "GATEWAY_PAGE": str(page),
+        "PATH": tools.PATH,
+        "TMPDIR": str(temporary),
+    }
+
+
 @contextmanager
 def gateway(
     folder: Path,
     *,
     sentry_url: str,
-    token: str,
+    token: str = TOKEN,
     key: str = KEY,
     page: Path | None = None,
     allow_origin: str | None = None,
@@ -79,29 +105,19 @@ def gateway(
         allow_origin: The origin whose pages may call it, too.
         ca_file: The authorities to know Sentry by.
     """
-    tools.find("nginx")
-    if page is None:
-        page = folder / "page"
-        page.mkdir()
-        (page / "index.html").write_text("<!doctype html><title>A page</title>")
-    port = free_port()
-    settings = {
-        "SENTRY_URL": sentry_url,
-        "SENTRY_AUTH_TOKEN": token,
-        "GATEWAY_KEY": key,
-        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
-        "GATEWAY_PAGE": str(page),
-        "GATEWAY_ALLOW_ORIGIN": allow_origin or "",
-        "GATEWAY_CA_FILE": str(ca_file or ""),
-        "PATH": os.environ["PATH"],
-        "TMPDIR": str(folder),
-    }
+    environment = settings(folder)
+    environment |= {"SENTRY_URL": sentry_url, "SENTRY_AUTH_TOKEN": token, "GATEWAY_KEY": key}
+    if page:
+        environment["GATEWAY_PAGE"] = str(page)
+    if allow_origin:
+        environment["GATEWAY_ALLOW_ORIGIN"] = allow_origin
+    if ca_file:
+        environment["GATEWAY_CA_FILE"] = str(ca_file)
     with (folder / "stdout").open("w") as stdout, (folder / "stderr").open("w") as stderr:
-        command = [sys.executable, str(ROOT / "overlays/gateway/run.py")]
-        process = subprocess.Popen(command, env=settings, stdout=stdout, stderr=stderr)
+        process = subprocess.Popen(RUN, env=environment, stdout=stdout, stderr=stderr)
     try:
-        _await(port, process, folder / "stderr")
-        url = f"http://127.0.0.1:{port}"
+        await_start(environment, process)
+        url = f"http://{environment['GATEWAY_LISTEN']}"
         with httpx.Client(base_url=url, timeout=START, verify=False, trust_env=False) as http:
             yield Gateway(url, key, folder, process.pid, http)
     finally:
@@ -113,21 +129,20 @@ def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+def address(environment: dict[str, str]) -> tuple[str, int]:
+    """Where it listens, as a socket wants it."""
+    host, _, port = environment["GATEWAY_LISTEN"].rpartition(":")
+    return host, int(port)
 
 
-def _await(port: int, process: subprocess.Popen[bytes], stderr: Path) -> None:
-    """Wait until somebody listens at the port."""
+def await_start(environment: dict[str, str], process: subprocess.Popen[Any]) -> None:
+    """Wait until the process listens where its environment says."""
     end = monotonic() + START
     while process.poll() is None and monotonic() < end:
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
+            socket.create_connection(address(environment)).close()
         except ConnectionRefusedError:
             sleep(0.01)
         else:
             return
-    raise AssertionError(f"the gateway does not start: {stderr.read_text()}")
+    raise AssertionError("the gateway does not start")

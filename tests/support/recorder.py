@@ -15,7 +15,8 @@ class Recorder(socketserver.ThreadingTCPServer):
     """Answers every request alike.
 
     Attributes:
-        answer: The bytes of the answer; none are a connection that is closed without one.
+        answer: The bytes of the answer.
+        closes: Whether the connection is closed after it.
         requests: The requests that arrived, the oldest first, each as its head and its body.
         times: When each of them arrived, in seconds of a clock of its own.
         connections: How many were made.
@@ -34,6 +35,7 @@ class Recorder(socketserver.ThreadingTCPServer):
 
     def reset(self) -> None:
         self.answer = NO_CONTENT
+        self.closes = False
         self.requests: list[tuple[bytes, bytes]] = []
         self.times: list[float] = []
 
@@ -48,6 +50,11 @@ class Recorder(socketserver.ThreadingTCPServer):
         lines = [f"HTTP/1.1 {status} Some Reason", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self.answer = "\r\n".join([*lines, "", ""]).encode() + body
+
+    def break_off(self, answer: bytes = b"") -> None:
+        """Send this much of an answer from now on, and close the connection."""
+        self.answer = answer
+        self.closes = True
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -66,9 +73,9 @@ class _Handler(socketserver.StreamRequestHandler):
             )
             self.server.times.append(monotonic())
             self.server.requests.append((head, self.rfile.read(size)))
-            if not self.server.answer:
-                return
             self.wfile.write(self.server.answer)
+            if self.server.closes:
+                return
 
     def _head(self) -> bytes:
         lines: list[bytes] = []

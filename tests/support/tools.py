@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = {"chromium": "chromium", "envsubst": "gettext-base", "nginx": "nginx"}
+PACKAGES = {
+    "chromium": "chromium",
+    "envsubst": "gettext-base",
+    "nginx": "nginx",
+    "openssl": "openssl",
+}
 """The programs, and Debian's packages of them."""
 
-_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
+PATH = f"{os.environ['PATH']}:/usr/sbin"
+"""Where they are looked for: Debian's nginx is where not everybody's PATH leads."""
 
 
 def find(program: str) -> Path:
     """The program's path. Where it is missing, the test is skipped, or fails where CI is set."""
-    found = shutil.which(program, path=_PATH)
+    found = shutil.which(program, path=PATH)
     if found is None:
         (pytest.fail if "CI" in os.environ else pytest.skip)(f"{program} is not installed")
     return Path(found)
@@ -22,7 +28,7 @@ def find(program: str) -> Path:
 
 if __name__ == "__main__":
     for program, package in PACKAGES.items():
-        if shutil.which(program, path=_PATH) is None:
+        if shutil.which(program, path=PATH) is None:
             print(
                 f"\033[1;31mSKIPPED: all tests that need {program}, which is not installed "
                 f"(on Debian: apt install {package})\033[0m"

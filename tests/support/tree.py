@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 VENV = Path(sys.prefix)
+MAKE = ["make", "--no-print-directory", f"VENV={VENV}", f"--assume-old={VENV}/.ready"]
 
 
 def tracked_files() -> list[str]:
@@ -27,9 +28,8 @@ class Tree:
             name: value for name, value in os.environ.items() if not name.startswith("MAKE")
         }
         environment["PATH"] = path or environment["PATH"]
-        ready = VENV / ".ready"
         return subprocess.run(
-            ["make", "--no-print-directory", f"VENV={VENV}", f"--assume-old={ready}", *arguments],
+            [*MAKE, *arguments],
             cwd=self.path,
             env=environment,
             capture_output=True,

@@ -1,0 +1,95 @@
+"""Pages of other origins: none may call the gateway, or the one that is named."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from gateway import Gateway, gateway
+from recorder import Recorder
+
+JOIN = "/api/0/organizations/acme/members/8/teams/backend/"
+ORIGIN = "https://docs.example.com:8443"
+PREFLIGHT = {
+    "Origin": ORIGIN,
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "content-type,x-gateway-key",
+}
+
+
+def cors(headers: object) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in dict(headers).items()  # type: ignore[call-overload]
+        if name.lower().startswith("access-control-")
+    }
+
+
+@pytest.fixture(scope="module")
+def open_gate(
+    one_upstream: Recorder, token: str, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Gateway]:
+    folder = tmp_path_factory.mktemp("cors")
+    url = one_upstream.url()
+    with gateway(folder, sentry_url=url, token=token, allow_origin=ORIGIN) as running:
+        yield running
+
+
+def test_without_an_origin_it_is_off(gate: Gateway, upstream: Recorder) -> None:
+    upstream.respond(204, Access_Control_Allow_Origin="*")
+    headers = {"Origin": ORIGIN, "X-Gateway-Key": gate.key}
+    for answer in (
+        gate.http.options(JOIN, headers=PREFLIGHT),
+        gate.http.post(JOIN, headers=headers),
+        gate.http.post(JOIN),
+        gate.http.get("/", headers=headers),
+    ):
+        assert {} == cors(answer.headers)
+    assert 405 == gate.http.options(JOIN, headers=PREFLIGHT).status_code
+
+
+def test_a_preflight_of_the_origin_named_is_granted(open_gate: Gateway, upstream: Recorder) -> None:
+    answer = open_gate.http.options(JOIN, headers=PREFLIGHT)
+    assert 204 == answer.status_code
+    assert {
+        "access-control-allow-headers": "Content-Type, X-Gateway-Key",
+        "access-control-allow-methods": "POST",
+        "access-control-allow-origin": ORIGIN,
+        "access-control-max-age": "600",
+    } == cors(answer.headers)
+    assert [] == upstream.requests
+
+
+@pytest.mark.parametrize("path", ["/", "/none", "/api/0/", JOIN[:-1], JOIN + "?a=1"])
+def test_a_preflight_of_what_is_no_operation_is_not(path: str, open_gate: Gateway) -> None:
+    answer = open_gate.http.options(path, headers=PREFLIGHT)
+    assert answer.status_code in (404, 405)
+
+
+@pytest.mark.parametrize("status", [201, 403, 502])
+def test_its_pages_may_read_the_answers(
+    status: int, open_gate: Gateway, upstream: Recorder
+) -> None:
+    upstream.respond(status, b"{}", Access_Control_Allow_Origin="https://evil.example")
+    for key in (open_gate.key, "wrong"):
+        answer = open_gate.http.post(JOIN, headers={"Origin": ORIGIN, "X-Gateway-Key": key})
+        assert {
+            "access-control-allow-origin": ORIGIN,
+            "access-control-expose-headers": "*",
+        } == cors(answer.headers)
+
+
+def test_the_key_is_asked_for_all_the_same(open_gate: Gateway, upstream: Recorder) -> None:
+    assert 403 == open_gate.http.post(JOIN, headers={"Origin": ORIGIN}).status_code
+    assert [] == upstream.requests
+
+
+def test_the_page_itself_is_for_its_own_origin(open_gate: Gateway) -> None:
+    assert {} == cors(open_gate.http.get("/", headers={"Origin": ORIGIN}).headers)
+
+
+def test_a_page_of_another_origin_is_told_the_one_that_may(
+    open_gate: Gateway, tmp_path: Path
+) -> None:
+    headers = {**PREFLIGHT, "Origin": "https://evil.example"}
+    answer = open_gate.http.options(JOIN, headers=headers)
+    assert ORIGIN == answer.headers["Access-Control-Allow-Origin"]

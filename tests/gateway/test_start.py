@@ -1,0 +1,183 @@
+"""Starting the gateway, stopping it, and what it refuses to start with."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import tools
+from gateway import KEY, RUN, TOKEN, address, await_start, settings
+from tree import ROOT
+
+OVERLAY = ROOT / "overlays/gateway"
+
+
+@pytest.fixture(name="environment")
+def _environment(tmp_path: Path) -> dict[str, str]:
+    return settings(tmp_path)
+
+
+def refusal(environment: dict[str, str]) -> str:
+    """The line with which it refuses to start."""
+    run = subprocess.run(
+        RUN, env=environment, capture_output=True, text=True, check=False, timeout=20
+    )
+    assert (1, "") == (run.returncode, run.stdout), run.stderr
+    assert TOKEN not in run.stderr
+    assert KEY not in run.stderr
+    assert [] == os.listdir(environment["TMPDIR"])
+    [line] = run.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SENTRY_URL", None, "must be set to the root of a Sentry"),
+        ("SENTRY_URL", "", "must be set to the root of a Sentry"),
+        ("SENTRY_URL", "sentry.io", "must be set to the root of a Sentry"),
+        ("SENTRY_URL", "ftp://sentry.io", "must be set to the root of a Sentry"),
+        ("SENTRY_URL", "https://", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io/api/0/", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io?a=1", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io#a", "without user, path and query"),
+        ("SENTRY_URL", f"https://{KEY}@sentry.io", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io;", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io\nx", "without user, path and query"),
+        ("SENTRY_URL", "http://sentry.io", "would send the token unencrypted: use https"),
+        ("SENTRY_URL", "http://127.evil.example", "would send the token unencrypted: use https"),
+        ("SENTRY_URL", "http://localhost.example", "would send the token unencrypted: use https"),
+        ("SENTRY_AUTH_TOKEN", None, "is not set: give a user auth token"),
+        ("SENTRY_AUTH_TOKEN", "", "is not set: give a user auth token"),
+        ("SENTRY_AUTH_TOKEN", f"{TOKEN} ", "holds a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", f'{TOKEN}"', "holds a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", f"{TOKEN}\n", "holds a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", "$TOKEN", "holds a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", "sntrys_abc", "can do neither operation"),
+        ("GATEWAY_KEY", None, "must be at least 16 of"),
+        ("GATEWAY_KEY", "", "must be at least 16 of"),
+        ("GATEWAY_KEY", "a" * 15, "must be at least 16 of"),
+        ("GATEWAY_KEY", f"{KEY} ", "must be at least 16 of"),
+        ("GATEWAY_KEY", f'{KEY}"', "must be at least 16 of"),
+        ("GATEWAY_KEY", f"{KEY}$", "must be at least 16 of"),
+        ("GATEWAY_KEY", f"{KEY}ä", "must be at least 16 of"),
+        ("GATEWAY_KEY", f"{KEY}\n{KEY}", "must be at least 16 of"),
+        ("GATEWAY_LISTEN", None, "must be an address and a port"),
+        ("GATEWAY_LISTEN", "127.0.0.1", "must be an address and a port"),
+        ("GATEWAY_LISTEN", "127.0.0.1:http", "must be an address and a port"),
+        ("GATEWAY_LISTEN", "127.0.0.1:80 ssl", "must be an address and a port"),
+        ("GATEWAY_LISTEN", "127.0.0.1:99999", "can't listen at GATEWAY_LISTEN=127.0.0.1:99999"),
+        ("GATEWAY_LISTEN", "192.0.2.1:8080", "can't listen at GATEWAY_LISTEN=192.0.2.1:8080"),
+        ("GATEWAY_PAGE", None, "must be the absolute path of the reference page's folder"),
+        ("GATEWAY_PAGE", "page", "must be the absolute path of the reference page's folder"),
+        ("GATEWAY_PAGE", '/"', "must be the absolute path of the reference page's folder"),
+        ("GATEWAY_PAGE", "/none", "there is no /none/index.html that can be read"),
+        ("GATEWAY_ALLOW_ORIGIN", "*", "must be one origin"),
+        ("GATEWAY_ALLOW_ORIGIN", "null", "must be one origin"),
+        ("GATEWAY_ALLOW_ORIGIN", "docs.example.com", "must be one origin"),
+        ("GATEWAY_ALLOW_ORIGIN", "https://", "must be one origin"),
+        ("GATEWAY_ALLOW_ORIGIN", "https://docs.example.com/", "must be one origin"),
+        ("GATEWAY_ALLOW_ORIGIN", "https://a.example https://b.example", "must be one origin"),
+        ("GATEWAY_CA_FILE", "/none.pem", "can't be read: /none.pem"),
+        ("GATEWAY_CA_FILE", '/none"', "without quotes"),
+    ],
+)  # fmt: skip
+def test_what_it_refuses_to_start_with(
+    name: str, value: str | None, said: str, environment: dict[str, str]
+) -> None:
+    if value is None:
+        del environment[name]
+    else:
+        environment[name] = value
+    line = refusal(environment)
+    assert line.startswith("gateway: ")
+    assert name in line
+    assert said in line
+
+
+def test_a_port_in_use_is_told_at_once(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        environment["GATEWAY_LISTEN"] = f"127.0.0.1:{other.getsockname()[1]}"
+        assert "Address already in use" in refusal(environment)
+
+
+def test_a_missing_nginx_is_told(environment: dict[str, str]) -> None:
+    environment["PATH"] = "/nowhere"
+    assert "gateway: nginx is not installed (on Debian: apt install nginx)" == refusal(environment)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"SENTRY_URL": "https://127.0.0.1:9000/"},
+        {"SENTRY_URL": "http://localhost:9000"},
+        {"SENTRY_URL": "http://[::1]:9000", "SENTRY_AUTH_TOKEN": "0" * 64},
+        {"SENTRY_URL": "https://[::1]", "GATEWAY_KEY": "k" * 200},
+        {"SENTRY_AUTH_TOKEN": "a" * 500, "GATEWAY_ALLOW_ORIGIN": "http://localhost:3000"},
+    ],
+    ids=str,
+)
+def test_what_it_starts_with(more: dict[str, str], environment: dict[str, str]) -> None:
+    process = subprocess.Popen(RUN, env=environment | more)
+    await_start(environment, process)
+    process.terminate()
+    assert 0 == process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_stops_when_told_and_leaves_nothing(
+    number: signal.Signals, environment: dict[str, str]
+) -> None:
+    process = subprocess.Popen(RUN, env=environment, stderr=subprocess.PIPE)
+    await_start(environment, process)
+    assert [] != os.listdir(environment["TMPDIR"])
+    process.send_signal(number)
+    assert (None, b"") == process.communicate()
+    assert 0 == process.returncode
+    assert [] == os.listdir(environment["TMPDIR"])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address(environment))
+
+
+def test_it_ends_when_nginx_does(environment: dict[str, str], tmp_path: Path) -> None:
+    """And nginx has none of the secrets in its environment."""
+    (tmp_path / "nginx").write_text("#!/bin/sh\nenv\nexit 3\n")
+    (tmp_path / "nginx").chmod(0o755)
+    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    run = subprocess.run(RUN, env=environment, capture_output=True, text=True, check=False)
+    assert 3 == run.returncode
+    assert "PATH=" in run.stdout
+    assert TOKEN not in run.stdout
+    assert KEY not in run.stdout
+    assert [] == os.listdir(environment["TMPDIR"])
+
+
+IMAGE = r"""
+set -e
+. "$1/15-gateway.envsh"
+defined=$(printf '${%s} ' $(awk 'END { for (name in ENVIRON) print name }' < /dev/null))
+for template in "$1"/*.template; do
+    envsubst "$defined" < "$template" > "$2/$(basename "$template" .template)"
+done
+"""
+
+
+def test_the_official_image_makes_the_same_of_the_templates(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """It sources what ends in .envsh, if it is executable, and leaves the rest to envsubst."""
+    tools.find("envsubst")
+    (tmp_path / "image").mkdir()
+    command = ["sh", "-c", IMAGE, "entrypoint", str(OVERLAY), str(tmp_path / "image")]
+    subprocess.run(command, env=environment, check=True)
+    process = subprocess.Popen(RUN, env=environment)
+    await_start(environment, process)
+    [folder] = (tmp_path / "temporary").iterdir()
+    made = {file.name: file.read_text() for file in (folder / "conf.d").iterdir()}
+    process.terminate()
+    process.wait()
+    assert {file.name: file.read_text() for file in (tmp_path / "image").iterdir()} == made
+    assert {"default.conf", "operations.conf"} == made.keys()
+    assert os.access(OVERLAY / "15-gateway.envsh", os.X_OK)

@@ -1,0 +1,41 @@
+"""`make gateway`: runs the gateway until it is stopped."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from gateway import address, await_start, settings
+from tree import MAKE, Tree
+
+
+def test_it_runs_until_ctrl_c_and_leaves_nothing(tree: Tree, tmp_path: Path) -> None:
+    environment = settings(tmp_path)
+    process = subprocess.Popen(
+        [*MAKE, "gateway"],
+        cwd=tree.path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    await_start(environment, process)
+    with socket.create_connection(address(environment)) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+    # It reaches every process of a terminal.
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate()
+    [line] = [line for line in stdout.splitlines() if "HTTP" in line]
+    assert '"GET / HTTP/1.0" 200' in line
+    assert "nginx:" not in stderr
+    assert "Traceback" not in stderr
+    assert [] == os.listdir(environment["TMPDIR"])
+
+
+def test_without_settings_it_says_what_is_missing(tree: Tree) -> None:
+    refused = tree.make("gateway", "SENTRY_URL=")
+    assert 2 == refused.returncode
+    assert "gateway: SENTRY_URL must be set" in refused.stderr

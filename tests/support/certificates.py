@@ -1,0 +1,44 @@
+"""Certificates for servers on loopback, made by openssl."""
+
+import ssl
+import subprocess
+from pathlib import Path
+
+import tools
+
+
+class Authority:
+    """A certificate authority with an intermediate one, as public ones have.
+
+    Attributes:
+        file: The root's certificate, for who is to trust it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self.file = self._make("root", None, "basicConstraints=critical,CA:true")
+        self._make("between", "root", "basicConstraints=critical,CA:true")
+
+    def context(self, host: str) -> ssl.SSLContext:
+        """What a server needs to be known as this host."""
+        server = self._make("server", "between", f"subjectAltName=DNS:{host}")
+        chain = self._folder / "chain.pem"
+        chain.write_text(server.read_text() + (self._folder / "between.pem").read_text())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, self._folder / "server.key")
+        return context
+
+    def _make(self, name: str, issuer: str | None, extension: str) -> Path:
+        command = f"{tools.find('openssl')} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256"
+        command += f" -noenc -days 1 -subj /CN={name} -keyout {name}.key -out {name}.pem"
+        if issuer:
+            command += f" -CA {issuer}.pem -CAkey {issuer}.key"
+        # Not a certificate of an authority unless the extension says so.
+        subprocess.run(
+            [*command.split(), "-config", "/dev/null", "-addext", extension],
+            cwd=self._folder,
+            capture_output=True,
+            check=True,
+        )
+        return self._folder / f"{name}.pem"
