@@ -33,23 +33,27 @@ def operations(contract: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         for method in METHODS:
             if operation := item.get(method):
                 parameters = item.get("parameters", []) + operation.get("parameters", [])
-                patterns = dict(_pattern(contract, parameter) for parameter in parameters)
+                patterns = dict(_patterns(contract, parameters))
                 parts = re.split(r"\{(.+?)\}", path)
                 parts[::2] = map(re.escape, parts[::2])
                 parts[1::2] = (patterns[name] for name in parts[1::2])
                 yield method.upper(), "".join(parts), operation["operationId"]
 
 
-def _pattern(contract: dict[str, Any], parameter: dict[str, Any]) -> tuple[str, str]:
-    """The name of a parameter and what it can be, as a part of a larger pattern."""
-    if "$ref" in parameter:
-        parameter = contract["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]
-    name, pattern = parameter["name"], parameter["schema"].get("pattern", "")
-    if not (pattern.startswith("^") and pattern.endswith("$")):
-        sys.exit(
-            f"the parameter {name} needs a pattern from ^ to $: the gateway lets nothing else through"
-        )
-    return name, f"(?:{pattern[1:-1]})"
+def _patterns(
+    contract: dict[str, Any], parameters: list[dict[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the name of each parameter of a path, and what it can be, as a part of a pattern."""
+    for parameter in parameters:
+        if "$ref" in parameter:
+            name = parameter["$ref"].rpartition("/")[2]
+            parameter = contract["components"]["parameters"][name]
+        if parameter["in"] != "path":
+            continue
+        name, pattern = parameter["name"], parameter["schema"].get("pattern", "")
+        if not (pattern.startswith("^") and pattern.endswith("$")):
+            sys.exit(f"the gateway needs a pattern from ^ to $ of the parameter {name}")
+        yield name, f"(?:{pattern[1:-1]})"
 
 
 def _row(method: str, path: str, value: str) -> str:

@@ -189,7 +189,9 @@ def test_an_answer_comes_through_without_what_is_for_a_browser(
         "Access-Control-Allow-Private-Network",
         "Access-Control-Expose-Headers",
         "Access-Control-Max-Age",
+        "Alt-Svc",
         "Set-Cookie",
+        "Strict-Transport-Security",
         "Vary",
         "X-Accel-Redirect",
     ]

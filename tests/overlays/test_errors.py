@@ -105,7 +105,7 @@ def test_an_answer_is_the_error_that_it_means(
         (403, errors.GatewayKeyError, "the one that the gateway was started with?"),
         (404, errors.NotFoundError, "404 Not Found. The gateway says so."),
         (405, errors.ApiError, "405 Method Not Allowed. The gateway says so."),
-        (413, errors.ApiError, "413 Request Entity Too Large. The gateway says so."),
+        (413, errors.ApiError, " Too Large. The gateway says so."),
         (429, errors.RequestLimitError, "or wait until the window ends."),
         (500, errors.ServerError, "what is done already is not done twice."),
         (502, errors.ServerError, "502 Bad Gateway. The gateway says so."),

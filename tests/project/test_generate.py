@@ -7,14 +7,15 @@ import pytest
 from tree import VENV, Tree
 
 PACKAGE = "generated/sentry_members_api"
+ALLOWED = "overlays/gateway/operations.conf.template"
 
 
 def test_the_committed_client_is_what_the_contract_makes(tree: Tree) -> None:
-    committed = tree.files("generated")
+    committed = tree.files("generated") | tree.files("overlays/gateway")
     checked = tree.make("check")
     assert (0, "") == (checked.returncode, checked.stdout + checked.stderr)
     assert 0 == tree.make("generate").returncode
-    assert committed == tree.files("generated")
+    assert committed == tree.files("generated") | tree.files("overlays/gateway")
 
 
 def test_every_generated_module_says_so_in_its_first_line(tree: Tree) -> None:
@@ -35,6 +36,14 @@ def test_an_edited_file_is_named(tree: Tree) -> None:
     checked = tree.make("check")
     assert 2 == checked.returncode
     assert "models/team.py" in checked.stdout
+    assert "run make generate" in checked.stdout
+
+
+def test_an_edited_allow_list_is_named(tree: Tree) -> None:
+    tree.edit(ALLOWED, "POST", "PUT")
+    checked = tree.make("check")
+    assert 2 == checked.returncode
+    assert f"{ALLOWED} and" in checked.stdout
     assert "run make generate" in checked.stdout
 
 
@@ -60,6 +69,15 @@ def test_a_changed_contract_is_noticed_and_generated(tree: Tree) -> None:
     assert 0 == tree.make("check").returncode
 
 
+def test_a_changed_operation_is_in_the_allow_list(tree: Tree) -> None:
+    tree.edit("openapi.yaml", "    post:", "    put:")
+    tree.edit("openapi.yaml", "'^(?:me|[0-9]+)$'", "'^(?:me|[0-9]{1,20})$'")
+    assert 0 == tree.make("generate").returncode
+    allowed = (tree.path / ALLOWED).read_text()
+    assert '"~^PUT /api/0/organizations/(?:[A-Za-z0-9_-]+)/members/ HTTP/1[.][01]$"' in allowed
+    assert "/members/(?:(?:me|[0-9]{1,20}))/teams/" in allowed
+
+
 @pytest.mark.parametrize(
     ("written", "mistaken", "fault"),
     [
@@ -67,19 +85,24 @@ def test_a_changed_contract_is_noticed_and_generated(tree: Tree) -> None:
         ("schemas/NewMember'", "schemas/Nobody'", "'#/components/schemas/Nobody' leads nowhere"),
         ("  /api/0/organizations/", "  api/0/organizations/", "openapi.yaml: paths: "),
         ("          application/json:", "          application/pdf:", "WARNING parsing POST"),
+        (
+            "'^(?:me|[0-9]+)$'",
+            "'me|[0-9]+'",
+            "the gateway needs a pattern from ^ to $ of the parameter member_id",
+        ),
     ],
-    ids=["bad YAML", "dangling reference", "invalid", "a warning of the generator"],
+    ids=["bad YAML", "dangling reference", "invalid", "a warning of the generator", "no pattern"],
 )
 def test_a_broken_contract_changes_nothing(
     written: str, mistaken: str, fault: str, tree: Tree
 ) -> None:
-    before = tree.files(PACKAGE)
+    before = tree.files(PACKAGE) | tree.files("overlays/gateway")
     tree.edit("openapi.yaml", written, mistaken)
     generated = tree.make("generate")
     assert 2 == generated.returncode
     assert fault in generated.stdout + generated.stderr
     assert "Traceback" not in generated.stderr
-    assert before == tree.files(PACKAGE)
+    assert before == tree.files(PACKAGE) | tree.files("overlays/gateway")
 
 
 @pytest.mark.parametrize("tool", ["openapi-python-client", "ruff"])
