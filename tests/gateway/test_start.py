@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import tools
 from gateway import KEY, RUN, TOKEN, address, await_start, settings
 from tree import ROOT
 
@@ -152,32 +151,3 @@ def test_it_ends_when_nginx_does(environment: dict[str, str], tmp_path: Path) ->
     assert TOKEN not in run.stdout
     assert KEY not in run.stdout
     assert [] == os.listdir(environment["TMPDIR"])
-
-
-IMAGE = r"""
-set -e
-. "$1/15-gateway.envsh"
-defined=$(printf '${%s} ' $(awk 'END { for (name in ENVIRON) print name }' < /dev/null))
-for template in "$1"/*.template; do
-    envsubst "$defined" < "$template" > "$2/$(basename "$template" .template)"
-done
-"""
-
-
-def test_the_official_image_makes_the_same_of_the_templates(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    """It sources what ends in .envsh, if it is executable, and leaves the rest to envsubst."""
-    tools.find("envsubst")
-    (tmp_path / "image").mkdir()
-    command = ["sh", "-c", IMAGE, "entrypoint", str(OVERLAY), str(tmp_path / "image")]
-    subprocess.run(command, env=environment, check=True)
-    process = subprocess.Popen(RUN, env=environment)
-    await_start(environment, process)
-    [folder] = (tmp_path / "temporary").iterdir()
-    made = {file.name: file.read_text() for file in (folder / "conf.d").iterdir()}
-    process.terminate()
-    process.wait()
-    assert {file.name: file.read_text() for file in (tmp_path / "image").iterdir()} == made
-    assert {"default.conf", "operations.conf"} == made.keys()
-    assert os.access(OVERLAY / "15-gateway.envsh", os.X_OK)

@@ -2,16 +2,19 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tools
+from gateway import await_start, settings
 from sentry_members.cli.exits import MEANINGS
 from sentry_members.cli.output import as_fields
 from sentry_members.onboarding import Invite, Result, RowOutcome
 from sentry_members.testing import FakeSentry
-from tree import ROOT, VENV, Tree
+from tree import MAKE, ROOT, VENV, Tree
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -19,6 +22,7 @@ PYTHON = [code for language, code in BLOCKS if language == "python"]
 SHELL = "\n".join(code for language, code in BLOCKS if language == "sh")
 [PEOPLE] = [code for language, code in BLOCKS if language == "csv"]
 SCOPES = ["org:read", "member:admin"]
+DOCKER = ROOT / "tests/support/docker.py"
 TESTS = [code for code in PYTHON if "def test_" in code]
 
 
@@ -100,6 +104,53 @@ def test_the_demo_prints_what_the_readme_shows() -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (0, "") == (ran.returncode, ran.stderr)
     assert ran.stdout in [code for language, code in BLOCKS if not language]
+
+
+@pytest.mark.parametrize("way", ["make gateway", "docker run"])
+def test_the_gateway_of_the_readme_runs(way: str, tree: Tree, tmp_path: Path) -> None:
+    """With the environment shown, and so does the client behind it."""
+    shell = [code for language, code in BLOCKS if language == "sh"]
+    [start] = [code for code in shell if "GATEWAY_KEY=$(" in code]
+    [[name]] = [
+        re.findall(r"SENTRY_GATEWAY_URL=(\S+)", c) for c in shell if "SENTRY_GATEWAY_URL" in c
+    ]
+    exports, _, _ = start.partition("make gateway")
+    [run] = [code[code.index(way) :] for code in shell if way in code]
+    tools.find("openssl")
+    tools.find("envsubst")
+    environment = settings(tmp_path)
+    (tmp_path / "docker").write_text(f'#!/bin/sh\nexec {sys.executable} {DOCKER} "$@"\n')
+    (tmp_path / "docker").chmod(0o755)
+    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    (tree.path / "overlays/reference/site").mkdir(parents=True, exist_ok=True)
+    (tree.path / "overlays/reference/site/index.html").touch()
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="manager", scopes=["org:read"])
+    with fake.serve() as url:
+        script = exports.replace("https://sentry.io", url).replace("sntryu_…", token)
+        script += f'echo "$GATEWAY_KEY" > {tmp_path}/key\n'
+        script += run.replace("make gateway", f"{' '.join(MAKE)} gateway")
+        process = subprocess.Popen(
+            ["sh", "-ec", script.replace("127.0.0.1:8080", environment["GATEWAY_LISTEN"])],
+            cwd=tree.path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        await_start(environment, process)
+        client = {
+            "SENTRY_GATEWAY_URL": name.replace("127.0.0.1:8080", environment["GATEWAY_LISTEN"]),
+            "SENTRY_GATEWAY_KEY": (tmp_path / "key").read_text(),
+        }
+        call = f"add_an_organization_member_to_a_team('acme', '{fake.member_id('acme', 'target')}', 'backend')"
+        code = f"from sentry_members import *; print(SentryMembers().{call})"
+        joined = subprocess.run(
+            [sys.executable, "-c", code], env=client, capture_output=True, text=True, check=False
+        )
+        os.killpg(process.pid, signal.SIGTERM)
+        stdout, _ = process.communicate()
+    assert joined.stdout.startswith("Added("), joined.stderr
+    assert b'" 201 sentry="201"' in stdout
 
 
 def test_the_verbs_of_the_readme_are_there(tree: Tree) -> None:
