@@ -15,13 +15,11 @@ TEMPLATE = """\
 
 # The operation that a raw request line is, if it is one.
 map $request $gateway_operation {{
-    default "";
 {operations}
 }}
 
 # The methods of its path, whatever its own method is.
 map $request $gateway_methods {{
-    default "";
 {methods}
 }}
 """

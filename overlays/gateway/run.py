@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from types import FrameType
+from typing import IO
 
 HERE = Path(__file__).parent
 
@@ -66,6 +68,13 @@ def check_free(listen: str) -> None:
         sys.exit(f"gateway: can't listen at GATEWAY_LISTEN={listen}: {reason}")
 
 
+def relay(log: IO[bytes]) -> None:
+    """Pass the log on, line by line, until it ends or nobody reads it."""
+    with suppress(BrokenPipeError):
+        for line in log:
+            os.write(sys.stdout.fileno(), line)
+
+
 def stop(number: int, frame: FrameType | None) -> None:
     sys.exit()
 
@@ -81,13 +90,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
         render(Path(name), variables)
         command = ["nginx", "-e", "stderr", "-p", name, "-c", f"{name}/nginx.conf"]
-        # Not in the environment that holds the secrets.
-        process = subprocess.Popen(command, env={"PATH": os.environ["PATH"]})
+        # Not in the environment that holds the secrets. Its log comes by a pipe, for nginx could not
+        # open a standard output that is somebody else's, or a socket.
+        environment = {"PATH": os.environ["PATH"]}
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        assert process.stdout
         try:
-            sys.exit(process.wait())
+            relay(process.stdout)
         finally:
             process.terminate()
+            relay(process.stdout)
             process.wait()
+    sys.exit(process.returncode)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import tools
@@ -52,6 +53,16 @@ class Gateway:
             connection.sendall(request)
             answer.begin()
             return answer.status, answer.headers, answer.read()
+
+    def log(self) -> list[str]:
+        """The lines of the access log, for all requests up to now."""
+        last = f"/last-{uuid4()}"
+        self.http.get(last)
+        file, end = self.folder / "stdout", monotonic() + START
+        while last not in (written := file.read_text()):
+            assert monotonic() < end, "a request is not in the log"
+            sleep(0.01)
+        return [line for line in written.splitlines() if "/last-" not in line]
 
     def processes(self) -> list[Path]:
         """What the system tells of nginx's master and its workers, as folders of /proc."""
