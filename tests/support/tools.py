@@ -26,10 +26,15 @@ def find(program: str) -> Path:
     return Path(found)
 
 
-if __name__ == "__main__":
+def tell() -> None:
+    """Print a red line for each program that is missing."""
     for program, package in PACKAGES.items():
         if shutil.which(program, path=PATH) is None:
             print(
                 f"\033[1;31mSKIPPED: all tests that need {program}, which is not installed "
                 f"(on Debian: apt install {package})\033[0m"
             )
+
+
+if __name__ == "__main__":
+    tell()
