@@ -1,5 +1,6 @@
 """The token and the key are in nothing that nginx writes or shows."""
 
+import shutil
 import stat
 from collections.abc import Generator
 from pathlib import Path
@@ -52,7 +53,20 @@ def test_no_log_no_answer_and_no_file_shows_them(used: Gateway, token: str) -> N
         assert KEY.encode() not in content, file
         assert token.encode() not in content, file
     assert (used.folder / "stderr").stat().st_size > 0
-    assert [] == list((running / "temporary").rglob("*"))
+
+
+def test_no_body_goes_by_way_of_the_disk(upstream: Recorder, token: str, tmp_path: Path) -> None:
+    """Where nginx would write them it can't."""
+    with gateway(tmp_path, sentry_url=upstream.url(), token=token) as gate:
+        [running] = (tmp_path / "temporary").iterdir()
+        shutil.rmtree(running / "temporary")
+        large = b"x" * 32_000_000
+        upstream.respond(201, large)
+        head = f"POST {INVITE} HTTP/1.1\r\nHost: x\r\nX-Gateway-Key: {gate.key}\r\n"
+        head += "Content-Length: 65536\r\n\r\n"
+        status, _, body = gate.send(head.encode() + b"x" * 65_536)
+        assert (201, len(large)) == (status, len(body))
+        assert "" == (gate.folder / "stderr").read_text()
 
 
 def test_nobody_else_can_read_the_configuration_that_holds_them(used: Gateway, token: str) -> None:

@@ -42,6 +42,7 @@ def assert_its_own(answer: httpx.Response, status: int) -> None:
     assert {"gateway", "detail"} == body.keys()
     assert body["gateway"] is True
     assert body["detail"].startswith("The gateway")
+    assert "can't answer this" not in body["detail"]
 
 
 @pytest.mark.parametrize("path", SPEC["paths"])
@@ -225,6 +226,7 @@ def test_an_error_of_sentry_is_not_made_the_gateways(
         answer.headers["Content-Type"],
     )
     assert "Allow" not in answer.headers
+    assert "nginx" == answer.headers["Server"]
 
 
 def test_a_lost_answer_is_told_from_a_request_that_was_not_sent(

@@ -73,8 +73,10 @@ class _Handler(socketserver.StreamRequestHandler):
             )
             self.server.times.append(monotonic())
             self.server.requests.append((head, self.rfile.read(size)))
+            # A test may change both as soon as the answer is there.
+            closes = self.server.closes
             self.wfile.write(self.server.answer)
-            if self.server.closes:
+            if closes:
                 return
 
     def _head(self) -> bytes:
