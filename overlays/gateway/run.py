@@ -33,17 +33,17 @@ http {
     include conf.d/*.conf;
 }
 """
-# Else they would be nobody, who can't read a page in somebody's home.
+# Else root's workers would be nobody, who can't read a page in somebody's home.
 ROOTS_WORKERS = "user root;"
 
 
 def settings() -> dict[str, str]:
     """The environment, checked and completed."""
     command = ["sh", "-ec", '. "$0" && exec env -0', str(HERE / "15-gateway.envsh")]
-    checked = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    checked = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if checked.returncode:
         sys.exit(checked.returncode)
-    pairs = (pair.split("=", 1) for pair in checked.stdout.split("\0") if pair)
+    pairs = (pair.split("=", 1) for pair in os.fsdecode(checked.stdout).split("\0") if pair)
     return {name: value for name, value in pairs if name.startswith(("SENTRY_", "GATEWAY_"))}
 
 
