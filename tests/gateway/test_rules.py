@@ -229,6 +229,11 @@ def test_an_error_of_sentry_is_not_made_the_gateways(
     assert "nginx" == answer.headers["Server"]
 
 
+def test_headers_of_12_kb_come_through(gate: Gateway, upstream: Recorder) -> None:
+    upstream.respond(204, X_Large="x" * 12_000)
+    assert 12_000 == len(post(gate, JOIN).headers["X-Large"])
+
+
 def test_a_lost_answer_is_told_from_a_request_that_was_not_sent(
     gate: Gateway, upstream: Recorder
 ) -> None:

@@ -8,7 +8,7 @@ import tools
 
 
 class Authority:
-    """A certificate authority with an intermediate one, as public ones have.
+    """A certificate authority with two intermediate ones, as some public ones have.
 
     Attributes:
         file: The root's certificate, for who is to trust it.
@@ -18,13 +18,15 @@ class Authority:
         folder.mkdir()
         self._folder = folder
         self.file = self._make("root", None, "basicConstraints=critical,CA:true")
-        self._make("between", "root", "basicConstraints=critical,CA:true")
+        self._make("upper", "root", "basicConstraints=critical,CA:true")
+        self._make("lower", "upper", "basicConstraints=critical,CA:true")
 
     def context(self, host: str) -> ssl.SSLContext:
         """What a server needs to be known as this host."""
-        server = self._make("server", "between", f"subjectAltName=DNS:{host}")
+        self._make("server", "lower", f"subjectAltName=DNS:{host}")
         chain = self._folder / "chain.pem"
-        chain.write_text(server.read_text() + (self._folder / "between.pem").read_text())
+        names = ("server", "lower", "upper")
+        chain.write_text("".join((self._folder / f"{name}.pem").read_text() for name in names))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain, self._folder / "server.key")
         return context
