@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gateway import KEY, RUN, TOKEN, address, await_start, settings
+from gateway import KEY, RUN, START, TOKEN, address, await_start, settings
 from tree import ROOT
 
 OVERLAY = ROOT / "overlays/gateway"
@@ -123,6 +123,9 @@ def test_a_missing_nginx_is_told(environment: dict[str, str]) -> None:
 def test_what_it_starts_with(more: dict[str, str], environment: dict[str, str]) -> None:
     process = subprocess.Popen(RUN, env=environment | more)
     await_start(environment, process)
+    with socket.create_connection(address(environment)) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
     process.terminate()
     assert 0 == process.wait()
 
@@ -135,7 +138,7 @@ def test_it_stops_when_told_and_leaves_nothing(
     await_start(environment, process)
     assert [] != os.listdir(environment["TMPDIR"])
     process.send_signal(number)
-    assert b"" == process.communicate()[1]
+    assert b"" == process.communicate(timeout=START)[1]
     assert 0 == process.returncode
     assert [] == os.listdir(environment["TMPDIR"])
     with pytest.raises(ConnectionRefusedError):
