@@ -36,6 +36,8 @@ http {
 # Else root's workers would be nobody, who can't read a page in somebody's home.
 ROOTS_WORKERS = "user root;"
 
+STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
 
 def settings() -> dict[str, str]:
     """The environment, checked and completed."""
@@ -76,6 +78,7 @@ def relay(log: IO[bytes]) -> None:
 
 
 def stop(number: int, frame: FrameType | None) -> None:
+    """Leave by way of whatever cleans up."""
     sys.exit()
 
 
@@ -84,7 +87,7 @@ def main() -> None:
         sys.exit("gateway: nginx is not installed (on Debian: apt install nginx)")
     variables = settings()
     check_free(variables["GATEWAY_LISTEN"])
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, stop)
     os.umask(0o077)
     with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
@@ -95,13 +98,11 @@ def main() -> None:
         environment = {"PATH": os.environ["PATH"]}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
         assert process.stdout
-        try:
-            relay(process.stdout)
-        finally:
-            process.terminate()
-            relay(process.stdout)
-            process.wait()
-    sys.exit(process.returncode)
+        for number in STOPPING:
+            signal.signal(number, lambda *_: process.terminate())
+        relay(process.stdout)
+        process.terminate()
+        sys.exit(process.wait())
 
 
 if __name__ == "__main__":

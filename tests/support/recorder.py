@@ -5,7 +5,6 @@ import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from time import monotonic
 from typing import Any
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -18,7 +17,6 @@ class Recorder(socketserver.ThreadingTCPServer):
         answer: The bytes of the answer.
         closes: Whether the connection is closed after it.
         requests: The requests that arrived, the oldest first, each as its head and its body.
-        times: When each of them arrived, in seconds of a clock of its own.
         connections: How many were made.
     """
 
@@ -37,7 +35,6 @@ class Recorder(socketserver.ThreadingTCPServer):
         self.answer = NO_CONTENT
         self.closes = False
         self.requests: list[tuple[bytes, bytes]] = []
-        self.times: list[float] = []
 
     def url(self, host: str = "127.0.0.1") -> str:
         return f"{self.scheme}://{host}:{self.server_address[1]}"
@@ -71,7 +68,6 @@ class _Handler(socketserver.StreamRequestHandler):
                 ),
                 0,
             )
-            self.server.times.append(monotonic())
             self.server.requests.append((head, self.rfile.read(size)))
             # A test may change both as soon as the answer is there.
             closes = self.server.closes
