@@ -144,13 +144,13 @@ def test_the_pace_is_what_sentry_allows(begin: Begin) -> None:
     onboarding = begin(301)
     arrived: list[float] = []
     process = onboarding.start()
-    for count in (1, 101, 201, 301):
+    for count in range(1, 302, 20):
         wait_until(lambda count=count: len(onboarding.fake.requests) >= count)
         arrived.append(time.monotonic())
     assert (0, "") == onboarding.end(process)[::2]
     onboarding.check_complete()
-    # One hundred of the three may be held up by what else the machine does.
-    assert 38 <= median(100 / (end - begin) for begin, end in pairwise(arrived))
+    # The pace that it keeps: what else the machine does holds some of them up.
+    assert 38 <= median(20 / (end - begin) for begin, end in pairwise(arrived))
     turned_away = [request for request in onboarding.fake.requests if request.status == 429]
     assert len(turned_away) <= 3
 
