@@ -31,6 +31,11 @@ _BY_STATUS: dict[int, type[errors.ApiError]] = {
     429: errors.RequestLimitError,
 }
 
+_BY_GATEWAY: dict[int, type[errors.ApiError]] = {
+    403: errors.GatewayKeyError,
+    502: errors.SentryUnreachableError,
+}
+
 # Where only the server's words tell one reason from another.
 _BY_WORDS: tuple[tuple[int, str, type[errors.ApiError]], ...] = (
     (400, "has already been invited", errors.AlreadyInvitedError),
@@ -87,10 +92,10 @@ def error_of(
     kind = errors.ServerError if 500 <= status < 600 else errors.ApiError
     kind = _BY_STATUS.get(status, kind)
     if told["from_gateway"]:
-        kind = errors.GatewayKeyError if status == 403 else kind
-        # Sentry, which the advice on these is about, never saw the request.
-        advice = "" if status in (404, 502) else kind.advice
-        return kind(_message(call, status, *told["messages"], advice), **told)
+        kind = _BY_GATEWAY.get(status, kind)
+        # Sentry, which the advice on this is about, never saw the request.
+        advice = "" if kind is errors.NotFoundError else kind.advice
+        return kind(_message(call, status, *told["messages"], advice), advice=advice, **told)
     if status == 429 and not _is_request_limit(call, response):
         # Without a body nothing tells which of them it is.
         kind = errors.InviteQuotaError if response.content else errors.TooManyRequestsError

@@ -23,6 +23,7 @@
         │   ├── RequestLimitError         too many requests: goes by in seconds
         │   └── InviteQuotaError          too many invites: goes by in hours
         ├── ServerError                   5xx
+        │   └── SentryUnreachableError    the gateway can't reach Sentry
         └── UnreadableAnswerError         a success, but its answer can't be read
 
 The first two come before anything is sent. No message, attribute or traceback holds a token.
@@ -218,6 +219,12 @@ class ServerError(ApiError):
     """5xx: Sentry failed, or a proxy before it. It may have acted on the request all the same."""
 
     advice = REPEATING_IS_SAFE
+
+
+class SentryUnreachableError(ServerError):
+    """502 of the gateway: it can't reach Sentry, which never saw the request."""
+
+    advice = "Is it up, and the gateway's SENTRY_URL right?"
 
 
 class UnreadableAnswerError(ApiError):

@@ -181,9 +181,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
         return error_of(call, bodiless, self._credentials.token_kind, reason)
 
     def _is_final(self, call: Call, error: BaseException) -> bool:
-        if isinstance(error, errors.RequestLimitError):
-            return False
-        if isinstance(error, errors.ServerError) and error.from_gateway and error.status == 502:
+        if isinstance(error, errors.RequestLimitError | errors.SentryUnreachableError):
             return False
         if isinstance(error, errors.AnswerTimeoutError | errors.ConnectionFailedError):
             return error.may_have_arrived and call.operation not in _REPEATABLE

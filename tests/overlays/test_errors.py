@@ -108,7 +108,7 @@ def test_an_answer_is_the_error_that_it_means(
         (413, errors.ApiError, " Too Large. The gateway says so."),
         (429, errors.RequestLimitError, "or wait until the window ends."),
         (500, errors.ServerError, "what is done already is not done twice."),
-        (502, errors.ServerError, "502 Bad Gateway. The gateway says so."),
+        (502, errors.SentryUnreachableError, "and the gateway's SENTRY_URL right?"),
         (504, errors.ServerError, "what is done already is not done twice."),
     ],
 )

@@ -233,6 +233,24 @@ def test_what_was_not_sent_is_sent_again(fake: FakeSentry) -> None:
     assert 40 == len(fake.requests)
 
 
+def test_what_the_gateway_could_not_send_is_sent_again(
+    clock: Clock, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gateway.example")
+    monkeypatch.setenv("SENTRY_GATEWAY_KEY", "k" * 16)
+    body = {"gateway": True, "detail": "The gateway can't reach Sentry: the request was not sent."}
+    answers = [httpx.Response(502, json=body), httpx.Response(204)]
+    transport = httpx.MockTransport(lambda _: answers.pop(0))
+
+    async def sent(results_file: ResultsFile) -> list[RowOutcome]:
+        async with AsyncSentryMembers(transport=transport) as sentry:
+            results = onboard(sentry, "acme", [Addition("8", "backend")], results_file)
+            return [result.outcome async for result in results]
+
+    with ResultsFile(path, "acme") as results_file:
+        assert [RowOutcome.ALREADY_ON_TEAM] == asyncio.run(sent(results_file))
+
+
 def test_what_fails_at_once_is_one_failure(clock: Clock) -> None:
     """A connection that breaks takes all that is under way with it."""
     under_way = 0

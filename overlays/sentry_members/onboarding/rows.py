@@ -13,6 +13,7 @@ from ..errors import (
     ApiError,
     NoAnswerError,
     SentryMembersError,
+    SentryUnreachableError,
     ServerError,
     UnreadableAnswerError,
 )
@@ -151,6 +152,8 @@ def _meaning(row: Row, error: SentryMembersError) -> RowOutcome:
             return RowOutcome.ALREADY_MEMBER
         case UnreadableAnswerError():
             return RowOutcome.INVITED if isinstance(row, Invite) else RowOutcome.ADDED
+        case SentryUnreachableError():
+            return RowOutcome.NOT_ATTEMPTED
         case ServerError() | NoAnswerError(may_have_arrived=True):
             return RowOutcome.OUTCOME_UNKNOWN
         case ApiError():

@@ -19,6 +19,7 @@ from ..errors import (
     NotFoundError,
     RequestLimitError,
     SentryMembersError,
+    SentryUnreachableError,
     ServerError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -228,6 +229,8 @@ def _is_turned_away(result: Result) -> bool:
         case NotFoundError():
             return isinstance(result.row, Invite)
         case ConfigurationError() | ForbiddenError() | TooManyRequestsError() | UnauthorizedError():
+            return True
+        case SentryUnreachableError():
             return True
         case NoAnswerError(may_have_arrived=arrived):
             return not arrived
