@@ -94,12 +94,12 @@ def test_what_was_being_sent_is_unknown(path: Path) -> None:
 
 
 def test_a_bad_row_says_nothing_of_a_good_one(path: Path) -> None:
-    settle(path, BOB, RowOutcome.ADDED)
+    bad = BadRow(4, "", BOB.member_id, BOB.team, "member 8 on backend is on line 3 already")
     with ResultsFile(path, "acme") as file:
-        bad = BadRow(4, "", BOB.member_id, BOB.team, "member 8 on backend is on line 3 already")
+        file.sending(BOB)
         file.record(Result(bad, RowOutcome.NOT_ATTEMPTED))
-        assert RowOutcome.ADDED is file.outcome(BOB)
-    assert RowOutcome.ADDED is outcome(path, BOB)
+        assert RowOutcome.OUTCOME_UNKNOWN is file.outcome(BOB)
+    assert RowOutcome.OUTCOME_UNKNOWN is outcome(path, BOB)
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,12 @@ def test_half_a_line_is_taken_out(path: Path) -> None:
     whole = path.read_bytes()
     for end in range(1, len(whole)):
         path.write_bytes(whole[:end])
-        with ResultsFile(path, "acme") as file:
-            assert path.read_bytes().endswith(b"\n")
-            assert whole.startswith(path.read_bytes())
-            told = file.outcome(ADA)
-        assert told in (None, RowOutcome.OUTCOME_UNKNOWN)
+        assert outcome(path, ADA) in (None, RowOutcome.OUTCOME_UNKNOWN)
+        assert whole[:end] == path.read_bytes()
+        settle(path, BOB, RowOutcome.ADDED)
+        assert RowOutcome.ADDED is outcome(path, BOB)
+        assert all(len(line) == 6 for line in lines(path))
+        assert whole.startswith(path.read_bytes().partition(b"3,")[0])
     path.write_bytes(whole)
     assert RowOutcome.INVITED is outcome(path, ADA)
 
@@ -183,6 +184,11 @@ def test_another_file_is_left_as_it_is(content: str | bytes, line: int, path: Pa
     with pytest.raises(ResultsFileError, match=f"line {line} of {path} is none of a file of"):
         ResultsFile(path, "acme")
     assert content == path.read_bytes()
+
+
+def test_a_device_is_told() -> None:
+    with pytest.raises(ResultsFileError, match="/dev/full is no file that could be read again"):
+        ResultsFile("/dev/full", "acme")
 
 
 def test_a_folder_is_told(tmp_path: Path) -> None:

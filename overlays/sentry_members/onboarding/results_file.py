@@ -50,6 +50,7 @@ class ResultsFile:
         self._organization = organization
         self._outcomes: dict[bytes, RowOutcome] = {}
         self._broken_by: str | None = None
+        self._whole_lines: int | None = 0
         try:
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
         except OSError as error:
@@ -116,16 +117,24 @@ class ResultsFile:
         self._write([row.line or "", row.email, member_id, row.team, outcome, detail])
 
     def _write(self, cells: Sequence[object]) -> None:
-        line = _line(cells)
         # Whatever follows half a line would be part of it.
         if not self._broken_by:
             try:
+                line = self._beginning() + _line(cells)
                 if self._file.write(line) < len(line):
                     self._broken_by = "No space left on device"
             except OSError as error:
                 self._broken_by = error.strerror
         if self._broken_by:
             raise self._unwritable(self._broken_by)
+
+    def _beginning(self) -> bytes:
+        """What the first line to be written needs before it; half a line there is taken out."""
+        if self._whole_lines is None:
+            return b""
+        size, self._whole_lines = self._whole_lines, None
+        self._file.truncate(size)
+        return b"" if size else _line(COLUMNS)
 
     def _lock(self) -> None:
         if sys.platform != "win32":
@@ -139,8 +148,10 @@ class ResultsFile:
                 pass  # some file systems have no locks
 
     def _read(self) -> None:
-        """Take in what the file tells, and take out the half line that a full disk may leave."""
-        asked: dict[tuple[str, str], bytes] = {}
+        """Take in what the file tells, but for half a line, which a full disk may have left."""
+        if not self.path.is_file():
+            raise ResultsFileError(f"{self.path} is no file that could be read again: name another")
+        asked: dict[tuple[str, ...], bytes] = {}
         whole = 0
         with open(self.path, "rb") as file:
             for number, line in enumerate(file, 1):
@@ -148,24 +159,22 @@ class ResultsFile:
                     break
                 whole += len(line)
                 self._take_in(number, line, asked)
-        self._file.truncate(whole)
-        if not whole:
-            self._write(COLUMNS)
+        self._whole_lines = whole
 
-    def _take_in(self, number: int, line: bytes, asked: dict[tuple[str, str], bytes]) -> None:
+    def _take_in(self, number: int, line: bytes, asked: dict[tuple[str, ...], bytes]) -> None:
         try:
             [cells] = csv.reader([line.decode("utf-8-sig")], strict=True)
             if number == 1:
                 if cells != COLUMNS:
                     raise ValueError
                 return
-            _, email, member_id, team, outcome, detail = cells
-            who = (email or member_id, team)
+            of, email, member_id, team, outcome, detail = cells
+            row = (of, email or member_id, team)
             if outcome == _SENDING:
-                asked[who] = key = _digest(email, "" if email else member_id, team, detail)
+                asked[row] = key = _digest(email, "" if email else member_id, team, detail)
                 self._outcomes[key] = RowOutcome.OUTCOME_UNKNOWN
-            elif who in asked:
-                self._outcomes[asked.pop(who)] = RowOutcome(outcome)
+            elif row in asked:
+                self._outcomes[asked.pop(row)] = RowOutcome(outcome)
         except (ValueError, csv.Error) as error:
             raise ResultsFileError(
                 f"line {number} of {self.path} is none of a file of results: mend it, or move the "
