@@ -26,6 +26,7 @@ app = typer.Typer(
     epilog="Exit codes: "
     + "; ".join(f"{exit_.value}: {meaning}" for exit_, meaning in MEANINGS.items())
     + ".",
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
