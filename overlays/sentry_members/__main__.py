@@ -2,7 +2,9 @@
 
 import sys
 from io import TextIOWrapper
-from typing import cast
+from typing import NoReturn, cast
+
+from .cli.exits import Exit
 
 
 def main() -> None:
@@ -12,10 +14,18 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
-        sys.exit('The command line needs more: pip install "sentry-members[cli]"')
+        _refuse('the command line needs more: pip install "sentry-members[cli]"')
     # What the encoding lacks is printed as on stderr: by its code.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
-    app(prog_name="sentry-members")
+    try:
+        app(prog_name="sentry-members")
+    except OSError as error:
+        _refuse(f"the output can't be written: {error.strerror}")
+
+
+def _refuse(reason: str) -> NoReturn:
+    print(f"sentry-members: {reason}", file=sys.stderr)
+    sys.exit(Exit.CONFIGURATION)
 
 
 if __name__ == "__main__":

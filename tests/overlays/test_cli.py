@@ -327,6 +327,15 @@ def test_output_that_is_not_utf_8(elsewhere: Path) -> None:
 # Secrets
 
 
+def test_output_that_cannot_be_written() -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [*COMMAND, "scopes"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    told = "sentry-members: the output can't be written: No space left on device\n"
+    assert (Exit.CONFIGURATION, told) == (ran.returncode, ran.stderr)
+
+
 def test_no_option_takes_a_token(shell: Shell) -> None:
     commands: Iterable[Any] = typer.main.get_group(app).commands.values()
     options = {name for command in commands for each in command.params for name in each.opts}

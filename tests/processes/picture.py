@@ -17,7 +17,10 @@ from sentry_members.testing import FakeSentry
 WIDTH = 100
 # Without the fonts that the picture would fetch from elsewhere.
 FORMAT = re.sub(
-    r"@font-face \{\{.*?\}\}\n", "", Console.export_svg.__kwdefaults__["code_format"], flags=re.S
+    r"@font-face \{\{.*?\}\}\n",
+    "",
+    Console.export_svg.__kwdefaults__["code_format"],
+    flags=re.DOTALL,
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tree import ROOT, VENV, Tree, tracked_files
 
-EXTRA = 'The command line needs more: pip install "sentry-members[cli]"\n'
+EXTRA = 'sentry-members: the command line needs more: pip install "sentry-members[cli]"\n'
 TYPING = ROOT / "tests/overlays/typing_usage.py"
 
 
@@ -99,4 +99,4 @@ def test_without_the_extra_the_command_line_says_what_it_needs(
         text=True,
         check=False,
     )
-    assert (1, "", EXTRA) == (ran.returncode, ran.stdout, ran.stderr)
+    assert (8, "", EXTRA) == (ran.returncode, ran.stdout, ran.stderr)
