@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httpx
 
@@ -104,21 +104,51 @@ def error_of(
         if of_status == status and _all_hold(words, told["messages"]):
             kind = meaning
             break
-    advice = kind.advice
-    if kind is errors.MissingScopeError:
-        owner = "" if token_kind == "internal integration" else ", or its owner's role is too low"
-        advice = (
-            f"The token lacks a scope, or the organization is not its own{owner}. Accepted scopes: "
-            + needed(call.operation, token_kind)
-        )
-    elif kind is errors.NotFoundError and call.operation == "add_an_organization_member_to_a_team":
-        advice += " A member's ID is not a user's ID, and `me` needs a user auth token."
-    elif response.has_redirect_location:
+    advice = _advice(kind, call.operation, token_kind)
+    if response.has_redirect_location:
         advice = "A redirect is never followed: is the URL right?"
     elif response.is_success:
         advice = "Sentry does not answer so: is the URL right, and nothing else before it?"
     message = _message(call, status, *told["messages"], note, advice)
     return kind(message, advice=advice, **told)
+
+
+def _advice(kind: type[errors.ApiError], operation: Operation, token_kind: TokenKind | None) -> str:
+    if kind is errors.MissingScopeError:
+        owner = "" if token_kind == "internal integration" else ", or its owner's role is too low"
+        return (
+            f"The token lacks a scope, or the organization is not its own{owner}. Accepted scopes: "
+            + needed(operation, token_kind)
+        )
+    if kind is errors.NotFoundError and operation == "add_an_organization_member_to_a_team":
+        return f"{kind.advice} A member's ID is not a user's ID, and `me` needs a user auth token."
+    return kind.advice
+
+
+class Reason(NamedTuple):
+    """A reason for which Sentry refuses a call.
+
+    Attributes:
+        status: The HTTP status; 500 stands for every 5xx.
+        words: What the server's message then holds; empty where the status alone tells.
+        advice: What to do.
+    """
+
+    status: int
+    words: str
+    advice: str
+
+
+def reasons(operation: Operation) -> Iterator[Reason]:
+    """What to do about the errors of an operation, for whoever has only the answer.
+
+    Not of a 429: which of the two limits it is, its status and words don't tell.
+    """
+    by_status = {**_BY_STATUS, 500: errors.ServerError}
+    del by_status[429]
+    for status, words, kind in (*((s, "", kind) for s, kind in by_status.items()), *_BY_WORDS):
+        if advice := _advice(kind, operation, None):
+            yield Reason(status, words, advice)
 
 
 def unreadable(call: Call, response: httpx.Response, reason: str) -> errors.UnreadableAnswerError:

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recordings import RECORDINGS, operation_of
 from sentry_members import errors
+from sentry_members.answers import reasons
+from sentry_members.scopes import Operation
 
 LIMITS = {
     "X-Sentry-Rate-Limit-Limit": "40",
@@ -168,6 +170,23 @@ def test_every_recorded_refusal_is_told(exchange: dict[str, Any], caller: Caller
     if answer["body"]:
         assert error.messages
         assert all(message in str(error) for message in error.messages)
+
+
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_the_reasons_are_those_of_the_errors(operation: str, caller: Caller) -> None:
+    """Whoever shows the reasons tells what the error would tell."""
+    names: dict[str, Operation] = {
+        "invite": "add_a_member_to_an_organization",
+        "join": "add_an_organization_member_to_a_team",
+    }
+    told = list(reasons(names[operation]))
+    assert {400, 401, 403, 404, 500} == {reason.status for reason in told}
+    for reason in told:
+        answer = answering(of(reason.status, {"detail": reason.words or "Something else"}))
+        with pytest.raises(errors.ApiError) as caught:
+            # The kind of this token shows nowhere: the advice is for every kind.
+            getattr(caller, operation)(answer, options={"attempts": 1, "token": "0" * 64})
+        assert str(caught.value).endswith(reason.advice)
 
 
 def test_field_errors_are_by_field(caller: Caller) -> None:
