@@ -1,10 +1,12 @@
 """The tree that these tests stand in, and copies of it to try the project's verbs on."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).parent.parent.parent
 VENV = Path(sys.prefix)
@@ -21,6 +23,15 @@ def tracked_files() -> list[str]:
 @dataclass
 class Tree:
     path: Path
+
+    @classmethod
+    def copied(cls, path: Path) -> Self:
+        """Copy what git tracks to there."""
+        for name in tracked_files():
+            target = path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+        return cls(path)
 
     def make(self, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a verb with the environment that these tests run in; `path` replaces PATH."""
