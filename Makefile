@@ -85,12 +85,23 @@ $(NEW): $(READY)
 		--config generated/generator.yaml --output-path $@ >/dev/null
 	@python overlays/gateway/operations.py openapi.yaml > $@/operations.conf.template
 
+.PHONY: reference
+reference: $(READY) ## make the reference page from openapi.yaml: overlays/reference/site
+	@python tests/contract/validate.py openapi.yaml
+	@python -c 'import jinja2, markdown_it' 2>/dev/null \
+		|| { echo "jinja2 and markdown-it-py are needed: remove $(VENV) to have it set up anew"; exit 1; }
+	@python overlays/reference/render.py openapi.yaml overlays/reference/site
+
+.PHONY: pictures
+pictures: $(READY) ## take the README's pictures, with chromium and nginx
+	@python tests/reference/pictures.py .pictures
+
 .PHONY: gateway
 # Debian's nginx is where not everybody's PATH leads.
 gateway: export PATH := $(PATH):/usr/sbin
 gateway: export GATEWAY_LISTEN ?= 127.0.0.1:8080
 gateway: export GATEWAY_PAGE ?= $(abspath overlays/reference/site)
-gateway: $(READY) ## run the gateway on loopback (settings: overlays/gateway/15-gateway.envsh)
+gateway: reference ## run the gateway on loopback (settings: overlays/gateway/15-gateway.envsh)
 	@exec python overlays/gateway/run.py
 
 .PHONY: bench

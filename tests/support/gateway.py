@@ -20,7 +20,7 @@ from tree import ROOT
 TOKEN = "sntryu_" + "0123456789abcdef" * 4
 KEY = "gateway-key-0123456789_ABC"
 RUN = [sys.executable, str(ROOT / "overlays/gateway/run.py")]
-START = 10.0  # seconds that nginx may take to start on a busy machine
+START = 30.0  # seconds that the page and nginx may take on a busy machine
 
 
 @dataclass

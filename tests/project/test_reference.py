@@ -1,0 +1,84 @@
+"""`make reference`: the page is made of the contract alone, or not at all."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from tree import ROOT, Tree
+
+SITE = "overlays/reference/site"
+SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
+
+
+def test_three_small_files_are_made_with_nothing_in_line(tree: Tree) -> None:
+    made = tree.make("reference")
+    assert (0, "") == (made.returncode, made.stdout + made.stderr)
+    files = tree.files(SITE)
+    page = files[f"{SITE}/index.html"].decode()
+    assert {f"{SITE}/{name}" for name in ("index.html", "script.js", "style.css")} == files.keys()
+    assert 50_000 > sum(map(len, files.values()))
+    assert "script-src 'self'; style-src 'self'" in page
+    assert "unsafe" not in page
+    assert [] == re.findall(r"<style|<script(?! src=)|\sstyle=|\son[a-z]+=|javascript:", page)
+
+
+def test_the_script_and_the_templates_name_no_operation_and_no_field() -> None:
+    names = set(_names())
+    assert {"addAMemberToAnOrganization", "member_id", "teamSlug", "orgRole", "billing"} <= names
+    for file in (ROOT / "overlays/reference").glob("*.*"):
+        # An attribute of HTML and a format of texts are called as fields are.
+        text = (
+            file.read_text("utf-8")
+            .replace("role=", "")
+            .replace('"email": {"inputmode": "email"}', "")
+        )
+        assert set() == names & set(re.findall(r"\w+", text)), file.name
+
+
+def _names() -> Iterator[str]:
+    """What the operations and all that is filled in for them are called, and the enums' values."""
+    for path in SPEC["paths"].values():
+        name = path["post"]["operationId"]
+        yield from (name, re.sub(r"[A-Z]", lambda capital: f"_{capital[0].lower()}", name))
+    for parameter in SPEC["components"]["parameters"].values():
+        yield parameter["name"]
+    for schema in ("NewMember", "TeamRoleAssignment", "OrganizationRole", "TeamRole"):
+        described: dict[str, Any] = SPEC["components"]["schemas"][schema]
+        for name in described.get("properties", {}):
+            yield from (name, re.sub(r"[A-Z]", lambda capital: f"_{capital[0].lower()}", name))
+        yield from (schema, *described.get("enum", ()))
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "fault"),
+    [
+        ("schemas/NewMember'", "schemas/Nobody'", "'#/components/schemas/Nobody' leads nowhere"),
+        ("pattern: '^(?:me|[0-9]+)$'", "minLength: 1", "the parameter member_id: a path parameter"),
+        ("sendInvite:\n          type: boolean\n", "sendInvite:\n", "sendInvite: the page has"),
+    ],
+    ids=["dangling reference", "no pattern", "no type"],
+)
+def test_what_can_not_be_shown_leaves_the_page_as_it_was(
+    written: str, instead: str, fault: str, tree: Tree
+) -> None:
+    (tree.path / SITE).mkdir()
+    (tree.path / SITE / "index.html").write_text("The old page.")
+    before = tree.files("overlays/reference")
+    tree.edit("openapi.yaml", written, instead)
+    refused = tree.make("reference")
+    assert 2 == refused.returncode
+    lines = (refused.stdout + refused.stderr).splitlines()
+    [line] = [line for line in lines if not line.startswith("make: ")]
+    assert fault in line
+    assert before == tree.files("overlays/reference")
+
+
+def test_a_missing_tool_is_named(tree: Tree) -> None:
+    (tree.path / "jinja2.py").write_text("raise ImportError")
+    refused = tree.make("reference", f"PYTHONPATH={tree.path}")
+    assert 2 == refused.returncode
+    assert "jinja2 and markdown-it-py are needed: remove " in refused.stdout
+    assert "Traceback" not in refused.stderr
+    assert {} == tree.files(SITE)
