@@ -1,0 +1,211 @@
+"""The code that the page shows: run as it is, it sends what the form would send."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gateway
+import pytest
+from browser import Visit, render
+from playwright.sync_api import Browser
+from sentry_members.testing import FakeSentry
+from tree import Tree
+
+INVITE, JOIN = 0, 1
+
+NASTY = (
+    """it's "quoted" and `ticked`""",
+    r"$HOME ${HOME} $(id) !! %s \n \\ \' {braces} #",
+    "👩‍💻 naïve Ünïcödé 日本",
+    "\u202eright to left\u202c שלום عربى",
+    "line\u2028paragraph\u2029nbsp\u00a0zero\u200bwidth\ufefftag\U000e0041",
+    "@file -- -x ; rm <<< && | & * ~",
+    "\x7f\x80 tab\tend",
+)
+
+
+@pytest.fixture
+def ready(visit: Visit, served: gateway.Gateway) -> Visit:
+    visit.configure(served.url, served.key)
+    return visit
+
+
+def run(
+    visit: Visit, number: int, **environment: str
+) -> Iterator[subprocess.CompletedProcess[str]]:
+    """Run an operation's Python, then its shell, as the browser shows them."""
+    python, curl = visit.code(number)
+    surroundings = {
+        name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")
+    }
+    for command in ([sys.executable, "-W", "error", "-c", python], ["bash", "-euc", curl]):
+        yield subprocess.run(
+            command,
+            env={**surroundings, "SENTRY_GATEWAY_KEY": gateway.KEY, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def sent(fake: FakeSentry, how_many: int) -> list[tuple[str, str, Any]]:
+    return [(request.method, request.path, request.body) for request in fake.requests[-how_many:]]
+
+
+def test_any_text_arrives_as_it_is(ready: Visit, fake: FakeSentry) -> None:
+    invite = ready.operation(INVITE)
+    for _ in range(2):
+        invite.get_by_role("button", name="Add to teamRoles").click()
+    first, second = invite.get_by_label("teamSlug").all()
+    first.fill("backend")
+    invite.get_by_label("role", exact=True).first.select_option("admin")
+    for text in NASTY:
+        second.fill(text)
+        assert text == second.input_value()
+        assert "Sentry says 400" in ready.send(INVITE, organization_id_or_slug="acme", email=text)
+        for code in ready.code(INVITE):
+            assert [] == [c for c in code if not c.isprintable() and c != "\n"]
+        for ran in run(ready, INVITE):
+            assert "400" in ran.stderr + ran.stdout
+        teams = [{"teamSlug": "backend", "role": "admin"}, {"teamSlug": text, "role": None}]
+        body = {"email": text, "teamRoles": teams}
+        assert 3 * [("POST", "/api/0/organizations/acme/members/", body)] == sent(fake, 3)
+
+
+def test_what_succeeds_is_told(ready: Visit, fake: FakeSentry) -> None:
+    path = {"organization_id_or_slug": "acme", "member_id": "me", "team_id_or_slug": "frontend"}
+    for name, text in path.items():
+        ready.operation(JOIN).get_by_label(name).fill(text)
+    python, curl = run(ready, JOIN)
+    assert ("", True) == (python.stderr, python.stdout.startswith("Added(team=Team("))
+    assert "HTTP/1.1 204 No Content" in curl.stdout
+    request = ("POST", "/api/0/organizations/acme/members/me/teams/frontend/", None)
+    assert 2 * [request] == sent(fake, 2)
+
+
+def test_the_url_may_come_from_the_environment(
+    visit: Visit, served: gateway.Gateway, fake: FakeSentry
+) -> None:
+    before = len(fake.requests)
+    visit.operation(INVITE).get_by_label("organization_id_or_slug").fill("acme")
+    visit.operation(INVITE).get_by_label("email").fill("environment@example.com")
+    python, curl = run(visit, INVITE, SENTRY_GATEWAY_URL=served.url)
+    assert ("", True) == (python.stderr, python.stdout.startswith("Member("))
+    assert "HTTP/1.1 400 Bad Request" in curl.stdout
+    assert before + 2 == len(fake.requests)
+    assert [{"email": "environment@example.com"}] * 2 == [body for *_, body in sent(fake, 2)]
+
+
+def test_it_changes_with_each_keystroke_and_shows_no_key(
+    ready: Visit, served: gateway.Gateway
+) -> None:
+    field = ready.operation(INVITE).get_by_label("email")
+    for end in range(1, 4):
+        field.press_sequentially("ada"[end - 1])
+        for code in ready.code(INVITE):
+            assert f'"{"ada"[:end]}"' in code
+    for code in (*ready.code(INVITE), *ready.code(JOIN)):
+        assert served.key not in code
+
+
+def test_what_is_missing_stands_by_its_name(visit: Visit) -> None:
+    python, curl = visit.code(INVITE)
+    assert '"{organization_id_or_slug}",' in python
+    assert 'email="{email}",' in python
+    assert "/organizations/{organization_id_or_slug}/members/" in curl
+
+
+# A field of each kind, and what is filled in, sent, and written in Python.
+FIELDS = """
+        greeting: {type: string, description: A **greeting**., minLength: 2}
+        retired: {type: string, deprecated: true, description: A field of old.}
+        nickname: {type: [string, 'null'], description: A name or none.}
+        silence: {type: [string, 'null'], description: Null if wanted.}
+        seats: {type: integer, minimum: 1, description: How many.}
+        share: {type: number, description: How much.}
+        urgent: {type: [boolean, 'null'], description: Whether.}
+        until: {type: string, format: date, description: A day.}
+        at: {type: string, format: date-time, description: A moment.}
+        key: {type: string, format: uuid, description: An ID.}
+        labels: {type: array, description: Words., items: {type: string}}
+        lead: {$ref: '#/components/schemas/TeamRoleAssignment'}
+        second: {$ref: '#/components/schemas/TeamRoleAssignment'}
+        matrix: {type: array, description: A list of lists., items: {type: array, items: {type: integer}}}
+"""
+SENT = {
+    "email": "ada@example.com",
+    "greeting": "Hello",
+    "silence": None,
+    "seats": 3,
+    "share": 0.5,
+    "urgent": None,
+    "until": "2026-02-28",
+    "at": "2026-02-28T12:30:00+00:00",
+    "key": "12345678-1234-5678-1234-567812345678",
+    "labels": ["one", "two"],
+    "lead": {"teamSlug": "backend", "role": None},
+    "matrix": [[1, 2], []],
+}
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Tree:
+    """A copy of the tree with these fields in its contract, and its client generated anew."""
+    tree = Tree.copied(tmp_path / "tree")
+    before = "        sendInvite:\n"
+    tree.edit("openapi.yaml", before, f"{FIELDS.lstrip(chr(10))}{before}")
+    assert "" == tree.make("generate").stderr
+    return tree
+
+
+def test_a_new_field_is_in_the_form_and_in_the_code(
+    changed: Tree, browser: Browser, fake: FakeSentry, token: str, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    render(changed.path / "openapi.yaml", site)
+    (tmp_path / "gateway").mkdir()
+    with (
+        fake.serve() as url,
+        gateway.gateway(tmp_path / "gateway", sentry_url=url, token=token, page=site) as running,
+        browser.new_context(base_url=running.url, reduced_motion="reduce") as context,
+    ):
+        visit = Visit(context)
+        visit.configure(running.url, running.key)
+        invite = visit.operation(INVITE)
+        for name in ("greeting", "seats", "share", "until", "at", "key"):
+            invite.get_by_label(name, exact=True).fill(str(SENT[name]))
+        invite.locator("[data-name=silence]").get_by_label("null").check()
+        invite.get_by_label("urgent").select_option("null")
+        for text in ("one", "two"):
+            invite.get_by_role("button", name="Add to labels").click()
+            invite.get_by_label("Item of labels").last.fill(text)
+        invite.get_by_role("button", name="Add to lead").click()
+        invite.get_by_label("teamSlug").fill("backend")
+        add = invite.get_by_role("button", name="Add to matrix")
+        add.last.click()
+        for text in ("1", "2"):
+            add.first.click()
+            invite.get_by_label("Item of matrix").last.fill(text)
+        add.last.click()
+        assert "Sentry says" in visit.send(
+            INVITE, organization_id_or_slug="acme", email=str(SENT["email"])
+        )
+        packages = os.pathsep.join(str(changed.path / name) for name in ("generated", "overlays"))
+        python, curl = run(visit, INVITE, PYTHONPATH=packages)
+        assert "400" in python.stderr + python.stdout, python.stderr
+        assert "400" in curl.stdout, curl.stderr
+        assert 3 * [SENT] == [body for *_, body in sent(fake, 3)]
+        assert "A greeting." in invite.inner_text()
+        assert "deprecated" in invite.locator("[data-name=retired]").inner_text()
+        # Each is refused by the page's own rules, and nothing is sent.
+        before = len(visit.requests)
+        for name, text in (("greeting", "H"), ("seats", "0")):
+            invite.get_by_label(name, exact=True).fill(text)
+            invite.get_by_role("button", name="Send").click()
+            assert "true" == invite.get_by_label(name, exact=True).get_attribute("aria-invalid")
+            invite.get_by_label(name, exact=True).fill("")
+        assert before == len(visit.requests)
+        assert [] == [said for said in visit.said if "Failed to load resource" not in said]
