@@ -170,3 +170,10 @@ def test_the_verbs_of_the_readme_are_there(tree: Tree) -> None:
 
 def test_the_tree_is_as_the_readme_says() -> None:
     assert [] == [path for path in table("path") if not (ROOT / path.strip("`")).exists()]
+
+
+def test_the_pictures_of_the_readme_are_there_and_small() -> None:
+    shown = set(re.findall(r'(?:src(?:set)?="|!\[.*\]\()([^")]+)', README))
+    assert shown == {f".pictures/{file.name}" for file in (ROOT / ".pictures").iterdir()}
+    for name in shown:
+        assert 150_000 > (ROOT / name).stat().st_size, name
