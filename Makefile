@@ -95,6 +95,7 @@ reference: $(READY) ## make the reference page from openapi.yaml: overlays/refer
 .PHONY: pictures
 pictures: $(READY) ## take the README's pictures, with chromium and nginx
 	@python tests/reference/pictures.py .pictures
+	@python tests/processes/picture.py .pictures/onboard.svg
 
 .PHONY: gateway
 # Debian's nginx is where not everybody's PATH leads.
