@@ -53,7 +53,7 @@ BAD_ARGUMENTS: list[dict[str, Any]] = [
     {"token": USER_TOKEN.encode()},
     {"token": USER_TOKEN, "timeout": 0},
     {"token": USER_TOKEN, "attempts": 0},
-    {"token": USER_TOKEN, "transport": object()},
+    {"token": USER_TOKEN, "transport": 0},
     {"gateway_key": KEY},
     {"gateway_url": "http://evil.example", "gateway_key": KEY},
     {"gateway_url": "https://x", "gateway_key": f"{KEY} {KEY}"},
