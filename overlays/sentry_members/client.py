@@ -175,6 +175,11 @@ class _Members(Generic[HttpT, TransportT]):
         return self._generated
 
     @property
+    def url(self) -> str:
+        """The root of the Sentry, or of the gateway."""
+        return str(self._credentials.url)
+
+    @property
     def rate_limit(self) -> RateLimit | None:
         """The figures of the request limiter in the latest answer to this client.
 

@@ -40,7 +40,7 @@ async def onboard_people(count: int, folder: str) -> None:
     rows = (f"person-{number}@example.com,member,backend frontend\n" for number in range(count))
     people = read_people(BytesIO(b"email,org_role,teams\n" + "".join(rows).encode()))
     sentry = AsyncSentryMembers(token="sntryu_x", transport=transport())
-    with ResultsFile(Path(folder, "people.results.csv"), "acme") as results_file:
+    with ResultsFile(Path(folder, "people.results.csv"), sentry.url, "acme") as results_file:
         results = onboard(sentry, "acme", people, results_file)
         assert {("invited", None)} == {(r.outcome, r.error) async for r in results}
 

@@ -34,6 +34,7 @@ from sentry_members.onboarding import (
 )
 from sentry_members.testing import FakeSentry
 
+URL = "https://sentry.io/"
 SCOPES = ["member:admin", "org:read"]
 
 
@@ -84,7 +85,7 @@ def run(
 
     if path is None:
         return asyncio.run(onboarded(None))
-    with ResultsFile(path, organization) as results_file:
+    with ResultsFile(path, URL, organization) as results_file:
         return asyncio.run(onboarded(results_file))
 
 
@@ -247,7 +248,7 @@ def test_what_the_gateway_could_not_send_is_sent_again(
             results = onboard(sentry, "acme", [Addition("8", "backend")], results_file)
             return [result.outcome async for result in results]
 
-    with ResultsFile(path, "acme") as results_file:
+    with ResultsFile(path, URL, "acme") as results_file:
         assert [RowOutcome.ALREADY_ON_TEAM] == asyncio.run(sent(results_file))
 
 
@@ -500,7 +501,7 @@ def test_interrupted_before_their_turns_none_is_left_out(fake: FakeSentry, path:
             with suppress(asyncio.CancelledError):
                 await task
 
-    with ResultsFile(path, "acme") as results_file:
+    with ResultsFile(path, URL, "acme") as results_file:
         asyncio.run(interrupted(results_file))
     assert 99 == path.read_text().count(",not attempted,interrupted")
     assert 1 == path.read_text().count(",outcome unknown,interrupted")
@@ -539,7 +540,7 @@ def test_interrupted_it_leaves_nothing_out(way: str, fake: FakeSentry, path: Pat
         with suppress(asyncio.CancelledError):
             await task
 
-    with ResultsFile(path, "acme") as results_file:
+    with ResultsFile(path, URL, "acme") as results_file:
         asyncio.run(interrupted(results_file))
         told = Counter(results_file.outcome(row) for row in rows)
     assert 10 == told[RowOutcome.INVITED]

@@ -19,6 +19,7 @@ from sentry_members.onboarding import (
     RowOutcome,
 )
 
+URL = "https://sentry.example/"
 ADA = Invite("ada@example.com", "member", (TeamRoleAssignment("backend", "admin"),), 2)
 BOB = Addition("8", "backend", 3)
 
@@ -33,29 +34,29 @@ def lines(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def settle(path: Path, row: Row, outcome: RowOutcome, organization: str = "acme") -> None:
-    with ResultsFile(path, organization) as file:
+def settle(path: Path, row: Row, outcome: RowOutcome) -> None:
+    with ResultsFile(path, URL, "acme") as file:
         file.sending(row)
         file.record(Result(row, outcome))
 
 
-def outcome(path: Path, row: Row, organization: str = "acme") -> RowOutcome | None:
-    with ResultsFile(path, organization) as file:
+def outcome(path: Path, row: Row, organization: str = "acme", url: str = URL) -> RowOutcome | None:
+    with ResultsFile(path, url, organization) as file:
         return file.outcome(row)
 
 
 def test_lines_are_appended_as_it_happens(path: Path) -> None:
-    with ResultsFile(path, "acme") as file:
+    with ResultsFile(path, URL, "acme") as file:
         file.sending(ADA)
         assert ["2", "ada@example.com", "", "backend:admin", "sending"] == lines(path)[1][:5]
-        assert "organization acme, org_role member" == lines(path)[1][5]
+        assert "organization acme at https://sentry.example/, org_role member" == lines(path)[1][5]
         file.record(Result(ADA, RowOutcome.INVITED, "13"))
         file.sending(BOB)
         file.record(Result(BOB, RowOutcome.REFUSED, detail='403: a "quoted", long reason'))
         file.record(Result(BadRow(4, "x", "", "b", "why"), RowOutcome.NOT_ATTEMPTED, detail="why"))
         assert [
             ["2", "ada@example.com", "13", "backend:admin", "invited", ""],
-            ["3", "", "8", "backend", "sending", "organization acme"],
+            ["3", "", "8", "backend", "sending", "organization acme at https://sentry.example/"],
             ["3", "", "8", "backend", "refused", '403: a "quoted", long reason'],
             ["4", "x", "", "b", "not attempted", "why"],
         ] == lines(path)[2:]
@@ -84,18 +85,18 @@ def test_the_last_line_of_a_row_counts(path: Path) -> None:
 
 def test_what_was_being_sent_is_unknown(path: Path) -> None:
     settle(path, ADA, RowOutcome.NOT_ATTEMPTED)
-    with ResultsFile(path, "acme") as file:
+    with ResultsFile(path, URL, "acme") as file:
         assert RowOutcome.NOT_ATTEMPTED is file.outcome(ADA)
         file.sending(ADA)
         assert RowOutcome.OUTCOME_UNKNOWN is file.outcome(ADA)
     assert RowOutcome.OUTCOME_UNKNOWN is outcome(path, ADA)
-    with ResultsFile(path, "acme") as file:
+    with ResultsFile(path, URL, "acme") as file:
         assert file.outcome(BOB) is None
 
 
 def test_a_bad_row_says_nothing_of_a_good_one(path: Path) -> None:
     bad = BadRow(4, "", BOB.member_id, BOB.team, "member 8 on backend is on line 3 already")
-    with ResultsFile(path, "acme") as file:
+    with ResultsFile(path, URL, "acme") as file:
         file.sending(BOB)
         file.record(Result(bad, RowOutcome.NOT_ATTEMPTED))
         assert RowOutcome.OUTCOME_UNKNOWN is file.outcome(BOB)
@@ -117,6 +118,7 @@ def test_a_row_is_known_by_what_it_asks_for(other: Row, is_same: bool, path: Pat
     settle(path, ADA, RowOutcome.REFUSED)
     assert (RowOutcome.REFUSED if is_same else None) is outcome(path, other)
     assert outcome(path, ADA, "other") is None
+    assert outcome(path, ADA, url="https://staging.example/") is None
 
 
 def test_half_a_line_is_taken_out(path: Path) -> None:
@@ -145,7 +147,7 @@ def disk_of(size: int) -> Iterator[None]:
 
 
 def test_after_half_a_line_nothing_more_is_written(path: Path) -> None:
-    with ResultsFile(path, "acme") as file:
+    with ResultsFile(path, URL, "acme") as file:
         file.sending(ADA)
         size = path.stat().st_size
         with disk_of(size + 5), pytest.raises(ResultsFileError, match="make room"):
@@ -158,13 +160,35 @@ def test_after_half_a_line_nothing_more_is_written(path: Path) -> None:
     assert RowOutcome.INVITED is outcome(path, ADA)
 
 
+@pytest.mark.parametrize(("delimiter", "end"), [(";", "\r\n"), ("\t", "\n")])
+def test_what_a_spreadsheet_has_saved_stays_one(delimiter: str, end: str, path: Path) -> None:
+    settle(path, ADA, RowOutcome.INVITED)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, delimiter=delimiter, lineterminator=end).writerows(rows)
+    settle(path, BOB, RowOutcome.ADDED)
+    assert RowOutcome.INVITED is outcome(path, ADA)
+    assert RowOutcome.ADDED is outcome(path, BOB)
+    assert {5} == {line.count(delimiter) for line in path.read_text().splitlines()}
+
+
+def test_what_was_refused_can_be_forgotten(path: Path) -> None:
+    settle(path, ADA, RowOutcome.REFUSED)
+    settle(path, BOB, RowOutcome.ADDED)
+    with ResultsFile(path, URL, "acme") as file:
+        file.forget_refused()
+        assert file.outcome(ADA) is None
+        assert RowOutcome.ADDED is file.outcome(BOB)
+
+
 def test_two_cannot_use_it_at_once(path: Path) -> None:
     with (
-        ResultsFile(path, "acme"),
+        ResultsFile(path, URL, "acme"),
         pytest.raises(ResultsFileError, match=f"{path} is in use: wait"),
     ):
-        ResultsFile(path, "acme")
-    ResultsFile(path, "acme").close()
+        ResultsFile(path, URL, "acme")
+    ResultsFile(path, URL, "acme").close()
 
 
 @pytest.mark.parametrize(
@@ -182,17 +206,17 @@ def test_another_file_is_left_as_it_is(content: str | bytes, line: int, path: Pa
     content = content.encode() if isinstance(content, str) else content
     path.write_bytes(content)
     with pytest.raises(ResultsFileError, match=f"line {line} of {path} is none of a file of"):
-        ResultsFile(path, "acme")
+        ResultsFile(path, URL, "acme")
     assert content == path.read_bytes()
 
 
 def test_a_device_is_told() -> None:
     with pytest.raises(ResultsFileError, match="/dev/full is no file that could be read again"):
-        ResultsFile("/dev/full", "acme")
+        ResultsFile("/dev/full", URL, "acme")
 
 
 def test_a_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(ResultsFileError, match=r"can't be written \(Is a directory\)"):
-        ResultsFile(tmp_path, "acme")
+        ResultsFile(tmp_path, URL, "acme")
     with pytest.raises(ResultsFileError, match=r"can't be written \(No such file"):
-        ResultsFile(tmp_path / "none" / "file.csv", "acme")
+        ResultsFile(tmp_path / "none" / "file.csv", URL, "acme")

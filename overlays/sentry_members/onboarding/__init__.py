@@ -3,7 +3,7 @@
 ```python
 people = read_people("people.csv")
 async with AsyncSentryMembers() as sentry:
-    with ResultsFile("people.results.csv", "acme") as results_file:
+    with ResultsFile("people.results.csv", sentry.url, "acme") as results_file:
         async with aclosing(onboard(sentry, "acme", people, results_file)) as results:
             async for result in results:
                 print(result.row, result.outcome, result.detail)

@@ -30,11 +30,13 @@ class ResultsFile:
     answer another tells what came of it. Each is handed to the operating system at once: it is
     there even if this process is killed.
 
-    A row is known again by what it asks for, not by its line: the organization, who, the teams,
-    and the organization role. So rows may be added and moved, and a corrected row is a new one.
+    A row is known again by what it asks for, not by its line: the Sentry, the organization, who,
+    the teams, and the organization role. So rows may be added and moved, and a corrected row is a
+    new one. A file that a spreadsheet has saved, with `;` or tabs between its cells, stays one.
 
     Args:
         path: The file; it is made if it isn't there.
+        url: The client's `url`.
         organization: The organization, by the ID or slug that is used to ask.
 
     Attributes:
@@ -45,9 +47,10 @@ class ResultsFile:
             another process.
     """
 
-    def __init__(self, path: str | os.PathLike[str], organization: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], url: str, organization: str) -> None:
         self.path = Path(path)
-        self._organization = organization
+        self._place = f"organization {organization} at {url}"
+        self._delimiter = ","
         self._outcomes: dict[bytes, RowOutcome] = {}
         self._broken_by: str | None = None
         self._whole_lines: int | None = 0
@@ -89,6 +92,14 @@ class ResultsFile:
         if not isinstance(row, BadRow):
             self._outcomes[self._key(row)] = result.outcome
 
+    def forget_refused(self) -> None:
+        """Take the rows that were refused for ones that were never sent."""
+        self._outcomes = {
+            key: outcome
+            for key, outcome in self._outcomes.items()
+            if outcome is not RowOutcome.REFUSED
+        }
+
     def close(self) -> None:
         """Close the file, and let other processes use it."""
         self._file.close()
@@ -105,7 +116,7 @@ class ResultsFile:
     def _terms(self, row: Row) -> str:
         """What is asked for, as far as no other column tells."""
         role = row.org_role if isinstance(row, Invite) else None
-        return f"organization {self._organization}" + (f", org_role {role}" if role else "")
+        return self._place + (f", org_role {role}" if role else "")
 
     def _unwritable(self, reason: str | None) -> ResultsFileError:
         return ResultsFileError(
@@ -120,7 +131,7 @@ class ResultsFile:
         # Whatever follows half a line would be part of it.
         if not self._broken_by:
             try:
-                line = self._beginning() + _line(cells)
+                line = self._beginning() + self._line(cells)
                 if self._file.write(line) < len(line):
                     self._broken_by = "No space left on device"
             except OSError as error:
@@ -134,7 +145,13 @@ class ResultsFile:
             return b""
         size, self._whole_lines = self._whole_lines, None
         self._file.truncate(size)
-        return b"" if size else _line(COLUMNS)
+        return b"" if size else self._line(COLUMNS)
+
+    def _line(self, cells: Sequence[object]) -> bytes:
+        text = io.StringIO()
+        csv.writer(text, delimiter=self._delimiter, lineterminator="\n").writerow(cells)
+        # A line break within a cell would be one within a line.
+        return " ".join(text.getvalue().splitlines()).encode("utf-8", "replace") + b"\n"
 
     def _lock(self) -> None:
         if sys.platform != "win32":
@@ -155,7 +172,9 @@ class ResultsFile:
         whole = 0
         with open(self.path, "rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n") and (number > 1 or _line(COLUMNS).startswith(line)):
+                if not line.endswith(b"\n") and (
+                    number > 1 or self._line(COLUMNS).startswith(line)
+                ):
                     break
                 whole += len(line)
                 self._take_in(number, line, asked)
@@ -163,7 +182,10 @@ class ResultsFile:
 
     def _take_in(self, number: int, line: bytes, asked: dict[tuple[str, ...], bytes]) -> None:
         try:
-            [cells] = csv.reader([line.decode("utf-8-sig")], strict=True)
+            text = line.decode("utf-8-sig")
+            if number == 1:
+                self._delimiter = max(",;\t", key=text.count)
+            [cells] = csv.reader([text], delimiter=self._delimiter, strict=True)
             if number == 1:
                 if cells != COLUMNS:
                     raise ValueError
@@ -180,13 +202,6 @@ class ResultsFile:
                 f"line {number} of {self.path} is none of a file of results: mend it, or move the "
                 "file away"
             ) from error
-
-
-def _line(cells: Sequence[object]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    # A line break within a cell would be one within a line.
-    return " ".join(text.getvalue().splitlines()).encode("utf-8", "replace") + b"\n"
 
 
 def _digest(email: str, member_id: str, team: str, terms: str) -> bytes:
