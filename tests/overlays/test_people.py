@@ -27,7 +27,7 @@ def read(text: str | bytes) -> tuple[list[object], list[tuple[int, str]]]:
         "email;org_role;teams\r\nada@example.com;manager;backend:admin\r\n",
         "\ufeffemail\torg_role\tteams\r\nada@example.com\tmanager\tbackend:admin\r\n",
         " Email , Org_Role ,member_id, TEAMS\n ada@example.com\xa0, manager,,  backend:admin \n",
-        '"email","org_role","teams"\n"ada@example.com","manager","backend:admin"\n',
+        '"email","org_role","teams"\n"ada@example.com","manager","\nbackend:admin\n"\n',
     ],
     ids=["plain", "other order", "Excel's", "BOM and tabs", "blanks", "quoted"],
 )
@@ -76,8 +76,9 @@ def test_empty_lines_are_no_rows() -> None:
         (",,backend,ada", "'ada' is no number"),
         ("ada@example.com,,", "it has 3 cells, and the first line 4"),
         ("ada@example.com,,,,x", "it has 5 cells, and the first line 4"),
-        ("ada@example.com\0,,,", "can't be printed"),
-        ('ada@example.com,"mem\nber",,', "can't be printed"),
+        ("ada@example.com\0,,,", "holds a character that doesn't show: take it out"),
+        ("ada@example.com,,back\u200bend,", "holds a character that doesn't show: take it out"),
+        ('"ada@\nexample.com",,,', "'ada@ example.com' is no e-mail address"),
     ],
 )
 def test_a_bad_row_is_told_with_its_line(row: str, reason: str) -> None:

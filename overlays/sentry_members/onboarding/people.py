@@ -115,7 +115,7 @@ def read_teams(text: str) -> tuple[TeamRoleAssignment, ...]:
 
 def _records(content: bytes) -> Iterator[tuple[int, list[str], list[str]]]:
     """The line of each row that isn't empty, the columns, and its cells."""
-    # What is not UTF-8 becomes unprintable, and so is told with its line.
+    # What is not UTF-8 becomes a lone surrogate, and so is told with its line.
     text = io.TextIOWrapper(
         io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline=""
     )
@@ -128,7 +128,7 @@ def _records(content: bytes) -> Iterator[tuple[int, list[str], list[str]]]:
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         line = 2
         for record in reader:
-            cells = [cell.strip() for cell in record]
+            cells = [" ".join(cell.split()) for cell in record]
             if any(cells):
                 yield line, columns, cells
             line = reader.line_num + 2
@@ -154,11 +154,10 @@ def _rows(line: int, columns: list[str], record: list[str]) -> list[Row]:
         raise ValueError(f"it has {len(record)} cells, and the first line {len(columns)}")
     cells = dict(zip(columns, record, strict=True))
     for column, cell in cells.items():
+        if re.search("[\ud800-\udfff]", cell):
+            raise ValueError(f"{column} {cell!r} is not UTF-8: save the file as CSV in UTF-8")
         if not cell.isprintable():
-            raise ValueError(
-                f"{column} {cell!r} holds a character that can't be printed or is not UTF-8: save "
-                "the file as CSV in UTF-8"
-            )
+            raise ValueError(f"{column} {cell!r} holds a character that doesn't show: take it out")
     email, member_id = cells.get("email", ""), cells.get("member_id", "")
     role, teams = cells.get("org_role", ""), read_teams(cells.get("teams", ""))
     if bool(email) == bool(member_id):
