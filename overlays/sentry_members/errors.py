@@ -63,10 +63,12 @@ class NoAnswerError(SentryMembersError):
     Attributes:
         operation: The operation, by its method's name.
         may_have_arrived: Whether Sentry may have received the request, and so acted on it.
+        reason: The message without the call.
     """
 
     operation: Operation
     may_have_arrived: bool
+    reason: str
 
 
 class AnswerTimeoutError(NoAnswerError):

@@ -334,5 +334,6 @@ def _no_answer(call: Call, request: httpx.Request, error: Exception) -> errors.N
         kind = errors.ConnectionFailedError
     may_have_arrived = not isinstance(error, _NOT_SENT)
     advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
-    message = f"{call}: {told}. {advice}"
-    return kind(message, operation=call.operation, may_have_arrived=may_have_arrived)
+    reason = f"{told}. {advice}"
+    attributes = {"operation": call.operation, "may_have_arrived": may_have_arrived}
+    return kind(f"{call}: {reason}", reason=reason, **attributes)

@@ -166,4 +166,4 @@ def told(error: SentryMembersError) -> str:
     """An error without the call that it came of."""
     if isinstance(error, ApiError):
         return f"{error.status}: {sentences(*error.messages, error.advice)}"
-    return str(error)
+    return error.reason if isinstance(error, NoAnswerError) else str(error)

@@ -1,6 +1,7 @@
 """Many rows, many at once, each to its end."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -29,6 +30,8 @@ from ..results import Outcome
 from .pace import Pace
 from .results_file import ResultsFile
 from .rows import Addition, Invite, Result, Row, RowOutcome, told
+
+_log = logging.getLogger("sentry_members")
 
 # Sentry allows 25 at once, and counts an answer until the last of it is written.
 _AT_ONCE = 24
@@ -70,7 +73,8 @@ async def onboard(
             final outcome are passed over; one whose answer was lost is asked again.
 
     Yields:
-        What came of each row, in the order of the answers.
+        What came of each row, in the order of the answers. Of one that was not attempted `error` is
+        what ended the run.
 
     Raises:
         ResultsFileError: The file can't be written. Nothing was sent after that.
@@ -215,6 +219,8 @@ class _Run:
                 self._stopped_by = error
             else:
                 self._pace.hold(wait)
+                if wait:
+                    _log.warning("nothing is sent for %.0f s, because of: %s", wait, told(error))
 
     def _record(self, result: Result) -> None:
         if self._results_file:
