@@ -20,7 +20,7 @@ def main() -> None:
     try:
         app(prog_name="sentry-members")
     except OSError as error:
-        _refuse(f"the output can't be written: {error.strerror}")
+        _refuse(f"the output can't be written ({error.strerror}); what it was about may be done")
 
 
 def _refuse(reason: str) -> NoReturn:

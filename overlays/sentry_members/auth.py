@@ -161,7 +161,7 @@ def default_organization() -> str:
         if source.organization:
             return source.organization
     raise ConfigurationError(
-        f"no organization given: set SENTRY_ORG, or `org` below `[defaults]` in {_FILE}"
+        f"no organization: give --org, set SENTRY_ORG, or `org` below `[defaults]` in {_FILE}"
     )
 
 

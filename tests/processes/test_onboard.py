@@ -193,7 +193,7 @@ def test_interrupted_and_resumed(number: signal.Signals, begin: Begin) -> None:
     process.send_signal(number)
     code, out, err = onboarding.end(process)
     assert (130, "") == (code, err)
-    assert "Run the same command again" in out
+    assert "The same command goes on" in out
     outcomes = onboarding.outcomes()
     assert set(onboarding.emails) == set(outcomes), "of every row it is told what came of it"
     assert "sending" not in outcomes.values()

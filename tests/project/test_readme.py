@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tools
 from gateway import await_start, settings
-from sentry_members.cli.exits import MEANINGS
+from sentry_members.cli.exits import MEANINGS, Exit
 from sentry_members.cli.output import as_fields
 from sentry_members.onboarding import Invite, Result, RowOutcome
 from sentry_members.testing import FakeSentry
@@ -84,7 +84,9 @@ def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
 
 
 def test_the_tables_of_the_command_line_are_whole() -> None:
-    assert {str(exit_.value): meaning for exit_, meaning in MEANINGS.items()} == table("code")
+    codes = [(str(exit_.value), meaning) for exit_, meaning in MEANINGS.items()]
+    assert codes == list(table("code").items())
+    assert list(Exit) == list(MEANINGS)
     keys = table("key")
     assert [f"`{key}`" for key in as_fields(Result(Invite("a@x.de"), RowOutcome.INVITED))] == [
         *keys

@@ -204,7 +204,8 @@ def fake(
     if invite_quota is not None:
         fake.limit_invites(per_day=invite_quota)
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin", "org:read"])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with fake.serve(port) as url:
             variables = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token, "SENTRY_ORG": "acme"}

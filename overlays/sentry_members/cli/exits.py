@@ -10,6 +10,7 @@ from ..errors import (
     NoAnswerError,
     SentryMembersError,
     ServerError,
+    TooManyRequestsError,
 )
 from ..onboarding import ResultsFileError, RowOutcome
 
@@ -20,11 +21,11 @@ class Exit(IntEnum):
     DONE = 0
     NOTHING_TO_DO = 3
     ACCESS_REQUESTED = 4
+    USAGE = 2
     REFUSED = 5
     NO_ANSWER = 6
     QUOTA = 7
     CONFIGURATION = 8
-    USAGE = 2
     INTERRUPTED = 130
 
 
@@ -32,11 +33,11 @@ MEANINGS = {
     Exit.DONE: "done",
     Exit.NOTHING_TO_DO: "nothing to do: a member already, invited already, or on the team already",
     Exit.ACCESS_REQUESTED: "access requested: nobody was added yet",
+    Exit.USAGE: "usage: the command or its input is wrong",
     Exit.REFUSED: "refused by Sentry",
     Exit.NO_ANSWER: "no answer, or a 5xx: what came of it may be unknown",
     Exit.QUOTA: "the invite quota is used up",
     Exit.CONFIGURATION: "configuration: the credentials, the settings or a file can't be used",
-    Exit.USAGE: "usage: the command or its input is wrong",
     Exit.INTERRUPTED: "interrupted",
 }
 
@@ -62,11 +63,10 @@ def exit_of(outcome: RowOutcome, error: SentryMembersError | None = None) -> Exi
     match error:
         case InviteQuotaError():
             return Exit.QUOTA
-        case NoAnswerError() | ServerError():
+        case NoAnswerError() | ServerError() | TooManyRequestsError():
             return Exit.NO_ANSWER
-        case ApiError():
-            return Exit.REFUSED
-        case ConfigurationError() | ResultsFileError():
+        # Of a row that was not attempted because of it: any other row would fare likewise.
+        case ApiError() | ConfigurationError() | ResultsFileError():
             return Exit.CONFIGURATION
         case None:
             return Exit.INTERRUPTED

@@ -6,12 +6,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
-from contextlib import aclosing, contextmanager, nullcontext, suppress
+from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
@@ -41,11 +42,14 @@ def onboard(
         typer.Option(
             metavar="FILE",
             help="Where to write down what came of each row.",
-            show_default="PEOPLE.results.csv",
+            show_default="PEOPLE.results.csv or stdin.results.csv",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out the bad rows.")] = False,
+    retry_refused: Annotated[
+        bool, typer.Option("--retry-refused", help="Ask again for what was refused before.")
+    ] = False,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,25 +66,31 @@ def onboard(
         raise typer.BadParameter(
             "only one of them can be standard input", param_hint="--token-file"
         )
+    path = results or Path("stdin" if people == "-" else people).with_suffix(".results.csv")
+    counts: Mapping[RowOutcome, int] = {}
     try:
-        read = read_people(sys.stdin.buffer if people == "-" else people)
-        _check(read, skip_bad=skip_bad, as_json=as_json)
-        name, path = organization(org), results or _beside(people)
-        if dry_run:
-            _show(read, name, path, as_json=as_json)
-            exit_ = Exit.USAGE if read.bad else Exit.DONE
+        rows = read_people(sys.stdin.buffer if people == "-" else people)
+        _check(rows, skip_bad=skip_bad, as_json=as_json)
+        name = organization(org)
+        if dry_run and not path.exists():
+            exit_ = _show(rows, None, as_json=as_json)
         else:
             sentry = AsyncSentryMembers(**credentials(token_file))
-            with ResultsFile(path, name) as results_file:
-                exit_ = _send(sentry, name, read, results_file, as_json=as_json)
+            with ResultsFile(path, sentry.url, name) as results_file:
+                if retry_refused:
+                    results_file.forget_refused()
+                if dry_run:
+                    exit_ = _show(rows, results_file, as_json=as_json)
+                else:
+                    exit_, counts = _send(sentry, name, rows, results_file, as_json=as_json)
     except SentryMembersError as error:
-        print_error("not sent", error, as_json=as_json)
         exit_ = exit_of(RowOutcome.NOT_ATTEMPTED, error)
+        print_error("stopped", error, as_json=as_json)
+    if as_json:
+        print_json({"outcomes": counts, "results_file": str(path), "exit_code": exit_})
+    elif counts:
+        _print_table(counts, path)
     raise typer.Exit(exit_)
-
-
-def _beside(people: str) -> Path:
-    return Path("people.results.csv") if people == "-" else Path(people).with_suffix(".results.csv")
 
 
 def _check(people: People, *, skip_bad: bool, as_json: bool) -> None:
@@ -98,17 +108,21 @@ def _check(people: People, *, skip_bad: bool, as_json: bool) -> None:
         )
 
 
-def _show(people: People, organization: str, path: Path, *, as_json: bool) -> None:
-    """Print what would be sent; nothing is written."""
-    with ResultsFile(path, organization) if path.exists() else nullcontext() as results_file:
-        for row in people:
-            outcome = results_file.outcome(row) if results_file else None
-            if as_json:
-                print_json(as_fields(Result(row, outcome or RowOutcome.NOT_ATTEMPTED)))
-            elif outcome and outcome.is_final:
-                out.print(f"line {row.line}: pass over: {row}: {outcome}", soft_wrap=True)
-            else:
-                out.print(f"line {row.line}: {row}", soft_wrap=True)
+def _show(people: People, results_file: ResultsFile | None, *, as_json: bool) -> Exit:
+    """Print what would be sent; send and write nothing."""
+    left = 0
+    for row in people:
+        outcome = results_file.outcome(row) if results_file else None
+        is_done = outcome is not None and outcome.is_final
+        left += not is_done
+        if as_json:
+            print_json({**as_fields(Result(row, RowOutcome.NOT_ATTEMPTED)), "outcome": outcome})
+        else:
+            told = f"pass over: {row}: {outcome}" if is_done else str(row)
+            out.print(f"line {row.line}: {told}", soft_wrap=True)
+    if not as_json:
+        out.print(f"To be sent: {left}. Passed over: {len(people) - left}. Bad: {len(people.bad)}.")
+    return Exit.USAGE if people.bad else Exit.DONE
 
 
 def _send(
@@ -118,8 +132,8 @@ def _send(
     results_file: ResultsFile,
     *,
     as_json: bool,
-) -> Exit:
-    """Send what has no final outcome yet, and tell of each row and of all of them."""
+) -> tuple[Exit, Mapping[RowOutcome, int]]:
+    """Send what has no final outcome yet, and tell of each row; count the outcomes of all."""
     ended_by: SentryMembersError | None = None
     exits: set[Exit] = {Exit.USAGE} if people.bad else set()
     for bad in people.bad:
@@ -127,7 +141,7 @@ def _send(
 
     async def send(tell: Callable[[Result], None]) -> None:
         nonlocal ended_by
-        _take_sigterm_for_ctrl_c()
+        _take_other_signals_for_ctrl_c()
         results = onboarding.onboard(sentry, organization, people, results_file)
         async with sentry, aclosing(results):
             async for result in results:
@@ -149,15 +163,15 @@ def _send(
     counts[RowOutcome.NOT_ATTEMPTED] += len(people.bad)
     if ended_by:
         print_error("stopped", ended_by, as_json=as_json)
-    _summarize(+counts, results_file, worst(exits), as_json=as_json)
-    return worst(exits)
+    return worst(exits), +counts
 
 
-def _take_sigterm_for_ctrl_c() -> None:
+def _take_other_signals_for_ctrl_c() -> None:
     task = asyncio.current_task()
     assert task
-    with suppress(NotImplementedError):  # Windows has no such signal
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if sys.platform != "win32":
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def _tell(result: Result, *, as_json: bool) -> None:
@@ -201,23 +215,12 @@ def _telling(done: int, total: int, *, as_json: bool) -> Generator[Callable[[Res
         yield tell
 
 
-def _summarize(
-    counts: Mapping[RowOutcome, int], results_file: ResultsFile, exit_: Exit, *, as_json: bool
-) -> None:
-    if as_json:
-        print_json(
-            {
-                "outcomes": counts,
-                "results_file": str(results_file.path),
-                "exit_code": exit_,
-            }
-        )
-        return
-    table = Table("Outcome", Column("Rows", justify="right"))
+def _print_table(counts: Mapping[RowOutcome, int], path: Path) -> None:
+    table = Table("Outcome", Column("Rows", justify="right"), box=box.SIMPLE_HEAD)
     for outcome in RowOutcome:
         if outcome in counts:
             table.add_row(Text(outcome, colour(outcome)), str(counts[outcome]))
     out.print(table)
-    out.print(f"What came of each row: {results_file.path}", soft_wrap=True)
+    out.print(f"What came of each row: {path}", soft_wrap=True)
     if any(not outcome.is_final for outcome in counts):
-        out.print("Run the same command again for those that have no final outcome.")
+        out.print("The same command goes on with the rows that have no final outcome yet.")

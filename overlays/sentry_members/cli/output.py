@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ..answers import sentences
-from ..errors import ApiError, SentryMembersError
-from ..onboarding import Result, RowOutcome
+from ..errors import ApiError, NoAnswerError, SentryMembersError
+from ..onboarding import BadRow, Result, RowOutcome
 
 # They print no colours where there is no terminal, or where NO_COLOR is set.
 out = Console(highlight=False, markup=False, emoji=False)
@@ -54,6 +54,8 @@ def print_json(value: object) -> None:
 def told(result: Result) -> Text:
     """A result in a line."""
     row = result.row
+    if isinstance(row, BadRow):
+        return Text.assemble(("bad", "red"), f": {row.reason}")
     who = row.email or f"member {row.member_id}, {row.team}"
     text = Text.assemble((result.outcome, colour(result.outcome)), f": {who}")
     if result.member_id:
@@ -68,7 +70,7 @@ def print_error(title: str, error: SentryMembersError, *, as_json: bool) -> None
     if as_json:
         print_json({"outcome": title, "detail": str(error), **_error_fields(error)})
         return
-    told = [str(error)]
+    told = [error.reason if isinstance(error, NoAnswerError) else str(error)]
     if isinstance(error, ApiError):
         told = [f"{error.status}: {sentences(*error.messages)}", error.advice]
     err.print(Text(title, "bold red"))
