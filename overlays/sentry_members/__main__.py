@@ -1,5 +1,6 @@
 """`python -m sentry_members` is the command line."""
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import NoReturn, cast
@@ -18,8 +19,13 @@ def main() -> None:
     # What the encoding lacks is printed as on stderr: by its code.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="sentry-members")
+        try:
+            app(prog_name="sentry-members")
+        finally:
+            sys.stdout.flush()
     except OSError as error:
+        # Else what is left of the output would fail once more at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _refuse(f"the output can't be written ({error.strerror}); what it was about may be done")
 
 

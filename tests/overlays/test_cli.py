@@ -327,10 +327,16 @@ def test_output_that_is_not_utf_8(elsewhere: Path) -> None:
 # Secrets
 
 
-def test_output_that_cannot_be_written() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written(unbuffered: str) -> None:
     with open("/dev/full", "w") as full:
         ran = subprocess.run(
-            [*COMMAND, "scopes"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*COMMAND, "scopes"],
+            env=environment(PYTHONUNBUFFERED=unbuffered),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     told = (
         "sentry-members: the output can't be written (No space left on device); what it was about "
