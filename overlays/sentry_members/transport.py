@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Callable
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
@@ -172,12 +173,17 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
             return response
         return error_of(call, response, self._credentials.token_kind)
 
-    def _broken(self, call: Call, response: httpx.Response, error: Exception) -> errors.ApiError:
-        """The error that an answer is whose status came, and whose body broke."""
+    def _broken(
+        self, call: Call, response: httpx.Response, error: Exception
+    ) -> httpx.Response | errors.ApiError:
+        """What an answer is whose status came, and whose body broke."""
         reason = f"its body broke ({type(error).__name__})"
         bodiless = httpx.Response(response.status_code, headers=response.headers.raw, content=b"")
-        if response.status_code in _SUCCESSES[call.operation]:
+        if response.status_code == HTTPStatus.CREATED:
             return unreadable(call, bodiless, reason)
+        # Of the other successes the status tells all.
+        if response.status_code in _SUCCESSES[call.operation]:
+            return bodiless
         return error_of(call, bodiless, self._credentials.token_kind, reason)
 
     def _is_final(self, call: Call, error: BaseException) -> bool:
