@@ -100,9 +100,17 @@ def main() -> None:
         assert process.stdout
         for number in STOPPING:
             signal.signal(number, lambda *_: process.terminate())
-        relay(process.stdout)
-        process.terminate()
-        sys.exit(process.wait())
+        try:
+            relay(process.stdout)
+        except OSError as error:
+            print(
+                f"gateway: stops, for its log can't be written: {error.strerror}", file=sys.stderr
+            )
+        finally:
+            process.terminate()
+            code = process.wait()
+        # It dies of the signal itself where it had not begun to listen for it.
+        sys.exit(0 if code == -signal.SIGTERM else code)
 
 
 if __name__ == "__main__":

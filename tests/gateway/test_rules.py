@@ -322,6 +322,15 @@ class TestPage:
         assert status in (400, 404)
         assert json.loads(body)["gateway"] is True
 
+    @pytest.mark.parametrize(
+        ("status", "headers"), [(416, {"Range": "bytes=99999-"}), (412, {"If-Match": '"x"'})]
+    )
+    def test_a_condition_that_fails_is_told_in_json(
+        self, status: int, headers: dict[str, str], gate: Gateway
+    ) -> None:
+        answer = gate.http.get("/", headers=headers)
+        assert (status, True) == (answer.status_code, answer.json()["gateway"])
+
     def test_it_takes_no_other_method(self, gate: Gateway) -> None:
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
             answer = gate.http.request(method, "/")

@@ -45,6 +45,10 @@ def refusal(environment: dict[str, str]) -> str:
         ("SENTRY_URL", f"https://{KEY}@sentry.io", "without user, path and query"),
         ("SENTRY_URL", "https://sentry.io;", "without user, path and query"),
         ("SENTRY_URL", "https://sentry.io\nx", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io:", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io:0", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io:abc", "without user, path and query"),
+        ("SENTRY_URL", "https://:443", "without user, path and query"),
         ("SENTRY_URL", "http://sentry.io", "would send the token unencrypted: use https"),
         ("SENTRY_URL", "http://127.evil.example", "would send the token unencrypted: use https"),
         ("SENTRY_URL", "http://localhost.example", "would send the token unencrypted: use https"),
@@ -65,6 +69,7 @@ def refusal(environment: dict[str, str]) -> str:
         ("GATEWAY_KEY", f"{KEY}\n{KEY}", "is missing or weak: it must be at least 16 of"),
         ("GATEWAY_LISTEN", None, "must be an address and a port"),
         ("GATEWAY_LISTEN", "127.0.0.1", "must be an address and a port"),
+        ("GATEWAY_LISTEN", "127.0.0.1:0", "must be an address and a port"),
         ("GATEWAY_LISTEN", "127.0.0.1:http", "must be an address and a port"),
         ("GATEWAY_LISTEN", "127.0.0.1:80 ssl", "must be an address and a port"),
         ("GATEWAY_LISTEN", "127.0.0.1:99999", "can't listen at GATEWAY_LISTEN=127.0.0.1:99999"),
@@ -81,6 +86,7 @@ def refusal(environment: dict[str, str]) -> str:
         ("GATEWAY_ALLOW_ORIGIN", "https://docs.example.com/", "must be one origin"),
         ("GATEWAY_ALLOW_ORIGIN", "https://a.example https://b.example", "must be one origin"),
         ("GATEWAY_CA_FILE", "/none.pem", "can't be read: /none.pem"),
+        ("GATEWAY_CA_FILE", "/etc", "can't be read: /etc"),
         ("GATEWAY_CA_FILE", '/none"', "without quotes"),
     ],
 )  # fmt: skip
@@ -140,6 +146,20 @@ def test_it_stops_when_told_and_leaves_nothing(
     process.send_signal(number)
     assert b"" == process.communicate(timeout=START)[1]
     assert 0 == process.returncode
+    assert [] == os.listdir(environment["TMPDIR"])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address(environment))
+
+
+def test_it_stops_where_its_log_cannot_be_written(environment: dict[str, str]) -> None:
+    with open("/dev/full", "w") as full:
+        process = subprocess.Popen(RUN, env=environment, stdout=full, stderr=subprocess.PIPE)
+    await_start(environment, process)
+    with socket.create_connection(address(environment)) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+    told = b"gateway: stops, for its log can't be written: No space left on device\n"
+    assert told == process.communicate(timeout=START)[1]
     assert [] == os.listdir(environment["TMPDIR"])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address(environment))
