@@ -104,6 +104,7 @@
   function address() {
     if (!URL.canParse(url.value)) return "";
     const { href } = new URL(url.value);
+    if (TOKEN.test(href)) return "";
     return /^https?:\/\/[^/@?#]+\/[^?#]*$/.test(href) ? href.replace(/\/+$/, "") : "";
   }
 
@@ -120,7 +121,10 @@
     } catch {}
   }
 
+  const TOKEN = /sntry[a-z]_/;
+
   function urlFault() {
+    if (TOKEN.test(url.value)) return "This holds a Sentry token: the gateway holds it.";
     if (!url.value || address()) return "";
     return "This is no gateway's URL: it begins with http:// or https:// and ends without ? or #.";
   }
@@ -130,7 +134,7 @@
   }
 
   function refuseToken() {
-    if (!/sntry[a-z]_/.test(key.value)) return "";
+    if (!TOKEN.test(key.value)) return "";
     key.value = "";
     return "That was a Sentry token: the gateway holds it. This is for the gateway's own key.";
   }
@@ -371,7 +375,8 @@
 
   restore(url, "localStorage");
   url.addEventListener("input", () => {
-    keep(url, "localStorage");
+    // What is no gateway's URL may be a secret.
+    if (!urlFault()) keep(url, "localStorage");
     refreshAll();
   });
 

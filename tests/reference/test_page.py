@@ -176,6 +176,15 @@ def test_the_url_is_kept_and_the_key_goes_with_the_tab(
     assert "" == tab.get_by_label("Gateway key").input_value()
 
 
+@pytest.mark.parametrize("url", ["{}", "https://me:{}@gateway.example", "https://x.example/{}"])
+def test_a_token_in_the_place_of_the_url_is_not_kept(url: str, visit: Visit, token: str) -> None:
+    visit.page.get_by_label("Gateway URL").fill(url.format(token))
+    expect(visit.page.get_by_text("This holds a Sentry token")).to_be_visible()
+    assert token not in visit.page.evaluate("JSON.stringify(localStorage)")
+    assert token not in "".join(visit.page.locator("pre").all_text_contents())
+    visit.page.get_by_label("Gateway URL").fill("")
+
+
 def test_a_token_in_the_place_of_the_key_is_refused(visit: Visit, token: str) -> None:
     visit.page.get_by_label("Gateway key").fill(token)
     expect(visit.page.get_by_text("That was a Sentry token")).to_be_visible()
