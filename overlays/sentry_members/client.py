@@ -246,7 +246,7 @@ class _Members(Generic[HttpT, TransportT]):
         get_kwargs: Callable[..., dict[str, Any]],
         **body: NewMember,
     ) -> Call:
-        _check_path(path)
+        check_path(path)
         request = self._http.build_request(**get_kwargs(**path, **body))
         return Call(operation, tuple(path.values()), request)
 
@@ -404,7 +404,7 @@ class AsyncSentryMembers(_Members[httpx.AsyncClient, httpx.AsyncBaseTransport]):
         await self.aclose()
 
 
-def _check_path(path: dict[str, str]) -> None:
+def check_path(path: dict[str, str]) -> None:
     """Refuse what would lead to another endpoint, or to none."""
     for name, argument in path.items():
         # str() of an enum's member is not its value.

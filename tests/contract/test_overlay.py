@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sentry_members.addresses import LENGTH
+from sentry_members.onboarding.people import MEMBER_ID, SLUG
 from sentry_members.scopes import Operation, TokenKind, accepted_scopes, permissions
 from sentry_members.transport import _ROUTES, _SUCCESSES
 
@@ -45,3 +47,11 @@ def test_the_contract_describes_it_in_the_same_words() -> None:
 @pytest.mark.parametrize("operation", [INVITE, JOIN])
 def test_the_readme_has_it(operation: Operation) -> None:
     assert permissions(operation) in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_a_file_of_people_is_checked_as_the_contract_says() -> None:
+    parameters = SPEC["components"]["parameters"].values()
+    patterns = {parameter["name"]: parameter["schema"]["pattern"] for parameter in parameters}
+    assert f"^{SLUG.pattern}$" == patterns["team_id_or_slug"]
+    assert f"^(?:{MEMBER_ID.pattern})$" == patterns["member_id"]
+    assert LENGTH == SPEC["components"]["schemas"]["NewMember"]["properties"]["email"]["maxLength"]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,44 @@ def test_a_lost_answer_stays_unknown_while_nobody_can_tell(fake: FakeSentry, pat
     results = run(invites(1), httpx.MockTransport(expiring), token, path=path)
     assert RowOutcome.OUTCOME_UNKNOWN is results["p0@example.com"].outcome
     assert "not attempted" not in path.read_text()
+
+
+@pytest.mark.parametrize("kind", ["scope", "quota"])
+def test_what_ends_the_invites_is_no_end_for_the_additions(kind: str, fake: FakeSentry) -> None:
+    target = fake.member_id("acme", "target")
+    fake.limit_invites(per_day=0)
+    scopes = ["org:read"] if kind == "scope" else SCOPES
+    results = ask(fake, [*invites(50), Addition(target, "backend")], scopes=scopes)
+    assert RowOutcome.ADDED is results.pop("backend").outcome
+    assert {RowOutcome.NOT_ATTEMPTED: 50} == Counter(outcomes(results).values())
+
+
+def test_a_broken_202_adds_nobody() -> None:
+    class Broken(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"ac"
+            raise httpx.RemoteProtocolError("peer closed connection")
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(202, stream=Broken()))
+    results = run([Addition("8", "backend")], transport)
+    assert RowOutcome.ACCESS_REQUESTED is results["backend"].outcome
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413])
+def test_what_the_gateway_refuses_has_not_been_attempted(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gateway.example")
+    monkeypatch.setenv("SENTRY_GATEWAY_KEY", "k" * 16)
+    body = {"gateway": True, "detail": "no"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
+
+    async def sent() -> list[RowOutcome]:
+        async with AsyncSentryMembers(transport=transport) as sentry:
+            rows = [Addition(str(number), "backend") for number in range(30)]
+            return [result.outcome async for result in onboard(sentry, "acme", rows)]
+
+    assert [RowOutcome.NOT_ATTEMPTED] * 30 == asyncio.run(sent())
 
 
 @pytest.mark.parametrize("row", [Invite("ada@example.com"), Addition("8", "backend")])

@@ -180,6 +180,15 @@ def test_what_was_refused_can_be_forgotten(path: Path) -> None:
         file.forget_refused()
         assert file.outcome(ADA) is None
         assert RowOutcome.ADDED is file.outcome(BOB)
+        before = path.read_bytes()
+        file.record(Result(ADA, RowOutcome.NOT_ATTEMPTED, detail="interrupted"))
+        assert before == path.read_bytes()
+    assert RowOutcome.REFUSED is outcome(path, ADA)
+    with ResultsFile(path, URL, "acme") as file:
+        file.forget_refused()
+        file.sending(ADA)
+        file.record(Result(ADA, RowOutcome.INVITED))
+    assert RowOutcome.INVITED is outcome(path, ADA)
 
 
 def test_two_cannot_use_it_at_once(path: Path) -> None:

@@ -52,6 +52,7 @@ class ResultsFile:
         self._place = f"organization {organization} at {url}"
         self._delimiter = ","
         self._outcomes: dict[bytes, RowOutcome] = {}
+        self._forgotten: set[bytes] = set()
         self._broken_by: str | None = None
         self._whole_lines: int | None = 0
         try:
@@ -70,7 +71,8 @@ class ResultsFile:
 
     def outcome(self, row: Row) -> RowOutcome | None:
         """What came of a row; None if it has never been sent."""
-        return self._outcomes.get(self._key(row))
+        key = self._key(row)
+        return None if key in self._forgotten else self._outcomes.get(key)
 
     def sending(self, row: Row) -> None:
         """Write down that a row is about to be sent.
@@ -79,7 +81,9 @@ class ResultsFile:
             ResultsFileError: It can't be written.
         """
         self._append(row, row.member_id, _SENDING, self._terms(row))
-        self._outcomes[self._key(row)] = RowOutcome.OUTCOME_UNKNOWN
+        key = self._key(row)
+        self._forgotten.discard(key)
+        self._outcomes[key] = RowOutcome.OUTCOME_UNKNOWN
 
     def record(self, result: Result) -> None:
         """Write down what came of a row.
@@ -88,17 +92,17 @@ class ResultsFile:
             ResultsFileError: It can't be written.
         """
         row = result.row
+        # Not asked for again, a refused row stays one.
+        if not isinstance(row, BadRow) and self._key(row) in self._forgotten:
+            return
         self._append(row, result.member_id or row.member_id, result.outcome, result.detail)
         if not isinstance(row, BadRow):
             self._outcomes[self._key(row)] = result.outcome
 
     def forget_refused(self) -> None:
-        """Take the rows that were refused for ones that were never sent."""
-        self._outcomes = {
-            key: outcome
-            for key, outcome in self._outcomes.items()
-            if outcome is not RowOutcome.REFUSED
-        }
+        """Take the rows that were refused for ones that were never sent, until they are."""
+        refused = [key for key, outcome in self._outcomes.items() if outcome is RowOutcome.REFUSED]
+        self._forgotten = set(refused)
 
     def close(self) -> None:
         """Close the file, and let other processes use it."""

@@ -141,7 +141,7 @@ class Result:
             case AlreadyOnTeam():
                 return cls(row, RowOutcome.ALREADY_ON_TEAM)
             case _:
-                return cls(row, _meaning(row, answer), detail=told(answer), error=answer)
+                return cls(row, _meaning(row, answer), detail=reason_of(answer), error=answer)
 
 
 def _meaning(row: Row, error: SentryMembersError) -> RowOutcome:
@@ -162,8 +162,8 @@ def _meaning(row: Row, error: SentryMembersError) -> RowOutcome:
             return RowOutcome.NOT_ATTEMPTED
 
 
-def told(error: SentryMembersError) -> str:
+def reason_of(error: SentryMembersError) -> str:
     """An error without the call that it came of."""
     if isinstance(error, ApiError):
-        return f"{error.status}: {sentences(*error.messages, error.advice)}"
+        return f"{error.status}: {sentences(*error.messages, error.advice) or 'no reason given'}"
     return error.reason if isinstance(error, NoAnswerError) else str(error)

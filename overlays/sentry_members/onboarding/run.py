@@ -4,13 +4,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, replace
 
 from sentry_members_api.models import Member
 from sentry_members_api.types import UNSET
 
-from ..client import AsyncSentryMembers
+from ..client import AsyncSentryMembers, check_path
 from ..errors import (
     ApiError,
     ConfigurationError,
@@ -29,7 +29,7 @@ from ..errors import (
 from ..results import Outcome
 from .pace import Pace
 from .results_file import ResultsFile
-from .rows import Addition, Invite, Result, Row, RowOutcome, told
+from .rows import Addition, Invite, Result, Row, RowOutcome, reason_of
 
 _log = logging.getLogger("sentry_members")
 
@@ -58,7 +58,8 @@ async def onboard(
     Where the answer was lost, or was a 5xx, it is asked once more after all others: whoever is
     found invited then, or on the team, is so by the first time. Where an answer shows that no
     other can be better (the invite quota is used up, the token or the organization is no good,
-    nobody has answered for half a minute), nothing more is sent.
+    nobody has answered for half a minute), nothing more of its kind is sent: the other kind, of
+    invites and additions, goes on until it meets an end of its own.
 
     `contextlib.aclosing` ends it early, and so does cancelling the task that it runs in: the rows
     that are left are then written down as not attempted, and those under way as unknown.
@@ -77,8 +78,10 @@ async def onboard(
         what ended the run.
 
     Raises:
+        InvalidArgumentError: The organization can't be sent. Nothing was.
         ResultsFileError: The file can't be written. Nothing was sent after that.
     """
+    check_path({"organization_id_or_slug": organization_id_or_slug})
     run = _Run(sentry.with_options(attempts=1), organization_id_or_slug, rows, results_file)
     tasks = {asyncio.create_task(run.next()) for _ in range(_AT_ONCE)}
     try:
@@ -90,13 +93,11 @@ async def onboard(
                 if result:
                     tasks.add(asyncio.create_task(run.next()))
                     yield result
-        for result in run.left():
-            yield result
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        deque(run.left(), maxlen=0)
+        run.interrupt()
 
 
 @dataclass(slots=True)
@@ -124,25 +125,31 @@ class _Run:
         self._repeated: deque[_Turn] = deque()
         self._pace = Pace()
         self._in_vain = 0
-        self._stopped_by: SentryMembersError | None = None
+        # By the kind of the rows that have no better to expect.
+        self._stopped_by: dict[type[Row], SentryMembersError] = {}
 
     async def next(self) -> Result | None:
         """Ask for rows until one comes to its end; None if nothing is left to ask for."""
-        while not self._stopped_by and (turn := self._take()):
+        while turn := self._take():
+            if error := self._stopped_by.get(type(turn.row)):
+                return self._leave(turn, error)
             if result := await self._ask(turn):
                 return result
         return None
 
-    def left(self) -> Iterator[Result]:
-        """What there is to say of the rows that were not asked for to their end."""
+    def interrupt(self) -> None:
+        """Write down that the rows that are left are not asked for."""
         while turn := self._take():
-            outcome = RowOutcome.NOT_ATTEMPTED
-            if turn.is_repeated:
-                outcome = RowOutcome.OUTCOME_UNKNOWN
-            detail = told(self._stopped_by) if self._stopped_by else "interrupted"
-            result = Result(turn.row, outcome, detail=detail, error=self._stopped_by)
-            self._record(result)
-            yield result
+            self._leave(turn, None)
+
+    def _leave(self, turn: _Turn, error: SentryMembersError | None) -> Result:
+        outcome = RowOutcome.NOT_ATTEMPTED
+        if turn.is_repeated:
+            outcome = RowOutcome.OUTCOME_UNKNOWN
+        detail = reason_of(error) if error else "interrupted"
+        result = Result(turn.row, outcome, detail=detail, error=error)
+        self._record(result)
+        return result
 
     def _take(self) -> _Turn | None:
         if self._put_back:
@@ -162,7 +169,7 @@ class _Run:
         except asyncio.CancelledError:
             self._put_back.append(turn)
             raise
-        if self._stopped_by:
+        if type(row) in self._stopped_by:
             self._put_back.append(turn)
             return None
         if self._results_file:
@@ -175,7 +182,7 @@ class _Run:
             self._record(Result(row, RowOutcome.OUTCOME_UNKNOWN, detail="interrupted"))
             raise
         is_turned_away = _is_turned_away(result)
-        self._heed(result.error, is_turned_away)
+        self._heed(row, result.error, is_turned_away)
         self._pace.hear(self._sentry.rate_limit)
         if is_turned_away:
             result = replace(result, outcome=RowOutcome.NOT_ATTEMPTED)
@@ -203,12 +210,12 @@ class _Run:
             team_roles=list(row.team_roles) or UNSET,
         )
 
-    def _heed(self, error: SentryMembersError | None, is_turned_away: bool) -> None:
+    def _heed(self, row: Row, error: SentryMembersError | None, is_turned_away: bool) -> None:
         """Wait where Sentry does not answer; stop where no other row can fare better."""
         if not isinstance(error, _IN_VAIN):
             self._in_vain = 0
-            if is_turned_away:
-                self._stopped_by = error
+            if error and is_turned_away:
+                self._stop(error, type(row))
         # What fails while everybody waits left before that.
         elif not self._pace.is_held:
             self._in_vain += 1
@@ -216,11 +223,17 @@ class _Run:
             if isinstance(error, ApiError) and not error.rate_limit:
                 wait = max(wait, error.retry_after or 0.0)
             if self._in_vain == _PATIENCE or wait > _LONGEST_WAIT:
-                self._stopped_by = error
+                self._stop(error, Invite, Addition)
             else:
                 self._pace.hold(wait)
                 if wait:
-                    _log.warning("nothing is sent for %.0f s, because of: %s", wait, told(error))
+                    _log.warning(
+                        "nothing is sent for %.0f s, because of: %s", wait, reason_of(error)
+                    )
+
+    def _stop(self, error: SentryMembersError, *kinds: type[Row]) -> None:
+        for kind in kinds:
+            self._stopped_by.setdefault(kind, error)
 
     def _record(self, result: Result) -> None:
         if self._results_file:
@@ -232,6 +245,8 @@ def _is_turned_away(result: Result) -> bool:
     match result.error:
         case IdentityProviderTeamError() | UnreadableAnswerError():
             return False
+        case ApiError(from_gateway=True):
+            return True
         case NotFoundError():
             return isinstance(result.row, Invite)
         case ConfigurationError() | ForbiddenError() | TooManyRequestsError() | UnauthorizedError():
