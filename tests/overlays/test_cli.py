@@ -699,9 +699,32 @@ def test_credentials_that_no_row_can_be_sent_with(shell: Shell, elsewhere: Path)
     people(elsewhere, "email\nada@example.com\nbob@example.com\n")
     shell.be("acme", "owner", "org:read")
     ran = shell("onboard", "people.csv")
-    assert Exit.CONFIGURATION == ran.code
+    assert Exit.REFUSED == ran.code
     assert "The token lacks a scope" in block(ran.err)[-1]
     assert 1 == len(shell.fake.requests)
+
+
+def test_the_last_outcome_of_a_dry_run_counts(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email\nada@example.com\nbob@example.com\n")
+    shell.fake.limit_invites(per_day=1)
+    assert Exit.QUOTA == shell("onboard", "people.csv").code
+    *values, _ = shell("onboard", "people.csv", "--dry-run", "--json").values
+    assert ["invited", None] == [value["outcome"] for value in values]
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_a_folder_of_people_is_refused(name: str, shell: Shell) -> None:
+    ran = shell("onboard", name)
+    assert (2, "") == (ran.code, ran.out)
+    assert "can't be read: Is a directory" in block(ran.err)[-1]
+
+
+def test_an_organization_that_cannot_be_sent(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email\nada@example.com\n")
+    ran = shell("onboard", "people.csv", "--org", "a/b")
+    assert (2, "") == (ran.code, ran.out)
+    assert "organization_id_or_slug is 'a/b'" in block(ran.err)[-1]
+    assert b"sending" not in (elsewhere / "people.results.csv").read_bytes()
 
 
 def test_people_from_standard_input(shell: Shell, elsewhere: Path) -> None:

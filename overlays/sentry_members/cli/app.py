@@ -19,7 +19,7 @@ from ..scopes import Operation, Scopes, TokenKind, accepted_scopes, asking_scope
 from .exits import MEANINGS, Exit, exit_of
 from .onboard import onboard
 from .options import AsJson, Organization, TokenFile, credentials, organization
-from .output import as_fields, out, print_error, print_json, told
+from .output import as_fields, as_line, out, print_error, print_json
 
 app = typer.Typer(
     help="Bring people into a Sentry organization and onto its teams.",
@@ -124,9 +124,9 @@ def _finish(row: Row, ask: Callable[[], Member | Outcome], as_json: bool) -> Non
     if as_json:
         print_json(as_fields(result))
     elif result.error and exit_ is not Exit.NOTHING_TO_DO:
-        print_error(told(Result(row, result.outcome)).plain, result.error, as_json=False)
+        print_error(as_line(Result(row, result.outcome)).plain, result.error, as_json=False)
     else:
-        out.print(told(result), soft_wrap=True)
+        out.print(as_line(result), soft_wrap=True)
     raise typer.Exit(exit_)
 
 
@@ -169,14 +169,14 @@ def scopes(
                 "only_asking": list(map(sorted, asking)),
             }
         )
-        table.add_row(command, kind, "on" if is_open else "off", _told(accepted), _told(asking))
+        table.add_row(command, kind, "on" if is_open else "off", _shown(accepted), _shown(asking))
     if as_json:
         print_json(values)
     else:
         out.print(table)
 
 
-def _told(sets: tuple[Scopes, ...]) -> str:
+def _shown(sets: tuple[Scopes, ...]) -> str:
     return "\n".join(" + ".join(sorted(scopes)) for scopes in sets)
 
 

@@ -6,6 +6,7 @@ from enum import IntEnum
 from ..errors import (
     ApiError,
     ConfigurationError,
+    GatewayKeyError,
     InviteQuotaError,
     NoAnswerError,
     SentryMembersError,
@@ -35,7 +36,7 @@ MEANINGS = {
     Exit.ACCESS_REQUESTED: "access requested: nobody was added yet",
     Exit.USAGE: "usage: the command or its input is wrong",
     Exit.REFUSED: "refused by Sentry",
-    Exit.NO_ANSWER: "no answer, or a 5xx: what came of it may be unknown",
+    Exit.NO_ANSWER: "no answer, a 5xx, or too many requests: what came of it may be unknown",
     Exit.QUOTA: "the invite quota is used up",
     Exit.CONFIGURATION: "configuration: the credentials, the settings or a file can't be used",
     Exit.INTERRUPTED: "interrupted",
@@ -54,19 +55,21 @@ _OF_OUTCOME = {
 
 
 def exit_of(outcome: RowOutcome, error: SentryMembersError | None = None) -> Exit:
-    """The exit code for what came of a row.
-
-    For one that was not attempted it is the error's, and so where the invite quota refused it.
-    """
-    if outcome in _OF_OUTCOME and not isinstance(error, InviteQuotaError):
-        return _OF_OUTCOME[outcome]
+    """The exit code for what came of a row; of an error that is not about the row, the error's."""
     match error:
         case InviteQuotaError():
             return Exit.QUOTA
-        case NoAnswerError() | ServerError() | TooManyRequestsError():
+        case TooManyRequestsError():
             return Exit.NO_ANSWER
-        # Of a row that was not attempted because of it: any other row would fare likewise.
-        case ApiError() | ConfigurationError() | ResultsFileError():
+        case GatewayKeyError():
+            return Exit.CONFIGURATION
+        case _ if outcome in _OF_OUTCOME:
+            return _OF_OUTCOME[outcome]
+        case NoAnswerError() | ServerError():
+            return Exit.NO_ANSWER
+        case ApiError():
+            return Exit.REFUSED
+        case ConfigurationError() | ResultsFileError():
             return Exit.CONFIGURATION
         case None:
             return Exit.INTERRUPTED

@@ -31,7 +31,7 @@ from ..onboarding import (
 )
 from .exits import Exit, exit_of, worst
 from .options import AsJson, Organization, TokenFile, credentials, organization
-from .output import as_fields, colour, out, print_error, print_json, told
+from .output import as_fields, as_line, colour, out, print_error, print_json
 
 
 def onboard(
@@ -66,10 +66,11 @@ def onboard(
         raise typer.BadParameter(
             "only one of them can be standard input", param_hint="--token-file"
         )
-    path = results or Path("stdin" if people == "-" else people).with_suffix(".results.csv")
+    path = results
     counts: Mapping[RowOutcome, int] = {}
     try:
         rows = read_people(sys.stdin.buffer if people == "-" else people)
+        path = path or Path("stdin" if people == "-" else people).with_suffix(".results.csv")
         _check(rows, skip_bad=skip_bad, as_json=as_json)
         name = organization(org)
         if dry_run and not path.exists():
@@ -87,8 +88,8 @@ def onboard(
         exit_ = exit_of(RowOutcome.NOT_ATTEMPTED, error)
         print_error("stopped", error, as_json=as_json)
     if as_json:
-        print_json({"outcomes": counts, "results_file": str(path), "exit_code": exit_})
-    elif counts:
+        print_json({"outcomes": counts, "results_file": path and str(path), "exit_code": exit_})
+    elif path and counts:
         _print_table(counts, path)
     raise typer.Exit(exit_)
 
@@ -116,10 +117,15 @@ def _show(people: People, results_file: ResultsFile | None, *, as_json: bool) ->
         is_done = outcome is not None and outcome.is_final
         left += not is_done
         if as_json:
-            print_json({**as_fields(Result(row, RowOutcome.NOT_ATTEMPTED)), "outcome": outcome})
+            print_json(
+                {
+                    **as_fields(Result(row, RowOutcome.NOT_ATTEMPTED)),
+                    "outcome": outcome if is_done else None,
+                }
+            )
         else:
-            told = f"pass over: {row}: {outcome}" if is_done else str(row)
-            out.print(f"line {row.line}: {told}", soft_wrap=True)
+            shown = f"pass over: {row}: {outcome}" if is_done else str(row)
+            out.print(f"line {row.line}: {shown}", soft_wrap=True)
     if not as_json:
         out.print(f"To be sent: {left}. Passed over: {len(people) - left}. Bad: {len(people.bad)}.")
     return Exit.USAGE if people.bad else Exit.DONE
@@ -178,7 +184,7 @@ def _tell(result: Result, *, as_json: bool) -> None:
     if as_json:
         print_json(as_fields(result))
     else:
-        out.print(Text(f"line {result.row.line}: ").append_text(told(result)), soft_wrap=True)
+        out.print(Text(f"line {result.row.line}: ").append_text(as_line(result)), soft_wrap=True)
 
 
 _AS_HOPED = (Exit.DONE, Exit.NOTHING_TO_DO)
@@ -208,9 +214,9 @@ def _telling(done: int, total: int, *, as_json: bool) -> Generator[Callable[[Res
             if not out.is_terminal or exit_of(result.outcome) not in _AS_HOPED:
                 _tell(result, as_json=False)
             counts[result.outcome] += 1
-            told = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+            shown = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
             rate = counts.total() / (time.monotonic() - began)
-            progress.update(bar, advance=1, rate=rate, counts=told)
+            progress.update(bar, advance=1, rate=rate, counts=shown)
 
         yield tell
 

@@ -35,7 +35,7 @@ def organization(given: str | None) -> str:
     Raises:
         ConfigurationError: None is named anywhere.
     """
-    return default_organization() if given is None else given
+    return given or default_organization()
 
 
 def credentials(token_file: str | None) -> dict[str, Any]:

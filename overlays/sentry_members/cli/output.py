@@ -51,7 +51,7 @@ def print_json(value: object) -> None:
     print(json.dumps(value), flush=True)
 
 
-def told(result: Result) -> Text:
+def as_line(result: Result) -> Text:
     """A result in a line."""
     row = result.row
     if isinstance(row, BadRow):
@@ -70,9 +70,10 @@ def print_error(title: str, error: SentryMembersError, *, as_json: bool) -> None
     if as_json:
         print_json({"outcome": title, "detail": str(error), **_error_fields(error)})
         return
-    told = [error.reason if isinstance(error, NoAnswerError) else str(error)]
+    texts = [error.reason if isinstance(error, NoAnswerError) else str(error)]
     if isinstance(error, ApiError):
-        told = [f"{error.status}: {sentences(*error.messages)}", error.advice]
+        reason = sentences(*error.messages) or "no reason given"
+        texts = [f"{error.status}: {reason}", error.advice]
     err.print(Text(title, "bold red"))
-    for text in filter(None, told):
+    for text in filter(None, texts):
         err.print(f"    {text}", soft_wrap=True)
