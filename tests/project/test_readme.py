@@ -1,5 +1,6 @@
 """What the README shows is true."""
 
+import json
 import os
 import re
 import signal
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 import tools
 from gateway import await_start, settings
+from sentry_members.cli.app import app
 from sentry_members.cli.exits import MEANINGS, Exit
 from sentry_members.cli.output import as_fields
 from sentry_members.onboarding import Invite, Result, RowOutcome
 from sentry_members.testing import FakeSentry
 from tree import MAKE, ROOT, VENV, Tree
+from typer.testing import CliRunner
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -87,6 +90,8 @@ def test_the_tables_of_the_command_line_are_whole() -> None:
     codes = [(str(exit_.value), meaning) for exit_, meaning in MEANINGS.items()]
     assert codes == list(table("code").items())
     assert list(Exit) == list(MEANINGS)
+    [row, *_] = json.loads(CliRunner().invoke(app, ["scopes", "--json"]).stdout)
+    assert all(f"`{key}`" in README for key in row)
     keys = table("key")
     assert [f"`{key}`" for key in as_fields(Result(Invite("a@x.de"), RowOutcome.INVITED))] == [
         *keys
