@@ -695,6 +695,17 @@ def test_what_was_refused_is_asked_again_if_wanted(shell: Shell, elsewhere: Path
     assert 3 == len(shell.fake.requests)
 
 
+def test_each_end_of_a_run_is_told(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email,member_id,teams\nada@example.com,,\n,6,backend\n")
+    shell.be("acme", "owner", "member:invite")
+    shell.fake.limit_invites(per_day=0)
+    ran = shell("onboard", "people.csv")
+    assert Exit.QUOTA == ran.code
+    assert 2 == ran.err.count("stopped")
+    assert "go on tomorrow" in ran.err
+    assert "The token lacks a scope" in ran.err
+
+
 def test_credentials_that_no_row_can_be_sent_with(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\nbob@example.com\n")
     shell.be("acme", "owner", "org:read")

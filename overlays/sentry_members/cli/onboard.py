@@ -140,20 +140,21 @@ def _send(
     as_json: bool,
 ) -> tuple[Exit, Mapping[RowOutcome, int]]:
     """Send what has no final outcome yet, and tell of each row; count the outcomes of all."""
-    ended_by: SentryMembersError | None = None
+    # Invites and additions may each end by another.
+    ended_by: list[SentryMembersError] = []
     exits: set[Exit] = {Exit.USAGE} if people.bad else set()
     for bad in people.bad:
         results_file.record(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason))
 
     async def send(tell: Callable[[Result], None]) -> None:
-        nonlocal ended_by
         _take_other_signals_for_ctrl_c()
         results = onboarding.onboard(sentry, organization, people, results_file)
         async with sentry, aclosing(results):
             async for result in results:
                 tell(result)
-                if result.outcome is RowOutcome.NOT_ATTEMPTED:
-                    ended_by = result.error
+                error = result.error if result.outcome is RowOutcome.NOT_ATTEMPTED else None
+                if error and error not in ended_by:
+                    ended_by.append(error)
 
     before = (results_file.outcome(row) for row in people)
     done = sum(outcome.is_final for outcome in before if outcome)
@@ -163,12 +164,13 @@ def _send(
     except (KeyboardInterrupt, asyncio.CancelledError):
         exits.add(Exit.INTERRUPTED)
     except ResultsFileError as error:
-        ended_by = error
+        ended_by.append(error)
     counts = Counter(results_file.outcome(row) or RowOutcome.NOT_ATTEMPTED for row in people)
-    exits |= {exit_of(outcome, ended_by) for outcome in counts}
+    exits |= {exit_of(outcome) for outcome in counts if outcome is not RowOutcome.NOT_ATTEMPTED}
+    exits |= {exit_of(RowOutcome.NOT_ATTEMPTED, end) for end in ended_by}
     counts[RowOutcome.NOT_ATTEMPTED] += len(people.bad)
-    if ended_by:
-        print_error("stopped", ended_by, as_json=as_json)
+    for end in ended_by:
+        print_error("stopped", end, as_json=as_json)
     return worst(exits), +counts
 
 
