@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 import httpx
 
 from . import errors
+from .auth import GATEWAY_KEY_HEADER
 from .scopes import Operation, TokenKind, needed
 
 # How much is kept of what a server, or whatever stands before it, may send.
@@ -18,7 +19,7 @@ _JSON_LIMIT = 1024 * 1024
 _MESSAGE_LIMIT = 500
 _MESSAGES_LIMIT = 20
 
-_SECRET_HEADERS = (b"authorization", b"x-gateway-key")
+_SECRET_HEADERS = (b"authorization", GATEWAY_KEY_HEADER.lower().encode())
 _SECRET_LENGTH = 8  # what is shorter may be part of any text, and its place would show it
 # The brackets take in what is left of a token whose end has been redacted.
 _TOKEN = re.compile(rb"sntry[a-z]_[\w+/=.\[\]-]+")
@@ -177,7 +178,7 @@ def _read(call: Call, response: httpx.Response) -> dict[str, Any]:
     request_id = call.told(response.headers.get("X-Request-Id", "")) or None
     from_gateway = False
     match body := _json(content):
-        case {"gateway": True, "detail": str(detail)} if "X-Gateway-Key" in call.request.headers:
+        case {"gateway": True, "detail": str(detail)} if GATEWAY_KEY_HEADER in call.request.headers:
             from_gateway = True
             messages.append(call.told(detail))
         case dict():
