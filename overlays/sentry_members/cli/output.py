@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ..answers import sentences
-from ..errors import ApiError, NoAnswerError, SentryMembersError
+from ..errors import ApiError, SentryMembersError
 from ..onboarding import BadRow, Result, RowOutcome
+from ..onboarding.rows import reason_of
 
 # They print no colours where there is no terminal, or where NO_COLOR is set.
 out = Console(highlight=False, markup=False, emoji=False)
@@ -70,7 +71,7 @@ def print_error(title: str, error: SentryMembersError, *, as_json: bool) -> None
     if as_json:
         print_json({"outcome": title, "detail": str(error), **_error_fields(error)})
         return
-    texts = [error.reason if isinstance(error, NoAnswerError) else str(error)]
+    texts = [reason_of(error)]
     if isinstance(error, ApiError):
         reason = sentences(*error.messages) or "no reason given"
         texts = [f"{error.status}: {reason}", error.advice]

@@ -101,8 +101,8 @@ class ResultsFile:
 
     def forget_refused(self) -> None:
         """Take the rows that were refused for ones that were never sent, until they are."""
-        refused = [key for key, outcome in self._outcomes.items() if outcome is RowOutcome.REFUSED]
-        self._forgotten = set(refused)
+        known = self._outcomes.items()
+        self._forgotten = {key for key, outcome in known if outcome is RowOutcome.REFUSED}
 
     def close(self) -> None:
         """Close the file, and let other processes use it."""
