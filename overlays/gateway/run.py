@@ -64,7 +64,10 @@ def check_free(listen: str) -> None:
     host, _, port = listen.rpartition(":")
     family = socket.AF_INET6 if "[" in host else socket.AF_INET
     try:
-        socket.create_server((host.strip("[]*"), int(port)), family=family).close()
+        # It must not listen: who waits for the gateway would take it for that.
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host.strip("[]*"), int(port)))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         sys.exit(f"gateway: can't listen at GATEWAY_LISTEN={listen}: {reason}")
