@@ -129,7 +129,9 @@ def gateway(
     try:
         await_start(environment, process)
         url = f"http://{environment['GATEWAY_LISTEN']}"
-        with httpx.Client(base_url=url, timeout=START, verify=False, trust_env=False) as http:
+        # After some errors nginx closes the connection, perhaps just as the next request leaves.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=url, timeout=START, limits=limits, trust_env=False) as http:
             yield Gateway(url, key, folder, process.pid, http)
     finally:
         process.terminate()
