@@ -117,7 +117,7 @@ build: $(READY) ## build the wheel and the sdist into dist/
 
 .PHONY: lock
 lock: $(READY) ## pin in requirements.lock what pyproject.toml asks for
-	@uv pip compile --quiet --universal --generate-hashes --extra cli --group dev pyproject.toml \
+	@uv pip compile --quiet --universal --generate-hashes --all-extras --group dev pyproject.toml \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 # The linter of openapi.yaml, run by the node that the environment carries.

@@ -65,7 +65,7 @@ class Call:
 
     def __str__(self) -> str:
         arguments = [repr(argument) for argument in self._path]
-        body = _json(self.request.content)
+        body = _json(self.request.read())
         if isinstance(body, dict):
             fields = cast(dict[str, Any], body).items()
             arguments += [f"{key}={value!r}" for key, value in fields]

@@ -12,12 +12,9 @@ for.
 import os
 import re
 from collections.abc import Callable, Generator, Iterator
-from configparser import Error as ConfigParserError
-from configparser import RawConfigParser
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import httpx
 
@@ -70,14 +67,18 @@ class HeaderAuth(httpx.Auth):
         self._prefix = prefix
         self._secret = secret
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers.pop("Authorization", None)
+    def add_to(self, request: httpx.Request) -> None:
+        """Put the secret into the headers of a request."""
+        if "Authorization" in request.headers:
+            del request.headers["Authorization"]
         request.headers[self._header] = self._prefix + self._secret.reveal()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        self.add_to(request)
         yield request
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """Where requests go, and as whom.
 
     Attributes:
@@ -88,13 +89,12 @@ class Credentials:
     """
 
     url: httpx.URL
-    auth: httpx.Auth
+    auth: HeaderAuth
     token_kind: TokenKind | None
     told: str
 
 
-@dataclass(frozen=True)
-class _Source:
+class _Source(NamedTuple):
     """A place that may name a token, a URL, or both."""
 
     token_name: str
@@ -259,6 +259,8 @@ def _project_file() -> Path | None:
 
 
 def _read(file: Path, *, is_users_own: bool) -> _Source:
+    from configparser import Error, RawConfigParser  # most processes have no file to read
+
     parser = RawConfigParser(strict=False)
     try:
         if os.path.isfile(file):
@@ -268,7 +270,7 @@ def _read(file: Path, *, is_users_own: bool) -> _Source:
         organization = parser.get("defaults", "org", fallback=None) or None
         names = f"the token in {file}", f"the url in {file}"
         return _Source(names[0], token, names[1], url, is_users_own, organization)
-    except (OSError, UnicodeError, ConfigParserError) as error:
+    except (OSError, UnicodeError, Error) as error:
         reason = type(error).__name__
     # Out here the parser's error, which quotes the line with the token, is not the context.
     raise ConfigurationError(f"{file} can't be read as an INI file in UTF-8 ({reason})")

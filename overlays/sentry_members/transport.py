@@ -13,7 +13,6 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import unquote
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from sentry_members_api.api.organizations import add_a_member_to_an_organization
@@ -44,14 +43,17 @@ def _route(kwargs: dict[str, Any]) -> re.Pattern[str]:
     return re.compile(f"{kwargs['method'].upper()} (?:/[^/?]+)*{'/'.join(parts)}", re.ASCII)
 
 
-_ROUTES: dict[Operation, re.Pattern[str]] = {
-    "add_a_member_to_an_organization": _route(
-        add_a_member_to_an_organization._get_kwargs("x", body=NewMember(email=""))
-    ),
-    "add_an_organization_member_to_a_team": _route(
-        add_an_organization_member_to_a_team._get_kwargs("x", "x", "x")
-    ),
-}
+@cache
+def _routes() -> dict[Operation, re.Pattern[str]]:
+    return {
+        "add_a_member_to_an_organization": _route(
+            add_a_member_to_an_organization._get_kwargs("x", body=NewMember(email=""))
+        ),
+        "add_an_organization_member_to_a_team": _route(
+            add_an_organization_member_to_a_team._get_kwargs("x", "x", "x")
+        ),
+    }
+
 
 # A second call of these finds the work of the first done, and says so: 204, or 202 once more.
 _REPEATABLE: frozenset[Operation] = frozenset({"add_an_organization_member_to_a_team"})
@@ -71,48 +73,7 @@ _NOT_SENT = (
     httpx.UnsupportedProtocol,
 )
 
-PoolT = TypeVar("PoolT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 InnerT = TypeVar("InnerT", httpx.BaseTransport, httpx.AsyncBaseTransport)
-
-
-def connections(kind: type[PoolT], url: httpx.URL) -> PoolT:
-    """A pool of connections to one Sentry, by way of the environment's proxy if it names one.
-
-    Args:
-        kind: `httpx.HTTPTransport` or `httpx.AsyncHTTPTransport`.
-        url: Where the connections lead.
-
-    Raises:
-        ConfigurationError: The proxy or the certificates that the environment names can't be
-            used.
-    """
-    try:
-        context = _ssl_context()
-    except OSError as error:
-        raise errors.ConfigurationError(
-            f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR can't be loaded: {error}"
-        ) from error
-    proxy = None
-    # Without TLS the credential is for this machine only.
-    if url.scheme == "https" and not any(map(proxy_bypass, (url.host, url.netloc.decode()))):
-        proxies = getproxies()
-        proxy = proxies.get("https") or proxies.get("all")
-    if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"
-    try:
-        return kind(verify=context, proxy=proxy)
-    except (ImportError, ValueError, httpx.InvalidURL) as error:
-        reason = type(error).__name__
-    raise errors.ConfigurationError(
-        f"the proxy that the environment names can't be used ({reason}): see HTTPS_PROXY, "
-        "ALL_PROXY and NO_PROXY"
-    )
-
-
-@cache
-def _ssl_context() -> Any:
-    """One for the process: making it takes longer than a call."""
-    return httpx.create_ssl_context()
 
 
 class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT]):
@@ -143,7 +104,6 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
         return rate_limit(self._headers)
 
     def _call(self, request: httpx.Request) -> Call:
-        self._check_open()
         url, own = request.url, self._credentials.url
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
@@ -153,7 +113,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
             part: given.get(part) or seconds for part, seconds in self._timeout.items()
         }
         line = f"{request.method} {url.raw_path.decode('ascii')}"
-        for operation, route in _ROUTES.items():
+        for operation, route in _routes().items():
             if found := route.fullmatch(line):
                 arguments = tuple(map(unquote, found.groups()))
                 if all(map(str.isprintable, arguments)):
@@ -169,6 +129,9 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT])
 
     def _judge(self, call: Call, response: httpx.Response) -> httpx.Response | errors.ApiError:
         self._headers = response.headers
+        if _log.isEnabledFor(logging.INFO):
+            line = f"{call.request.method} {call.request.url}"
+            _log.info("%s: %d", call.told(line), response.status_code)
         if response.status_code in _SUCCESSES[call.operation]:
             return response
         return error_of(call, response, self._credentials.token_kind)
@@ -239,8 +202,16 @@ class SyncTransport(_Transport[httpx.BaseTransport]):
     """Sends the requests of a sync client by its inner transport."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        call = self._call(request)
-        outcome = self._attempt(call, request)
+        return self.send(self._call(request))
+
+    def send(self, call: Call) -> httpx.Response:
+        """The answer to a call, its body read, if it is a success.
+
+        Raises:
+            SentryMembersError: It is none, or none came, or the client is closed.
+        """
+        self._check_open()
+        outcome = self._attempt(call)
         if isinstance(outcome, httpx.Response):
             return outcome
         if self._attempts == 1 or self._is_final(call, outcome):
@@ -252,20 +223,18 @@ class SyncTransport(_Transport[httpx.BaseTransport]):
 
         def attempt() -> httpx.Response:
             self._check_open()
-            outcome = made.pop() if made else self._attempt(call, request)
+            outcome = made.pop() if made else self._attempt(call)
             if isinstance(outcome, errors.SentryMembersError):
                 raise outcome
             return outcome
 
         return Retrying(**self._policy(call))(attempt)
 
-    def _attempt(
-        self, call: Call, request: httpx.Request
-    ) -> httpx.Response | errors.SentryMembersError:
+    def _attempt(self, call: Call) -> httpx.Response | errors.SentryMembersError:
         try:
-            response = self._inner.handle_request(request)
+            response = self._inner.handle_request(call.request)
         except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
-            return _no_answer(call, request, error)
+            return _no_answer(call, error)
         try:
             response.read()
         except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
@@ -285,8 +254,12 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport]):
     """Sends the requests of an async client by its inner transport."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        call = self._call(request)
-        outcome = await self._attempt(call, request)
+        return await self.send(self._call(request))
+
+    async def send(self, call: Call) -> httpx.Response:
+        """As `SyncTransport.send`, awaited."""
+        self._check_open()
+        outcome = await self._attempt(call)
         if isinstance(outcome, httpx.Response):
             return outcome
         if self._attempts == 1 or self._is_final(call, outcome):
@@ -298,20 +271,18 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport]):
 
         async def attempt() -> httpx.Response:
             self._check_open()
-            outcome = made.pop() if made else await self._attempt(call, request)
+            outcome = made.pop() if made else await self._attempt(call)
             if isinstance(outcome, errors.SentryMembersError):
                 raise outcome
             return outcome
 
         return await AsyncRetrying(**self._policy(call))(attempt)
 
-    async def _attempt(
-        self, call: Call, request: httpx.Request
-    ) -> httpx.Response | errors.SentryMembersError:
+    async def _attempt(self, call: Call) -> httpx.Response | errors.SentryMembersError:
         try:
-            response = await self._inner.handle_async_request(request)
+            response = await self._inner.handle_async_request(call.request)
         except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
-            return _no_answer(call, request, error)
+            return _no_answer(call, error)
         try:
             await response.aread()
         except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
@@ -327,9 +298,9 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport]):
         )
 
 
-def _no_answer(call: Call, request: httpx.Request, error: Exception) -> errors.NoAnswerError:
+def _no_answer(call: Call, error: Exception) -> errors.NoAnswerError:
     """The error that a lost answer is. The frames of the original, which hold the token, go."""
-    name = type(error).__name__
+    request, name = call.request, type(error).__name__
     told = f"no answer from {request.url.host} ({name}: {call.told(str(error)) or 'no reason'})"
     kind = errors.NoAnswerError
     if isinstance(error, httpx.TimeoutException):

@@ -29,7 +29,7 @@ from sentry_members import (
     TeamRoleAssignment,
     errors,
 )
-from sentry_members.transport import _ssl_context
+from sentry_members.connections import _ssl_context
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from sentry_members_api.types import UNSET
 
@@ -339,13 +339,19 @@ def test_closing_ends_the_retries(caller: Caller, waits: list[float]) -> None:
 
     transport = caller.transport(closing)
     arguments = ("acme", "8", "backend")
-    if caller.mode == "sync":
-        members = SentryMembers(token=USER_TOKEN, transport=transport)
-    else:
-        members = AsyncSentryMembers(token=USER_TOKEN, transport=transport)
-    run = asyncio.run if caller.mode == "async" else str
+
+    async def run() -> None:
+        nonlocal members
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as members:
+            await members.add_an_organization_member_to_a_team(*arguments)
+
+    def run_sync() -> None:
+        nonlocal members
+        with SentryMembers(token=USER_TOKEN, transport=transport) as members:
+            members.add_an_organization_member_to_a_team(*arguments)
+
     with pytest.raises(errors.ConfigurationError, match="closed"):
-        run(members.add_an_organization_member_to_a_team(*arguments))
+        run_sync() if caller.mode == "sync" else asyncio.run(run())
     assert 1 == len(caller.requests)
 
 
@@ -431,9 +437,10 @@ def test_threads_share_a_client_over_real_connections(echo: str) -> None:
     assert [] == wrong
 
 
-def test_tasks_share_a_client_over_real_connections(echo: str) -> None:
+@pytest.mark.parametrize("transport", [None, "aiohttp"])
+def test_tasks_share_a_client_over_real_connections(transport: Any, echo: str) -> None:
     async def run() -> list[str]:
-        async with AsyncSentryMembers(token=USER_TOKEN, url=echo) as members:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=echo, transport=transport) as members:
 
             async def call(member_id: str) -> str:
                 try:
@@ -447,12 +454,10 @@ def test_tasks_share_a_client_over_real_connections(echo: str) -> None:
     assert [str(number) for number in range(50)] == asyncio.run(run())
 
 
-def test_nobody_listens(waits: list[float]) -> None:
-    with (
-        SentryMembers(token=USER_TOKEN, url="http://127.0.0.1:9") as members,
-        pytest.raises(errors.ConnectionFailedError) as caught,
-    ):
-        members.add_a_member_to_an_organization("acme", email="ada@example.com")
+def test_nobody_listens(caller: Caller, waits: list[float]) -> None:
+    options = {"transport": caller.real, "url": "http://127.0.0.1:9"}
+    with pytest.raises(errors.ConnectionFailedError) as caught:
+        caller.join(answering(DONE), options=options)
     assert not caught.value.may_have_arrived
     assert 2 == len(waits)
 
@@ -479,7 +484,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def over_real_connections(caller: Caller, url: str) -> str:
     """The error of a call."""
     arguments = ("add_an_organization_member_to_a_team", "acme", "8", "backend")
-    options = {"transport": None, "url": url, "attempts": 1}
+    options = {"transport": caller.real, "url": url, "attempts": 1}
     with pytest.raises(errors.ConnectionFailedError) as caught:
         caller.call(answering(DONE), *arguments, options=options)
     return str(caught.value)

@@ -128,7 +128,7 @@ def test_a_client_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
         )
         seen = "".join(
             f"{thing!r}{thing}{pretty_repr(thing)}"
-            for thing in (members, members.generated, members._credentials, members._http)
+            for thing in (members, members.generated, members._credentials)
         )
         seen += f"{response!r}{pretty_repr(response)}{caplog.text}"
         for secret in (USER_TOKEN, KEY):

@@ -176,7 +176,7 @@ def test_a_success_whose_body_breaks_is_sent_again_where_that_is_safe(
 def test_a_retry_is_logged_once_and_truly(
     caller: Caller, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "sentry_members")
+    caplog.set_level(logging.WARNING, "sentry_members")
     caller.join(answering(httpx.Response(500), httpx.ConnectError("refused"), DONE))
     logged = [record.getMessage() for record in caplog.records if record.name == "sentry_members"]
     assert 2 == len(logged)
@@ -189,10 +189,18 @@ def test_a_retry_is_logged_once_and_truly(
 def test_the_last_failure_is_not_logged_as_a_retry(
     caller: Caller, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "sentry_members")
+    caplog.set_level(logging.WARNING, "sentry_members")
     with pytest.raises(errors.ServerError):
         caller.join(answering(httpx.Response(500)), options={"attempts": 2})
     assert 1 == len([record for record in caplog.records if record.name == "sentry_members"])
+
+
+def test_each_answer_is_logged(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "sentry_members")
+    caller.join(answering(DONE))
+    [record] = [record for record in caplog.records if record.name == "sentry_members"]
+    url = "https://sentry.io/api/0/organizations/acme/members/8/teams/backend/"
+    assert f"POST {url}: 204" == record.getMessage()
 
 
 def test_a_call_can_be_cancelled_while_it_waits() -> None:
@@ -225,6 +233,7 @@ GENERATED = {
         add_an_organization_member_to_a_team.asyncio_detailed,
     ),
 }
+GENERATED["aiohttp"] = GENERATED["async"]
 
 
 def generated(caller: Caller, handler: Any, number: int, *arguments: str, **body: Any) -> Any:

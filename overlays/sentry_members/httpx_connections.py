@@ -1,0 +1,73 @@
+"""The connections of httpx for an async client, for asyncio and trio."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import anyio
+import httpx
+
+from . import connections
+
+
+class HttpxConnections(httpx.AsyncBaseTransport):
+    """Up to `connections.AT_ONCE` connections of httpx, each in a pool of its own.
+
+    In one pool, what a request costs grows with the connections and the requests that wait.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+        self._free = anyio.Semaphore(connections.AT_ONCE, fast_acquire=True)
+        # The last that was used comes first: what is left unused would be closed meanwhile.
+        self._idle = [httpx.AsyncHTTPTransport(**settings)]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._wait(request.extensions["timeout"]["pool"])
+        pool = self._idle.pop() if self._idle else httpx.AsyncHTTPTransport(**self._settings)
+
+        def release() -> None:
+            self._idle.append(pool)
+            self._free.release()
+
+        try:
+            response = await pool.handle_async_request(request)
+        except BaseException:
+            release()
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, release)
+        return response
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            self._free.acquire_nowait()
+        except anyio.WouldBlock:
+            try:
+                with anyio.fail_after(seconds):
+                    await self._free.acquire()
+            except TimeoutError:
+                raise httpx.PoolTimeout(
+                    f"all {connections.AT_ONCE} connections are in use"
+                ) from None
+
+    async def aclose(self) -> None:
+        for pool in self._idle:
+            await pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer, whose connection is free once it is closed."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, release: Callable[[], None]) -> None:
+        self._stream = stream
+        self._release = release
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._release()
