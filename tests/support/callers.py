@@ -1,11 +1,14 @@
-"""The sync and the async client behind one way of calling them."""
+"""The clients, sync and async, behind one way of calling them."""
 
 import asyncio
+import re
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 from sentry_members import AsyncSentryMembers, SentryMembers
+from sentry_members.aiohttp_connections import AiohttpConnections
 
 USER_TOKEN = "sntryu_" + "0123456789abcdef" * 4
 
@@ -13,18 +16,24 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 class Caller:
-    """Calls an operation of a client whose requests a handler answers; keeps the requests."""
+    """Calls an operation of a client whose requests a handler answers; keeps the requests.
+
+    Attributes:
+        mode: `"sync"`; `"async"`; or `"aiohttp"`, by whose connections requests and answers go.
+        real: The `transport` that stands for connections of the client's own.
+    """
 
     def __init__(self, mode: str) -> None:
         self.mode = mode
+        self.real = "aiohttp" if mode == "aiohttp" else None
         self.requests: list[httpx.Request] = []
 
-    def transport(self, handler: Handler) -> httpx.MockTransport:
+    def transport(self, handler: Handler) -> Any:
         def kept(request: httpx.Request) -> httpx.Response:
             self.requests.append(request)
             return handler(request)
 
-        return httpx.MockTransport(kept)
+        return OverAiohttp(kept) if self.mode == "aiohttp" else httpx.MockTransport(kept)
 
     def call(
         self, handler: Handler, operation: str, *arguments: Any, options: Any = None, **fields: Any
@@ -40,13 +49,63 @@ class Caller:
 
         return asyncio.run(call())
 
-    def invite(self, handler: Handler, email: str = "ada@example.com", **fields: Any) -> Any:
+    def invite(
+        self,
+        handler: Handler,
+        email: str = "ada@example.com",
+        options: Any = None,
+        **fields: Any,
+    ) -> Any:
         operation = "add_a_member_to_an_organization"
-        return self.call(handler, operation, "acme", email=email, **fields)
+        return self.call(handler, operation, "acme", options=options, email=email, **fields)
 
     def join(self, handler: Handler, team: str = "backend", options: Any = None) -> Any:
         operation = "add_an_organization_member_to_a_team"
         return self.call(handler, operation, "acme", "8", team, options=options)
+
+
+class OverAiohttp(AiohttpConnections):
+    """Takes each request to a server on loopback, which gives the handler's answer."""
+
+    def __init__(self, handler: Handler) -> None:
+        super().__init__(verify=ssl.create_default_context(), proxy=None)
+        self._handler = handler
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        answer = self._handler(request)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)\ncontent-length: *([0-9]+)", head)
+            await reader.readexactly(int(length[1]) if length else 0)
+            writer.write(await _as_sent(answer))
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            url = request.url.copy_with(scheme="http", host="127.0.0.1", port=port)
+            there = httpx.Request(
+                request.method,
+                url,
+                headers=request.headers,
+                content=request.content,
+                extensions=request.extensions,
+            )
+            return await super().handle_async_request(there)
+
+
+async def _as_sent(answer: httpx.Response) -> bytes:
+    lines = [f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}".encode()]
+    body = b"".join([part async for part in answer.aiter_raw()])
+    headers = [
+        (name, value) for name, value in answer.headers.raw if name.lower() != b"content-length"
+    ]
+    lines += [name + b": " + value for name, value in headers]
+    if answer.status_code != 204:
+        lines.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join([*lines, b"Connection: close", b"", body])
 
 
 def answering(*answers: httpx.Response | Exception) -> Handler:

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich import box
@@ -76,7 +77,8 @@ def onboard(
         if dry_run and not path.exists():
             exit_ = _show(rows, None, as_json=as_json)
         else:
-            sentry = AsyncSentryMembers(**credentials(token_file))
+            transport: Literal["aiohttp"] | None = "aiohttp" if find_spec("httpx_aiohttp") else None
+            sentry = AsyncSentryMembers(**credentials(token_file), transport=transport)
             with ResultsFile(path, sentry.url, name) as results_file:
                 if retry_refused:
                     results_file.forget_refused()
