@@ -75,15 +75,18 @@ check: $(NEW) ## see that what is generated is what openapi.yaml makes
 # The client and the allow-list as openapi.yaml makes them now.
 .PHONY: $(NEW)
 $(NEW): $(READY)
-	@python tests/contract/validate.py openapi.yaml
-	@for tool in openapi-python-client ruff; do \
-		pinned=$$(sed -n "s/^$$tool==\([^ ]*\).*/\1/p" requirements.lock); \
-		found=$$($$tool --version 2>/dev/null | sed 's/.* //'); \
-		[ "$$found" = "$$pinned" ] || { echo "$$tool $$pinned is needed, found $${found:-none}: remove $(VENV) to have it set up anew"; exit 1; }; \
+	@generator=$$(python -c 'from importlib.metadata import version; print(version("openapi-python-client"))' 2>/dev/null); \
+	formatter=$$(ruff --version 2>/dev/null | sed 's/.* //'); \
+	for tool in "openapi-python-client $$generator" "ruff $$formatter"; do \
+		name=$${tool% *} found=$${tool#* }; \
+		pinned=$$(sed -n "s/^$$name==\([^ ]*\).*/\1/p" requirements.lock); \
+		[ "$$found" = "$$pinned" ] || { echo "$$name $$pinned is needed, found $${found:-none}: remove $(VENV) to have it set up anew"; exit 1; }; \
 	done
 	@rm -rf $@
-	@openapi-python-client generate --meta uv --fail-on-warning --path openapi.yaml \
-		--config generated/generator.yaml --output-path $@ >/dev/null
+	@python tests/contract/validate.py openapi.yaml & validation=$$!; \
+	told=$$(python -m openapi_python_client generate --meta uv --fail-on-warning --path openapi.yaml \
+		--config generated/generator.yaml --output-path $@ 2>&1); generation=$$?; \
+	wait $$validation && { [ $$generation = 0 ] || { echo "$$told"; exit 1; }; }
 	@python overlays/gateway/operations.py openapi.yaml > $@/operations.conf.template
 
 .PHONY: reference

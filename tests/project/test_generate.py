@@ -105,27 +105,46 @@ def test_a_broken_contract_changes_nothing(
     assert before == tree.files(PACKAGE) | tree.files("overlays/gateway")
 
 
-@pytest.mark.parametrize("tool", ["openapi-python-client", "ruff"])
-@pytest.mark.parametrize(("answer", "found"), [("echo tool 9.9", "9.9"), ("exit 127", "none")])
-def test_a_wrong_tool_is_refused(
-    tool: str, answer: str, found: str, tree: Tree, tmp_path: Path
-) -> None:
-    """An environment beside the project's, with another version of one tool, or without it."""
-    other = tmp_path / "other" / "bin"
-    other.mkdir(parents=True)
-    for part in (*VENV.glob("lib*"), VENV / "pyvenv.cfg"):
-        (other.parent / part.name).symlink_to(part)
-    for program in (VENV / "bin").iterdir():
-        (other / program.name).symlink_to(program)
-    (other / tool).unlink()
-    (other / tool).write_text(f"#!/bin/sh\n{answer}\n")
-    (other / tool).chmod(0o755)
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """An environment beside the project's, with the same tools."""
+    other = tmp_path / "other"
+    packages = next(VENV.glob("lib/python*/site-packages"))
+    for folder in (VENV / "bin", packages):
+        copy = other / folder.relative_to(VENV)
+        copy.mkdir(parents=True)
+        for part in folder.iterdir():
+            (copy / part.name).symlink_to(part)
+    (other / "pyvenv.cfg").symlink_to(VENV / "pyvenv.cfg")
+    return other
+
+
+def refused(tree: Tree, other: Path) -> str:
+    """What `make generate` says that refuses to run in an environment."""
     before = tree.files(PACKAGE)
-    refused = tree.make(f"VENV={other.parent}", f"--assume-old={other.parent}/.ready", "generate")
-    assert 2 == refused.returncode
-    assert f"{tool} " in refused.stdout
-    assert f"is needed, found {found}: remove" in refused.stdout
+    generated = tree.make(f"VENV={other}", f"--assume-old={other}/.ready", "generate")
+    assert 2 == generated.returncode
     assert before == tree.files(PACKAGE)
+    return generated.stdout
+
+
+@pytest.mark.parametrize(("answer", "found"), [("echo ruff 9.9", "9.9"), ("exit 127", "none")])
+def test_a_wrong_ruff_is_refused(answer: str, found: str, tree: Tree, other: Path) -> None:
+    ruff = other / "bin/ruff"
+    ruff.unlink()
+    ruff.write_text(f"#!/bin/sh\n{answer}\n")
+    ruff.chmod(0o755)
+    assert f"is needed, found {found}: remove" in refused(tree, other)
+
+
+@pytest.mark.parametrize("found", ["9.9", "none"])
+def test_a_wrong_generator_is_refused(found: str, tree: Tree, other: Path) -> None:
+    [told] = other.glob("lib/*/site-packages/openapi_python_client-*.dist-info")
+    told.unlink()
+    if found != "none":
+        told.mkdir()
+        (told / "METADATA").write_text(f"Name: openapi-python-client\nVersion: {found}\n")
+    assert f"is needed, found {found}: remove" in refused(tree, other)
 
 
 def test_only_the_pinned_tools_and_no_network_are_needed(tree: Tree) -> None:
