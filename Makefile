@@ -9,7 +9,8 @@ READY := $(VENV)/.ready
 NEW := generated/.new
 LINTER := tests/contract/node_modules/.package-lock.json
 PYTHONS := 3.11 3.12 3.13 3.14
-ON_ALL_CORES := --numprocesses auto --dist worksteal
+# One more than there are cores, for many tests wait.
+ON_ALL_CORES = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Behind a company's proxy only the system's certificates know the package indexes.
@@ -48,10 +49,11 @@ demo: generate build ## run the main job against a fake Sentry on loopback: no a
 .PHONY: test
 # pyenv's versions are on PATH as shims that answer only when chosen.
 test: export PATH := $(PATH)$(subst $(eval) ,,$(patsubst %,:%,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)))
-test: $(LINTER) build ## run every test, then those of the installed wheel on every Python found
-	@python -m pytest $(ON_ALL_CORES)
-	@for version in $(PYTHONS); do \
-		uv python find --quiet --system $$version >/dev/null 2>&1 || continue; \
+test: $(LINTER) build ## run every test, those of the packages from the wheel on every Python found
+	@python -m pytest $(ON_ALL_CORES) --ignore tests/generated --ignore tests/overlays
+	@own=$$(python -c 'import sys; print("{}.{}".format(*sys.version_info))'); \
+	for version in $$(printf '%s\n' $$own $(PYTHONS) | sort -u); do \
+		[ $$version = $$own ] || uv python find --quiet --system $$version >/dev/null 2>&1 || continue; \
 		echo "the installed wheel on Python $$version"; \
 		$(call environment,$$version) || exit 1; \
 		.venvs/$$version/bin/python -m pytest --quiet $(ON_ALL_CORES) tests/generated tests/overlays || exit 1; \
