@@ -32,7 +32,7 @@ class Team:
             id (str): The ID of the team.
             slug (str): The slug of the team.
             name (str): The name of the team.
-            date_created (datetime.datetime | str): When the team was made.
+            date_created (datetime.datetime | None | str): When the team was made; it can be null.
             is_member (bool): Whether the caller is on the team.
             team_role (None | str | TeamRole): The caller's role on the team; null when the caller is not on it.
             flags (Flags): What holds for a member or a team, such as `idp:provisioned`: managed by an identity provider.
@@ -47,7 +47,7 @@ class Team:
     id: str
     slug: str
     name: str
-    date_created: datetime.datetime | str
+    date_created: datetime.datetime | None | str
     is_member: bool
     team_role: None | str | TeamRole
     flags: Flags
@@ -65,7 +65,7 @@ class Team:
 
         name = self.name
 
-        date_created: str
+        date_created: None | str
         if isinstance(self.date_created, datetime.datetime):
             date_created = self.date_created.isoformat()
         else:
@@ -124,7 +124,9 @@ class Team:
 
         name = d.pop("name")
 
-        def _parse_date_created(data: object) -> datetime.datetime | str:
+        def _parse_date_created(data: object) -> datetime.datetime | None | str:
+            if data is None:
+                return data
             try:
                 if not isinstance(data, str):
                     raise TypeError()
@@ -133,7 +135,7 @@ class Team:
                 return date_created_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(datetime.datetime | str, data)
+            return cast(datetime.datetime | None | str, data)
 
         date_created = _parse_date_created(d.pop("dateCreated"))
 
