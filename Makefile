@@ -74,6 +74,12 @@ check: $(NEW) ## see that what is generated is what openapi.yaml makes
 		|| { echo "what is generated is not what openapi.yaml makes: run make generate"; exit 1; }
 	@rm -rf $(NEW)
 
+.PHONY: upstream
+upstream: SCHEMA ?= https://raw.githubusercontent.com/getsentry/sentry-api-schema/main/openapi-derefed.json
+upstream: $(READY) ## see whether Sentry's published schema has moved (SCHEMA=file-or-url)
+	@python tests/contract/validate.py openapi.yaml
+	@python tests/contract/upstream.py '$(SCHEMA)'
+
 # The client and the allow-list as openapi.yaml makes them now.
 .PHONY: $(NEW)
 $(NEW): $(READY)
