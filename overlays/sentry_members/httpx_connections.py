@@ -18,12 +18,16 @@ class HttpxConnections(httpx.AsyncBaseTransport):
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
         self._free = anyio.Semaphore(connections.AT_ONCE, fast_acquire=True)
-        # The last that was used comes first: what is left unused would be closed meanwhile.
-        self._idle = [httpx.AsyncHTTPTransport(**settings)]
+        self._pools = [httpx.AsyncHTTPTransport(**settings)]
+        # The one used last comes first: those that are left unused lose their connections.
+        self._idle = [*self._pools]
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await self._wait(request.extensions["timeout"]["pool"])
-        pool = self._idle.pop() if self._idle else httpx.AsyncHTTPTransport(**self._settings)
+        if not self._idle:
+            self._idle.append(httpx.AsyncHTTPTransport(**self._settings))
+            self._pools += self._idle
+        pool = self._idle.pop()
 
         def release() -> None:
             self._idle.append(pool)
@@ -51,7 +55,7 @@ class HttpxConnections(httpx.AsyncBaseTransport):
                 ) from None
 
     async def aclose(self) -> None:
-        for pool in self._idle:
+        for pool in self._pools:
             await pool.aclose()
 
 

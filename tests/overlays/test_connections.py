@@ -126,6 +126,21 @@ def test_there_are_no_more_connections_than_the_limit(server: Recorder, own: Any
     assert 20 < server.connections <= connections.AT_ONCE
 
 
+def test_closing_ends_the_calls_under_way(server: Recorder, own: Any) -> None:
+    server.answer = b""
+
+    async def run() -> None:
+        sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url(), transport=own, attempts=1)
+        call = asyncio.create_task(sentry.add_an_organization_member_to_a_team(*ARGUMENTS))
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        await sentry.aclose()
+        with pytest.raises(errors.ConnectionFailedError):
+            await call
+
+    asyncio.run(run())
+
+
 @pytest.fixture
 def one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "AT_ONCE", 1)
