@@ -118,8 +118,8 @@ gateway: reference ## run the gateway on loopback (settings: overlays/gateway/15
 	@exec python overlays/gateway/run.py
 
 .PHONY: bench
-bench: $(READY) ## measure; it takes some minutes
-	@python tests/benchmarks/memory.py
+bench: build ## measure for some minutes: JSON=file keeps the figures, README=1 shows them there
+	@python tests/benchmarks/bench.py $(if $(JSON),--json '$(JSON)') $(if $(README),--readme)
 
 .PHONY: build
 build: $(READY) ## build the wheel and the sdist into dist/

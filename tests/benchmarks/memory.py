@@ -1,68 +1,17 @@
-"""How much more memory it takes to onboard 100,000 people than 1,000: the peak of a process each.
+"""How much memory this process has."""
 
-Everything is as `sentry-members onboard` does it, but for the network: answers are made up at once.
-"""
-
-import asyncio
-import json
+import re
 import resource
-import subprocess
-import sys
-import tempfile
-from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
-import httpx
-from sentry_members import AsyncSentryMembers, SentryMembers
-from sentry_members.onboarding import ResultsFile, onboard, read_people
-from sentry_members.testing import FakeSentry
-
-FEW, MANY = 1_000, 100_000
-LIMIT = 64
+STATUS = Path("/proc/self/status")
 
 
-def transport() -> httpx.MockTransport:
-    """Answers every invite with a member, as the fake does, but remembers none."""
-    fake = FakeSentry.example()
-    token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
-    with SentryMembers(token=token, transport=fake.transport()) as sentry:
-        member = sentry.add_a_member_to_an_organization("acme", email="p@example.com").to_dict()
-    body = json.dumps(member).encode()
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        email = json.loads(request.content)["email"]
-        return httpx.Response(201, content=body.replace(b"p@example.com", email.encode()))
-
-    return httpx.MockTransport(answer)
-
-
-async def onboard_people(count: int, folder: str) -> None:
-    rows = (f"person-{number}@example.com,member,backend frontend\n" for number in range(count))
-    people = read_people(BytesIO(b"email,org_role,teams\n" + "".join(rows).encode()))
-    sentry = AsyncSentryMembers(token="sntryu_x", transport=transport())
-    with ResultsFile(Path(folder, "people.results.csv"), sentry.url, "acme") as results_file:
-        results = onboard(sentry, "acme", people, results_file)
-        assert {("invited", None)} == {(r.outcome, r.error) async for r in results}
-
-
-def peak(count: int) -> float:
-    """The most memory that such a process had, in MiB."""
-    command = [sys.executable, __file__, str(count)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    return int(ran.stdout) / 1024
-
-
-def main() -> None:
-    few, many = peak(FEW), peak(MANY)
-    print(f"onboarding {FEW:,} people: {few:.0f} MiB")
-    print(f"onboarding {MANY:,} people: {many:.0f} MiB")
-    print(f"{many - few:.0f} MiB more, of {LIMIT} at the most")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        main()
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(onboard_people(int(sys.argv[1]), folder))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+def mebibytes(which: Literal["VmRSS", "VmHWM"]) -> float:
+    """What is resident now (VmRSS), or was at the most (VmHWM), in MiB."""
+    if STATUS.exists():
+        [found] = re.findall(rf"^{which}:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
+        return int(found) / 1024
+    # Elsewhere than on Linux the most that it was, in bytes, stands for both.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

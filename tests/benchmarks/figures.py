@@ -1,0 +1,95 @@
+"""Figures: what was measured against what, how far the rounds are apart, and what it may be."""
+
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of the table.
+
+    Attributes:
+        work: What is measured.
+        against: What it is compared with, if anything.
+        ours: What the work takes: the median of the rounds, in seconds, or MiB.
+        theirs: What the other takes.
+        value: What is held to the limit: the median of the rounds' ratios; of memory, how much
+            more ours is; else ours itself.
+        quartiles: The first and the third of the rounds' values; None if there is one round only.
+        limit: What the value may be.
+        unit: Of the value and the limit; "" for a ratio.
+    """
+
+    work: str
+    against: str
+    ours: float
+    theirs: float | None
+    value: float
+    quartiles: tuple[float, float] | None
+    limit: float
+    unit: str
+
+    @classmethod
+    def ratio(
+        cls, work: str, against: str, limit: float, ours: list[float], theirs: list[float]
+    ) -> Self:
+        """Of seconds, one of each a round."""
+        ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
+        value, spread = median(ratios), _quartiles(ratios)
+        return cls(work, against, median(ours), median(theirs), value, spread, limit, "")
+
+    @classmethod
+    def more(cls, work: str, against: str, limit: float, ours: float, theirs: float) -> Self:
+        """Of MiB."""
+        return cls(work, against, ours, theirs, ours - theirs, None, limit, "MiB")
+
+    @classmethod
+    def seconds(cls, work: str, limit: float, ours: list[float]) -> Self:
+        value = median(ours)
+        return cls(work, "", value, None, value, _quartiles(ours), limit, "s")
+
+    @property
+    def is_within(self) -> bool:
+        return self.value <= self.limit
+
+    def cells(self) -> list[str]:
+        """What the table shows."""
+        value = f"{self.value:.3f}" if self.unit == "" else _shown(self.value, self.unit)
+        of_what = self.unit or "s"
+        return [
+            self.work,
+            self.against,
+            _shown(self.ours, of_what),
+            "" if self.theirs is None else _shown(self.theirs, of_what),
+            value if self.is_within else f"**{value}**, over",
+            " to ".join(f"{quartile:.3f}" for quartile in self.quartiles or ()),
+            f"{self.limit:.2f}" if self.unit == "" else f"{self.limit:g} {self.unit}",
+        ]
+
+
+def table(figures: list[Figure]) -> str:
+    """The figures as a table in Markdown, and how many of them are within their limits."""
+    head = ["work", "against", "ours", "theirs", "measured", "quartiles", "at most"]
+    rows = [head, *(figure.cells() for figure in figures)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    lines = [
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |"
+        for row in rows
+    ]
+    within = sum(figure.is_within for figure in figures)
+    return "\n".join([*lines, "", f"{within} of {len(figures)} figures are within their limits."])
+
+
+def _quartiles(values: list[float]) -> tuple[float, float] | None:
+    if len(values) < 2:
+        return None
+    first, _, third = quantiles(values, n=4, method="inclusive")
+    return first, third
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "s" and value < 1:
+        return f"{value * 1e6:.0f} µs" if value < 1e-3 else f"{value * 1e3:.3g} ms"
+    return f"{value:.2f} {unit}"

@@ -1,0 +1,198 @@
+"""What is measured: each function gives some rows of the table.
+
+Opponents take turns, in an order drawn anew for each round, so that all see the same machine.
+"""
+
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from time import monotonic, perf_counter
+from typing import NamedTuple, TypeVar
+
+from figures import Figure
+from plot import Curve
+from worker import Block, Worker, worker
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
+
+from tree import Tree
+
+OPERATIONS = {"add_member": "add a member", "add_to_team": "add to a team"}
+SYNC = ("facade_sync", "handwritten_sync", "generated")
+# The async opponents, in the order of their environments, and their names in the plot.
+ASYNC = {
+    "handwritten_async": "httpx.AsyncClient",
+    "facade_async": "AsyncSentryMembers",
+    "facade_aiohttp": 'transport="aiohttp"',
+}
+NAIVE = "`httpx.AsyncClient` without sniffio"
+EXTRA = ", `[aiohttp]`"
+IMPORT = """\
+import sentry_members
+from sentry_members_api.api.organizations import add_a_member_to_an_organization
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team
+"""
+
+T = TypeVar("T")
+
+
+class Effort(NamedTuple):
+    """How much is measured.
+
+    Attributes:
+        seconds: How long a comparison goes on; it has one round in any case.
+        turns: How many rounds of sync calls are asked for at a time.
+        at_once: How many async calls are under way at once; the table has the third and the last.
+        calls: How many async calls are timed together at the least.
+        group: How many calls are in one task group, compared with a hundredth of it.
+        many: How many calls, and people, memory is measured for, compared with a hundredth of it.
+    """
+
+    seconds: float
+    turns: int
+    at_once: tuple[int, int, int, int, int]
+    calls: int
+    group: int
+    many: int
+
+
+FULL = Effort(
+    seconds=12, turns=100, at_once=(1, 5, 20, 50, 100), calls=40, group=10_000, many=100_000
+)
+
+
+def sync_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
+    figures = []
+    with worker(python, url, *SYNC) as process:
+        for operation, told in OPERATIONS.items():
+            names = [f"{opponent}.{operation}" for opponent in SYNC]
+            process.seconds(*(Block([name], effort.turns) for name in names))  # to warm up
+            seconds: dict[str, list[float]] = {name: [] for name in names}
+            for _ in _rounds(effort.seconds):
+                # One call of each is a round: nothing else is as close to the same conditions.
+                turns = [name for _ in range(effort.turns) for name in _drawn(names)]
+                taken = process.seconds(*(Block([name]) for name in turns))
+                for name, of_call in zip(turns, taken, strict=True):
+                    seconds[name].append(of_call)
+            facade, by_hand, bare = seconds.values()
+            figures.append(Figure.ratio(f"sync: {told}", "httpx by hand", 1, facade, by_hand))
+            figures.append(
+                Figure.ratio(f"sync: {told}", "bare `sync_detailed`", 0.92, facade, bare)
+            )
+    return figures
+
+
+def async_figures(
+    workers: dict[str, Worker], effort: Effort
+) -> tuple[list[Figure], dict[str, Curve]]:
+    seconds: dict[tuple[str, int], list[float]] = {
+        (name, at_once): [] for name in workers for at_once in effort.at_once
+    }
+    for _ in _rounds(4 * effort.seconds):
+        for at_once in effort.at_once:
+            for name in _drawn([*workers]):
+                to_warm_up = Block(_calls(name), at_once, at_once)
+                block = Block(_calls(name), max(effort.calls, 2 * at_once), at_once)
+                _, taken = workers[name].seconds(to_warm_up, block)
+                seconds[name, at_once].append(taken)
+
+    def figure(name: str, extra: str, at_once: int, limit: float) -> Figure:
+        ours, theirs = seconds[name, at_once], seconds["handwritten_async", at_once]
+        return Figure.ratio(f"async, {at_once} at once{extra}", NAIVE, limit, ours, theirs)
+
+    _, _, some, _, most = effort.at_once
+    figures = [
+        figure("facade_async", "", some, 0.40),
+        figure("facade_aiohttp", EXTRA, some, 0.15),
+        figure("facade_aiohttp", EXTRA, most, 0.06),
+    ]
+    curves = {
+        told: {at_once: median(seconds[name, at_once]) for at_once in effort.at_once}
+        for name, told in ASYNC.items()
+    }
+    return figures, curves
+
+
+def group_figures(workers: dict[str, Worker], effort: Effort) -> list[Figure]:
+    figures = []
+    for name, extra in {"facade_async": "", "facade_aiohttp": EXTRA}.items():
+        few, many = effort.group // 100, effort.group
+        blocks = {size: Block(_calls(name), size, size) for size in (few, many)}
+        seconds: dict[int, list[float]] = {few: [], many: []}
+        workers[name].seconds(blocks[few])  # to warm up
+        for _ in _rounds(2 * effort.seconds):
+            for size in _drawn([few, many]):
+                times = 10 if size == few else 1
+                seconds[size].append(median(workers[name].seconds(*[blocks[size]] * times)))
+        work, against = f"a call of {many:,} in one task group{extra}", f"of {few:,}"
+        figures.append(Figure.ratio(work, against, 1.15, seconds[many], seconds[few]))
+    return figures
+
+
+def import_figure(python: Path, effort: Effort) -> Figure:
+    seconds: dict[str, list[float]] = {IMPORT: [], "import httpx": []}
+    for _ in _rounds(effort.seconds):
+        for code in _drawn([*seconds]):
+            start = perf_counter()
+            subprocess.run([str(python), "-I", "-c", code], check=True)
+            seconds[code].append(perf_counter() - start)
+    work = "`import sentry_members` and both operations"
+    return Figure.ratio(work, "`import httpx`", 1.5, *seconds.values())
+
+
+def memory_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
+    few, many = effort.many // 100, effort.many
+
+    def kept() -> tuple[float, float]:
+        calls = _calls("facade_sync")
+        with worker(python, url, "facade_sync") as process:
+            return process.memory(Block(calls, few)), process.memory(Block(calls, many - few))
+
+    def onboarding(people: int) -> float:
+        command = [sys.executable, str(Path(__file__).with_name("onboarding.py")), str(people)]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    # At the same time: it is not the time that is measured.
+    with ThreadPoolExecutor() as threads:
+        keeping = threads.submit(kept)
+        of_few, of_many = threads.map(onboarding, (few, many))
+        after_few, after_many = keeping.result()
+    return [
+        Figure.more(
+            f"memory kept after {many:,} calls", f"after {few:,}", 1, after_many, after_few
+        ),
+        Figure.more(
+            f"memory of onboarding {many:,} people, at its peak", f"{few:,}", 64, of_many, of_few
+        ),
+    ]
+
+
+def generate_figure(effort: Effort) -> Figure:
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Tree.copied(Path(folder, "tree"))
+        for _ in _rounds(effort.seconds):
+            start = perf_counter()
+            tree.make("generate").check_returncode()
+            seconds.append(perf_counter() - start)
+    return Figure.seconds("`make generate`, once set up", 2, seconds)
+
+
+def _calls(name: str) -> list[str]:
+    return [f"{name}.{operation}" for operation in OPERATIONS]
+
+
+def _rounds(seconds: float) -> Iterator[None]:
+    end = monotonic() + seconds
+    yield
+    while monotonic() < end:
+        yield
+
+
+def _drawn(choices: list[T]) -> list[T]:
+    return random.sample(choices, len(choices))

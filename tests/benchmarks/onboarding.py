@@ -1,0 +1,47 @@
+"""Onboards as many people as the argument says, and tells the most memory that it took, in MiB.
+
+Everything is as `sentry-members onboard` does it, but for the network: answers are made up at once.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+from memory import mebibytes
+from sentry_members import AsyncSentryMembers, SentryMembers
+from sentry_members.onboarding import ResultsFile, onboard, read_people
+from sentry_members.testing import FakeSentry
+
+
+def transport() -> httpx.MockTransport:
+    """Answers every invite with a member, as the fake does, but remembers none."""
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+    with SentryMembers(token=token, transport=fake.transport()) as sentry:
+        member = sentry.add_a_member_to_an_organization("acme", email="p@example.com").to_dict()
+    body = json.dumps(member).encode()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        email = json.loads(request.content)["email"]
+        return httpx.Response(201, content=body.replace(b"p@example.com", email.encode()))
+
+    return httpx.MockTransport(answer)
+
+
+async def onboard_people(count: int, folder: str) -> None:
+    rows = (f"person-{number}@example.com,member,backend frontend\n" for number in range(count))
+    people = read_people(BytesIO(b"email,org_role,teams\n" + "".join(rows).encode()))
+    sentry = AsyncSentryMembers(token="sntryu_x", transport=transport())
+    with ResultsFile(Path(folder, "people.results.csv"), sentry.url, "acme") as results_file:
+        results = onboard(sentry, "acme", people, results_file)
+        assert {("invited", None)} == {(r.outcome, r.error) async for r in results}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(onboard_people(int(sys.argv[1]), folder))
+    print(mebibytes("VmHWM"))
