@@ -70,30 +70,35 @@ class OverAiohttp(AiohttpConnections):
     def __init__(self, handler: Handler) -> None:
         super().__init__(verify=ssl.create_default_context(), proxy=None)
         self._handler = handler
+        self._server: asyncio.Server | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
-        answer = self._handler(request)
+        self._answer = self._handler(request)
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        there = httpx.Request(
+            request.method,
+            request.url.copy_with(scheme="http", host="127.0.0.1", port=port),
+            headers=request.headers,
+            content=request.content,
+            extensions=request.extensions,
+        )
+        return await super().handle_async_request(there)
 
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"(?i)\ncontent-length: *([0-9]+)", head)
-            await reader.readexactly(int(length[1]) if length else 0)
-            writer.write(await _as_sent(answer))
-            await writer.drain()
-            writer.close()
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)\ncontent-length: *([0-9]+)", head)
+        await reader.readexactly(int(length[1]) if length else 0)
+        writer.write(await _as_sent(self._answer))
+        await writer.drain()
+        writer.close()
 
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            url = request.url.copy_with(scheme="http", host="127.0.0.1", port=port)
-            there = httpx.Request(
-                request.method,
-                url,
-                headers=request.headers,
-                content=request.content,
-                extensions=request.extensions,
-            )
-            return await super().handle_async_request(there)
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self._server:
+            self._server.close()
 
 
 async def _as_sent(answer: httpx.Response) -> bytes:
