@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def validate(text: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     document.write_text(text, "utf-8")
     command = [sys.executable, str(HERE / "validate.py"), "openapi.yaml"]
     return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_it_has_the_version_of_the_package() -> None:
+    """The reference page shows it."""
+    project = tomllib.loads((HERE.parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == SPEC["info"]["version"]
 
 
 def test_the_contract_is_valid(tmp_path: Path) -> None:
