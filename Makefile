@@ -126,6 +126,16 @@ build: $(READY) ## build the wheel and the sdist into dist/
 	@rm -rf dist
 	@python -m hatchling build
 
+# What is uploaded is committed.
+.PHONY: committed
+committed:
+	@changed=$$(git status --porcelain) && [ -z "$$changed" ] \
+		|| { echo "commit or stash first: $$(echo "$$changed" | paste -sd ' ' -)"; exit 1; }
+
+.PHONY: publish
+publish: committed $(READY) ## test what is committed, then upload it to INDEX_URL=… (DRY_RUN=1: all but that)
+	@python tests/project/publish.py
+
 .PHONY: lock
 lock: $(READY) ## pin in requirements.lock what pyproject.toml asks for
 	@uv pip compile --quiet --universal --generate-hashes --all-extras --group dev pyproject.toml \

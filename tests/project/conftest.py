@@ -1,4 +1,4 @@
-"""A copy of the tree to try the project's verbs on."""
+"""A copy of the tree to try the project's verbs on, and what is built of it."""
 
 from pathlib import Path
 
@@ -9,3 +9,11 @@ from tree import Tree
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return Tree.copied(tmp_path / "tree")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist."""
+    tree = Tree.copied(tmp_path_factory.mktemp("built") / "tree")
+    assert 0 == tree.make("build").returncode
+    return tree.path / "dist"

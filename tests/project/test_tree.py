@@ -47,7 +47,17 @@ def test_a_checker_finds_nothing(checker: list[str]) -> None:
 
 def test_make_alone_lists_every_verb(tree: Tree) -> None:
     listed = tree.make().stdout
-    for verb in ("demo", "test", "generate", "check", "gateway", "build", "lock", "bench"):
+    for verb in (
+        "demo",
+        "test",
+        "generate",
+        "check",
+        "gateway",
+        "build",
+        "publish",
+        "lock",
+        "bench",
+    ):
         assert f"make {verb} " in listed
 
 
