@@ -12,11 +12,17 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from recordings import RECORDINGS, operation_of
+from validate import faults
 
 HERE = Path(__file__).parent
 TEXT = (HERE.parent.parent / "openapi.yaml").read_text("utf-8")
 SPEC = yaml.safe_load(TEXT)
-OPERATIONS = {path["post"]["operationId"]: path["post"] for path in SPEC["paths"].values()}
+OPERATIONS = {
+    operation["operationId"]: operation
+    for path in SPEC["paths"].values()
+    for operation in path.values()
+    if isinstance(operation, dict)
+}
 SCHEMAS = SPEC["components"]["schemas"]
 PATTERNS = {
     parameter["name"]: re.compile(parameter["schema"]["pattern"])
@@ -27,22 +33,14 @@ PATTERNS = {
 OUTSIDE_THE_CONTRACT = {406, 415}
 
 
-def validate(text: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    document = tmp_path / "openapi.yaml"
-    document.write_text(text, "utf-8")
-    command = [sys.executable, str(HERE / "validate.py"), "openapi.yaml"]
-    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-
 def test_it_has_the_version_of_the_package() -> None:
     """The reference page shows it."""
     project = tomllib.loads((HERE.parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == SPEC["info"]["version"]
 
 
-def test_the_contract_is_valid(tmp_path: Path) -> None:
-    answer = validate(TEXT, tmp_path)
-    assert (0, "") == (answer.returncode, answer.stderr)
+def test_the_contract_is_valid() -> None:
+    assert [] == list(faults(TEXT))
 
 
 @pytest.mark.parametrize(
@@ -55,15 +53,30 @@ def test_the_contract_is_valid(tmp_path: Path) -> None:
         ("        required: true", "        requird: true", "post > requestBody: Unevaluated"),
         ("required: [email]", "required: [emial]", "'emial' is required, and no property"),
         ("in: path", "in: way", "components > parameters > MemberId > in: 'way' is not one of"),
+        (
+            "        orgRole:\n",
+            "        org_role: {}\n        orgRole:\n",
+            "the fields 'org_role' and 'orgRole' have one name in Python: drop one of them",
+        ),
+        (
+            "        orgRole:\n",
+            "        organizationIdOrSlug: {}\n        orgRole:\n",
+            "the field 'organizationIdOrSlug' and a parameter have one name in Python: call",
+        ),
     ],
 )
-def test_a_fault_is_named_with_its_place(
-    written: str, mistaken: str, fault: str, tmp_path: Path
-) -> None:
+def test_a_fault_is_named_with_its_place(written: str, mistaken: str, fault: str) -> None:
     assert written in TEXT
-    answer = validate(TEXT.replace(written, mistaken), tmp_path)
+    assert any(fault in found for found in faults(TEXT.replace(written, mistaken)))
+
+
+def test_a_fault_ends_the_command(tmp_path: Path) -> None:
+    document = tmp_path / "openapi.yaml"
+    document.write_text("openapi: [", "utf-8")
+    command = [sys.executable, str(HERE / "validate.py"), document.name]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 1 == answer.returncode
-    assert fault in answer.stderr
+    assert answer.stderr.startswith("openapi.yaml: line 1: expected")
     assert "Traceback" not in answer.stderr
 
 
@@ -87,7 +100,7 @@ def test_the_operations_are_those_of_the_documents() -> None:
     assert {
         "addAMemberToAnOrganization": (["Organizations"], "Add a Member to an Organization"),
         "addAnOrganizationMemberToATeam": (["Teams"], "Add an Organization Member to a Team"),
-    } == told
+    }.items() <= told.items()
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,47 @@ def faults(text: str) -> Iterator[str]:
         return
     # What the validator lets pass: it follows only the references that it comes by, YAML's loader
     # takes the last of two equal keys, and JSON Schema may require what is no property.
-    structural = list(_slips(root, document))
-    if structural:
-        yield from structural
-        return
+    found = list(_slips(root, document)) or list(_errors(document))
+    yield from found or _clashes(document)
+
+
+def follow(node: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What a node of a document without faults is, or refers to."""
+    while "$ref" in node:
+        found = document
+        for part in node["$ref"].split("/")[1:]:
+            found = found[part.replace("~1", "/").replace("~0", "~")]
+        node = found
+    return node
+
+
+def _errors(document: Any) -> Iterator[str]:
     for error in OpenAPIV31SpecValidator(document).iter_errors():
         place = " > ".join(str(part) for part in error.absolute_path) or "the document"
         yield f"{place}: {error.message}"
+
+
+def _clashes(document: Any) -> Iterator[str]:
+    """Yield what no method can take: a parameter and a field of one name."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            if not isinstance(operation, dict):
+                continue
+            parameters = item.get("parameters", []) + operation.get("parameters", [])
+            taken = {_in_python(follow(parameter, document)["name"]) for parameter in parameters}
+            body = follow(operation.get("requestBody", {}), document)
+            for media in body.get("content", {}).values():
+                for field in follow(media.get("schema", {}), document).get("properties", {}):
+                    if _in_python(field) in taken:
+                        yield (
+                            f"{operation['operationId']}: the field {field!r} and a parameter have "
+                            "one name in Python: call the parameter otherwise"
+                        )
+
+
+def _in_python(name: str) -> str:
+    """What tells a name from others once the generator has made it Python's."""
+    return "".join(filter(str.isalnum, name)).lower()
 
 
 def _slips(node: yaml.Node, document: Any) -> Iterator[str]:
@@ -47,6 +81,16 @@ def _slips(node: yaml.Node, document: Any) -> Iterator[str]:
         for name in parts["required"].value:
             if name.value not in properties:
                 yield f"line {name.start_mark.line + 1}: {name.value!r} is required, and no property"
+    if isinstance(parts.get("properties"), yaml.MappingNode):
+        fields: dict[str, str] = {}
+        for key, _ in parts["properties"].value:
+            other = fields.setdefault(_in_python(key.value), key.value)
+            # The generator would call one of them otherwise, and say nothing.
+            if other != key.value:
+                yield (
+                    f"line {key.start_mark.line + 1}: the fields {other!r} and {key.value!r} have "
+                    "one name in Python: drop one of them"
+                )
     seen = set()
     for key, value in node.value:
         if key.value in seen:
