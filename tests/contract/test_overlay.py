@@ -1,9 +1,12 @@
 """What the overlay has to know of the contract is what the contract says."""
 
 from pathlib import Path
+from typing import Any
 
+import overlay
 import pytest
 import yaml
+from sentry_members import AsyncSentryMembers, SentryMembers
 from sentry_members.addresses import LENGTH
 from sentry_members.onboarding.people import MEMBER_ID, SLUG
 from sentry_members.scopes import Operation, TokenKind, accepted_scopes, permissions
@@ -11,11 +14,27 @@ from sentry_members.transport import _SUCCESSES, _routes
 
 ROOT = Path(__file__).parent.parent.parent
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
-OPERATIONS = {path["post"]["operationId"].lower(): path["post"] for path in SPEC["paths"].values()}
+OPERATIONS: dict[str, dict[str, Any]] = {
+    operation["operationId"].lower(): operation
+    for path in SPEC["paths"].values()
+    for operation in path.values()
+    if isinstance(operation, dict)
+}
 
 INVITE: Operation = "add_a_member_to_an_organization"
 JOIN: Operation = "add_an_organization_member_to_a_team"
 KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
+
+
+@pytest.mark.parametrize("client", [SentryMembers, AsyncSentryMembers])
+def test_it_has_a_method_for_every_operation(client: type) -> None:
+    methods = {name.replace("_", "") for name in dir(client)}
+    for name, operation in OPERATIONS.items():
+        assert name in methods, (
+            f"the overlay has no method for {operation['operationId']} of openapi.yaml: write one of "
+            "both clients (client.py), with its route and successes (transport.py), its scopes "
+            "(scopes.py) and an answer of the fake (testing/operations.py)"
+        )
 
 
 def test_it_knows_every_operation_and_its_successes() -> None:
@@ -55,3 +74,21 @@ def test_a_file_of_people_is_checked_as_the_contract_says() -> None:
     assert f"^{SLUG.pattern}$" == patterns["team_id_or_slug"]
     assert f"^(?:{MEMBER_ID.pattern})$" == patterns["member_id"]
     assert LENGTH == SPEC["components"]["schemas"]["NewMember"]["properties"]["email"]["maxLength"]
+
+
+def test_what_it_imports_is_there_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert [] == list(overlay.missing())
+    (tmp_path / "client.py").write_text(
+        "from sentry_members_api import Client\n"
+        "from sentry_members_api.models import Member, Newcomer\n"
+        "from sentry_members_api.api.teams import join, add_an_organization_member_to_a_team\n"
+        "from sentry_members_api.api.crews import leave\n"
+    )
+    monkeypatch.setattr(overlay, "OVERLAY", tmp_path)
+    advice = "any more: use what openapi.yaml calls it now, or call it there as before"
+    assert [
+        f"{tmp_path}/client.py, line 2: sentry_members_api.models has no Newcomer {advice}",
+        f"{tmp_path}/client.py, line 3: sentry_members_api.api.teams has no join {advice}",
+        f"{tmp_path}/client.py, line 4: sentry_members_api.api.crews has no leave {advice}",
+    ] == list(overlay.missing())
