@@ -76,6 +76,10 @@ check: $(NEW) ## see that what is generated is what openapi.yaml makes
 		|| { echo "what is generated is not what openapi.yaml makes: run make generate"; exit 1; }
 	@rm -rf $(NEW)
 
+.PHONY: changes
+changes: check ## tell what changed since the last release, or BASE=…, and the version it asks for
+	@python tests/contract/changes.py "$(BASE)"
+
 .PHONY: upstream
 upstream: SCHEMA ?= https://raw.githubusercontent.com/getsentry/sentry-api-schema/main/openapi-derefed.json
 upstream: $(READY) ## see whether Sentry's published schema has moved (SCHEMA=file-or-url)

@@ -1,6 +1,7 @@
 """The tree that these tests stand in, and copies of it to try the project's verbs on."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,16 +55,31 @@ class Tree:
         assert written in text
         file.write_text(text.replace(written, instead, 1), "utf-8")
 
-    def commit(self) -> None:
-        """Commit all of it, in a repository of its own."""
-        git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
-        git += ["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"]
-        for command in (
-            ["init", "--quiet"],
-            ["add", "--all"],
-            ["commit", "--quiet", "--message", "All of it"],
-        ):
-            subprocess.run([*git, *command], cwd=self.path, check=True)
+    def git(self, *arguments: str) -> None:
+        """Run a command of git, as nobody in particular."""
+        nobody = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.com")
+        environment = {
+            **os.environ,
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+        }
+        subprocess.run(["git", *nobody, *arguments], cwd=self.path, env=environment, check=True)
+
+    def commit(self, message: str = "All of it") -> None:
+        """Commit the present state, in a repository of its own."""
+        self.git("init", "--quiet")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", f"--message={message}")
+
+    def release(self, version: str) -> None:
+        """Commit the present state under a version, and tag it."""
+        project = self.path / "pyproject.toml"
+        text = project.read_text("utf-8")
+        project.write_text(
+            re.sub('^version = ".*"$', f'version = "{version}"', text, flags=re.MULTILINE)
+        )
+        self.commit(f"Release {version}")
+        self.git("tag", f"v{version}")
 
     def files(self, folder: str) -> dict[str, bytes]:
         """The content of every file in the folder, by its path."""
