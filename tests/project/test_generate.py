@@ -63,7 +63,10 @@ def test_a_stray_file_is_named(tree: Tree) -> None:
 
 def test_a_changed_contract_is_noticed_and_generated(tree: Tree) -> None:
     tree.edit("openapi.yaml", "How many members are on the team.", "How many people are on it.")
-    assert "models/team.py differ" in tree.make("check").stdout
+    refused = tree.make("changes")
+    assert 2 == refused.returncode
+    assert "models/team.py differ" in refused.stdout
+    assert refused.stdout.endswith("run make generate\n")
     assert 0 == tree.make("generate").returncode
     assert "How many people are on it." in (tree.path / PACKAGE / "models/team.py").read_text()
     assert 0 == tree.make("check").returncode
