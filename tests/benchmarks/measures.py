@@ -94,7 +94,7 @@ def async_figures(
         (name, at_once): [] for name in workers for at_once in effort.at_once
     }
     for _ in _rounds(4 * effort.seconds):
-        for at_once in effort.at_once:
+        for at_once in _drawn([*effort.at_once]):
             for name in _drawn([*workers]):
                 to_warm_up = Block(_calls(name), at_once, at_once)
                 block = Block(_calls(name), max(effort.calls, 2 * at_once), at_once)
