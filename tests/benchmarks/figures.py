@@ -91,5 +91,5 @@ def _quartiles(values: list[float]) -> tuple[float, float] | None:
 
 def _shown(value: float, unit: str) -> str:
     if unit == "s" and value < 1:
-        return f"{value * 1e6:.0f} µs" if value < 1e-3 else f"{value * 1e3:.3g} ms"
+        return f"{value * 1e6:,.0f} µs" if value < 0.01 else f"{value * 1e3:.0f} ms"
     return f"{value:.2f} {unit}"

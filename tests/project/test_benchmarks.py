@@ -22,6 +22,7 @@ from recordings import bodies
 from sentry_members.errors import SentryMembersError
 from server import serve
 from tree import Tree
+from worker import Block, worker
 
 LITTLE = Effort(seconds=0, turns=2, at_once=(1, 2, 3, 4, 5), calls=1, group=100, many=100)
 RECORDED = {
@@ -32,7 +33,7 @@ RECORDED = {
 
 def rows(text: str) -> list[list[str]]:
     """What the rows of the table measure, and against what, whatever the numbers in it."""
-    lines = re.findall(r"^\| (.+) \|$", re.sub(r"[\d,]+", "N", text), re.MULTILINE)
+    lines = re.findall(r"^\| ([^-].+) \|$", re.sub(r"[\d,]+", "N", text), re.MULTILINE)
     return [[cell.strip() for cell in line.split(" | ")[:2]] for line in lines]
 
 
@@ -57,7 +58,7 @@ def test_a_little_of_everything_is_measured(
     assert f"{before}{first}\n{printed}\n{last}{after}" == readme.read_text("utf-8")
     assert rows(shown) == rows(printed)
     figures = json.loads(kept.read_text("utf-8"))["figures"]
-    assert len(rows(printed)) == len(figures) + len(["the head", "the line below it"])
+    assert len(rows(printed)) == len(["the head"]) + len(figures)
     assert all(figure["ours"] > 0 for figure in figures)
     assert "</svg>" in picture.read_text("utf-8")
 
@@ -101,6 +102,21 @@ def asked(head: bytes, body: bytes) -> str:
     return f"{line} {token} {json.dumps(json.loads(body or b'null'), sort_keys=True)}"
 
 
+def test_a_worker_makes_the_calls_that_it_is_asked_for() -> None:
+    answer = RECORDED["add_member"] | RECORDED["add_to_team"]
+    names = "handwritten_sync", "handwritten_async"
+    with recorder() as server:
+        server.respond(201, json.dumps(answer).encode(), Content_Type="application/json")
+        with worker(Path(sys.executable), server.url(), *names) as process:
+            one_by_one, at_once = ([f"{name}.add_member", f"{name}.add_to_team"] for name in names)
+            assert all(process.seconds(Block(one_by_one, 4), Block(at_once, 6, at_once=3)))
+            assert 1 < process.memory(Block(one_by_one, 2))
+        assert 1 + 3 == server.connections
+        sent = [asked(head, body) for head, body in server.requests]
+    assert 4 + 6 + 2 == len(sent) == len(set(sent))
+    assert 6 == len([line for line in sent if "/teams/" in line])
+
+
 def test_opponents_raise_what_is_refused() -> None:
     with recorder() as server:
         server.respond(400, b'{"detail": "Refused."}', Content_Type="application/json")
@@ -131,7 +147,7 @@ def test_a_figure_over_its_limit_is_told() -> None:
     assert [
         "| work  | against | ours     | theirs   | measured        | quartiles      | at most |",
         "| ----- | ------- | -------- | -------- | --------------- | -------------- | ------- |",
-        "| slow  | fast    | 2 ms     | 1 ms     | **2.000**, over | 1.500 to 2.500 | 1.00    |",
+        "| slow  | fast    | 2,000 µs | 1,000 µs | **2.000**, over | 1.500 to 2.500 | 1.00    |",
         "| many  | few     | 3.50 MiB | 2.75 MiB | 0.75 MiB        |                | 1 MiB   |",
         "| alone |         | 1.50 s   |          | 1.50 s          |                | 2 s     |",
         "",
