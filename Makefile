@@ -124,7 +124,7 @@ gateway: reference ## run the gateway on loopback (settings: overlays/gateway/15
 	@exec python overlays/gateway/run.py
 
 .PHONY: bench
-bench: build ## measure for some minutes: JSON=file keeps the figures, README=1 shows them there
+bench: build ## measure the speed for some minutes: JSON=file keeps the figures, README=1 shows them
 	@python tests/benchmarks/bench.py $(if $(JSON),--json '$(JSON)') $(if $(README),--readme)
 
 .PHONY: build

@@ -143,4 +143,7 @@ def main(arguments: list[str] | None = None, effort: Effort = FULL) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

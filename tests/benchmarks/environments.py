@@ -42,5 +42,6 @@ def _environment(root: Path, name: str, requirement: str) -> Path:
         ["venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
         [*install, "--quiet", "--python", str(folder), requirement],
     ):
-        subprocess.run([*uv, *command], cwd=root, check=True)
+        if subprocess.run([*uv, *command], cwd=root, check=False).returncode:
+            sys.exit(f"the environment {name} can't be set up: see above")
     return folder / "bin/python"
