@@ -43,8 +43,6 @@ HOW = (
     "Opponents take turns in one run. Times are by the clock, medians of the rounds; a ratio is "
     "the median of the rounds' ratios, and beside it are their quartiles."
 )
-# The packages that the README names.
-NAMED = ("sentry-members", "httpx", "httpcore", "sniffio", "httpx-aiohttp", "aiohttp")
 
 
 class Report(NamedTuple):
@@ -62,7 +60,7 @@ class Report(NamedTuple):
 
     def markdown(self) -> str:
         machine, installed = self.machine, self.machine["packages"]["aiohttp"]
-        packages = ", ".join(f"{name} {installed[name]}" for name in NAMED if name in installed)
+        packages = ", ".join(f"{name} {version}" for name, version in installed.items())
         return (
             f"{table(self.figures)}\n\n{HOW}\n\n{machine['date']}: {machine['processor']}, "
             f"{machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
