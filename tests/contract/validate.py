@@ -8,15 +8,12 @@ from typing import Any
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-# The same, in C, where PyYAML has been built so.
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 
 def faults(text: str) -> Iterator[str]:
     """Yield each fault of the document, its place first. Nothing is yielded for a good one."""
     try:
-        root = yaml.compose(text, LOADER)
-        document = yaml.load(text, LOADER)
+        root = yaml.compose(text, yaml.SafeLoader)
+        document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         yield f"line {line}: {error.problem}"
