@@ -12,11 +12,11 @@ from aiohttp import (
 )
 from httpx_aiohttp import AiohttpTransport
 
-from . import connections
+from .connections import AT_ONCE
 
 
 class AiohttpConnections(AiohttpTransport):
-    """Up to `connections.AT_ONCE` connections of aiohttp, for asyncio."""
+    """Connections of aiohttp, for asyncio."""
 
     def __init__(self, verify: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         if proxy is not None and not proxy.url.scheme.startswith("http"):
@@ -25,7 +25,7 @@ class AiohttpConnections(AiohttpTransport):
 
     def _session(self) -> ClientSession:
         return ClientSession(
-            connector=TCPConnector(limit=connections.AT_ONCE, ssl=self.ssl_context),
+            connector=TCPConnector(limit=AT_ONCE, ssl=self.ssl_context),
             cookie_jar=DummyCookieJar(),
             skip_auto_headers=["Content-Type"],
         )

@@ -408,16 +408,19 @@ class AsyncSentryMembers(_Members[AsyncTransport, httpx.AsyncBaseTransport | Lit
         self, organization_id_or_slug: str, /, *positional: Any, **fields: Any
     ) -> Member:
         """As `SentryMembers.add_a_member_to_an_organization`, awaited."""
-        call = self._member_call(organization_id_or_slug, positional, fields)
-        return self._member(call, await self._transport.send(call))
+        # Nothing is made before its turn: thousands of waiting calls would slow each other down.
+        async with self._transport.turn:
+            call = self._member_call(organization_id_or_slug, positional, fields)
+            return self._member(call, await self._transport.send(call))
 
     @_documented_as(SentryMembers.add_an_organization_member_to_a_team)
     async def add_an_organization_member_to_a_team(
         self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
     ) -> Outcome:
         """As `SentryMembers.add_an_organization_member_to_a_team`, awaited."""
-        call = self._team_call(organization_id_or_slug, member_id, team_id_or_slug)
-        return self._outcome(call, await self._transport.send(call))
+        async with self._transport.turn:
+            call = self._team_call(organization_id_or_slug, member_id, team_id_or_slug)
+            return self._outcome(call, await self._transport.send(call))
 
     async def aclose(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""

@@ -12,7 +12,7 @@ from .errors import ConfigurationError, InvalidArgumentError
 T = TypeVar("T")
 
 AT_ONCE = 100
-"""How many connections an async client has at the most, as httpx's own does."""
+"""How many calls an async client has under way at the most; httpx has as many connections."""
 
 
 def connections(kind: Callable[..., T], url: httpx.URL) -> T:

@@ -3,27 +3,22 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import anyio
 import httpx
-
-from . import connections
 
 
 class HttpxConnections(httpx.AsyncBaseTransport):
-    """Up to `connections.AT_ONCE` connections of httpx, each in a pool of its own.
+    """Connections of httpx, each in a pool of its own.
 
-    In one pool, what a request costs grows with the connections and the requests that wait.
+    In one pool, what a request costs grows with the connections.
     """
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
-        self._free = anyio.Semaphore(connections.AT_ONCE, fast_acquire=True)
         self._pools = [httpx.AsyncHTTPTransport(**settings)]
         # The one used last comes first: those that are left unused lose their connections.
         self._idle = [*self._pools]
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await self._wait(request.extensions["timeout"]["pool"])
         if not self._idle:
             self._idle.append(httpx.AsyncHTTPTransport(**self._settings))
             self._pools += self._idle
@@ -31,7 +26,6 @@ class HttpxConnections(httpx.AsyncBaseTransport):
 
         def release() -> None:
             self._idle.append(pool)
-            self._free.release()
 
         try:
             response = await pool.handle_async_request(request)
@@ -41,18 +35,6 @@ class HttpxConnections(httpx.AsyncBaseTransport):
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Body(response.stream, release)
         return response
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            self._free.acquire_nowait()
-        except anyio.WouldBlock:
-            try:
-                with anyio.fail_after(seconds):
-                    await self._free.acquire()
-            except TimeoutError:
-                raise httpx.PoolTimeout(
-                    f"all {connections.AT_ONCE} connections are in use"
-                ) from None
 
     async def aclose(self) -> None:
         for pool in self._pools:

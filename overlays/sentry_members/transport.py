@@ -22,6 +22,7 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from . import errors
 from .answers import Call, error_of, plain, rate_limit, unreadable
 from .auth import Credentials
+from .connections import AT_ONCE
 from .scopes import Operation
 
 if TYPE_CHECKING:
@@ -253,10 +254,21 @@ class SyncTransport(_Transport[httpx.BaseTransport]):
 
 
 class AsyncTransport(_Transport[httpx.AsyncBaseTransport]):
-    """Sends the requests of an async client by its inner transport."""
+    """Sends the requests of an async client by its inner transport.
+
+    Attributes:
+        turn: Held during a call: `AT_ONCE` calls have theirs at the same time.
+    """
+
+    def __init__(self, *settings: Any) -> None:
+        super().__init__(*settings)
+        from anyio import Semaphore  # a sync client doesn't need it
+
+        self.turn = Semaphore(AT_ONCE, fast_acquire=True)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self.send(self._call(request))
+        async with self.turn:
+            return await self.send(self._call(request))
 
     async def send(self, call: Call) -> httpx.Response:
         """As `SyncTransport.send`, awaited."""

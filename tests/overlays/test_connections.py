@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from callers import USER_TOKEN, Caller, answering
 from recorder import Recorder, recorder
@@ -14,9 +13,10 @@ from sentry_members import (
     AlreadyOnTeam,
     AsyncSentryMembers,
     SentryMembers,
-    connections,
     errors,
+    transport,
 )
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team as join
 
 ARGUMENTS = ("acme", "8", "backend")
 
@@ -33,7 +33,7 @@ def own(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-def join(server: Recorder, caller: Caller, **options: Any) -> Any:
+def call(server: Recorder, caller: Caller, **options: Any) -> Any:
     options |= {"url": server.url(), "transport": caller.real}
     return caller.join(answering(), options=options)
 
@@ -57,7 +57,7 @@ def test_a_call_that_can_be_repeated_is(
 ) -> None:
     server.break_off()
     with pytest.raises(errors.ConnectionFailedError):
-        join(server, caller)
+        call(server, caller)
     assert 3 == len(server.requests)
 
 
@@ -65,23 +65,23 @@ def test_an_answer_that_breaks_off_is_what_its_status_says(
     server: Recorder, caller: Caller
 ) -> None:
     server.break_off(b"HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\n{")
-    assert AccessRequested() == join(server, caller)
+    assert AccessRequested() == call(server, caller)
     server.break_off(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\n{")
     with pytest.raises(errors.ForbiddenError, match="its body broke"):
-        join(server, caller)
+        call(server, caller)
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for(server: Recorder, caller: Caller) -> None:
     server.answer = b""
     with pytest.raises(errors.AnswerTimeoutError, match=r"within 0\.05 s") as caught:
-        join(server, caller, timeout=0.05, attempts=1)
+        call(server, caller, timeout=0.05, attempts=1)
     assert caught.value.may_have_arrived
 
 
 def test_what_arrives_is_the_same_whatever_the_connections(server: Recorder) -> None:
     def sent(mode: str) -> list[tuple[list[bytes], bytes]]:
         server.reset()
-        join(server, Caller(mode))
+        call(server, Caller(mode))
         server.respond(400)
         with pytest.raises(errors.BadRequestError):
             invite(server, Caller(mode))
@@ -119,11 +119,13 @@ def test_a_connection_is_used_again(server: Recorder, own: Any) -> None:
 def test_there_are_no_more_connections_than_the_limit(server: Recorder, own: Any) -> None:
     async def run() -> None:
         async with AsyncSentryMembers(token=USER_TOKEN, url=server.url(), transport=own) as sentry:
-            calls = (sentry.add_an_organization_member_to_a_team(*ARGUMENTS) for _ in range(250))
-            assert [AlreadyOnTeam()] * 250 == await asyncio.gather(*calls)
+            calls = [sentry.add_an_organization_member_to_a_team(*ARGUMENTS) for _ in range(200)]
+            calls += [join.asyncio(*ARGUMENTS, client=sentry.generated) for _ in range(50)]
+            await asyncio.gather(*calls)
 
     asyncio.run(run())
-    assert 20 < server.connections <= connections.AT_ONCE
+    assert 250 == len(server.requests)
+    assert 20 < server.connections <= transport.AT_ONCE
 
 
 def test_closing_ends_the_calls_under_way(server: Recorder, own: Any) -> None:
@@ -141,37 +143,15 @@ def test_closing_ends_the_calls_under_way(server: Recorder, own: Any) -> None:
     asyncio.run(run())
 
 
-@pytest.fixture
-def one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "AT_ONCE", 1)
-
-
-@pytest.mark.usefixtures("one_at_once")
-def test_a_call_that_gets_no_connection_was_not_sent(server: Recorder) -> None:
-    server.answer = b""
-    timeout = httpx.Timeout(0.5, pool=0.05)
+def test_a_call_that_is_cancelled_or_fails_leaves_its_turn(
+    server: Recorder, own: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "AT_ONCE", 1)
 
     async def run() -> None:
         async with AsyncSentryMembers(
-            token=USER_TOKEN, url=server.url(), timeout=timeout, attempts=1
+            token=USER_TOKEN, url=server.url(), transport=own, attempts=1
         ) as sentry:
-            call = sentry.add_an_organization_member_to_a_team
-            served, waiting = await asyncio.gather(
-                call(*ARGUMENTS), call(*ARGUMENTS), return_exceptions=True
-            )
-        assert isinstance(waiting, errors.AnswerTimeoutError)
-        assert "PoolTimeout" in str(waiting)
-        assert not waiting.may_have_arrived
-        assert isinstance(served, errors.AnswerTimeoutError)
-        assert served.may_have_arrived
-
-    asyncio.run(run())
-
-
-@pytest.mark.usefixtures("one_at_once")
-def test_a_call_that_is_cancelled_or_fails_leaves_its_connection(server: Recorder) -> None:
-    async def run() -> None:
-        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url(), attempts=1) as sentry:
             call = sentry.add_an_organization_member_to_a_team
             server.answer = b""
             with pytest.raises(TimeoutError):
