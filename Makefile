@@ -89,19 +89,19 @@ upstream: $(READY) ## see whether Sentry's published schema has moved (SCHEMA=fi
 # The client and the allow-list as openapi.yaml makes them now.
 .PHONY: $(NEW)
 $(NEW): $(READY)
-	@generator=$$(python -c 'from importlib.metadata import version; print(version("openapi-python-client"))' 2>/dev/null); \
+	@rm -rf $@ && mkdir $@
+	@( generator=$$(python -c 'from importlib.metadata import version; print(version("openapi-python-client"))' 2>/dev/null); \
 	formatter=$$(ruff --version 2>/dev/null | sed 's/.* //'); \
 	for tool in "openapi-python-client $$generator" "ruff $$formatter"; do \
 		name=$${tool% *} found=$${tool#* }; \
 		pinned=$$(sed -n "s/^$$name==\([^ ]*\).*/\1/p" requirements.lock); \
 		[ "$$found" = "$$pinned" ] || { echo "$$name $$pinned is needed, found $${found:-none}: remove $(VENV) to have it set up anew"; exit 1; }; \
-	done
-	@rm -rf $@
-	@python tests/contract/validate.py openapi.yaml & validation=$$!; \
+	done; \
+	python tests/contract/validate.py openapi.yaml \
+		&& python overlays/gateway/operations.py openapi.yaml > $@/operations.conf.template ) & checks=$$!; \
 	told=$$(python -m openapi_python_client generate --meta uv --fail-on-warning --path openapi.yaml \
-		--config generated/generator.yaml --output-path $@ 2>&1); generation=$$?; \
-	wait $$validation && { [ $$generation = 0 ] || { echo "$$told"; exit 1; }; }
-	@python overlays/gateway/operations.py openapi.yaml > $@/operations.conf.template
+		--config generated/generator.yaml --output-path $@ --overwrite 2>&1); generation=$$?; \
+	wait $$checks && { [ $$generation = 0 ] || { echo "$$told"; exit 1; }; }
 
 .PHONY: reference
 reference: $(READY) ## make the reference page from openapi.yaml: overlays/reference/site
