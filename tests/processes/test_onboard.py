@@ -217,7 +217,9 @@ def test_a_server_that_goes_away_and_comes_back(begin: Begin) -> None:
     wait_until(lambda: any("was not sent" in line["detail"] for line in onboarding.lines))
     with onboarding.fake.serve(port):
         code, out, err = onboarding.end(process)
-    assert (0, "") == (code, err), out
+    # Whether it pauses hangs on how the calls under way ended.
+    assert 0 == code, out
+    assert all(line.startswith("nothing is sent for ") for line in err.splitlines()), err
     onboarding.check_complete()
 
 

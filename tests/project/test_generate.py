@@ -31,12 +31,14 @@ def test_names_read_well(tree: Tree) -> None:
                 assert not any(bad in line for bad in ("Type0", "Type1", "OneOf", "AnyOf")), name
 
 
-def test_an_edited_file_is_named(tree: Tree) -> None:
+def test_an_edited_a_missing_and_a_stray_file_are_named(tree: Tree) -> None:
     tree.edit(f"{PACKAGE}/models/team.py", "memberCount", "members")
+    (tree.path / PACKAGE / "py.typed").unlink()
+    (tree.path / PACKAGE / "models" / "stray.py").touch()
     checked = tree.make("check")
     assert 2 == checked.returncode
-    assert "models/team.py" in checked.stdout
-    assert "run make generate" in checked.stdout
+    for told in ("models/team.py", ": py.typed", "models: stray.py", "run make generate"):
+        assert told in checked.stdout
 
 
 def test_an_edited_allow_list_is_named(tree: Tree) -> None:
@@ -47,20 +49,6 @@ def test_an_edited_allow_list_is_named(tree: Tree) -> None:
     assert "run make generate" in checked.stdout
 
 
-def test_a_missing_file_is_named(tree: Tree) -> None:
-    (tree.path / PACKAGE / "py.typed").unlink()
-    checked = tree.make("check")
-    assert 2 == checked.returncode
-    assert ": py.typed" in checked.stdout
-
-
-def test_a_stray_file_is_named(tree: Tree) -> None:
-    (tree.path / PACKAGE / "models" / "stray.py").touch()
-    checked = tree.make("check")
-    assert 2 == checked.returncode
-    assert "models: stray.py" in checked.stdout
-
-
 def test_a_changed_contract_is_noticed_and_generated(tree: Tree) -> None:
     tree.edit("openapi.yaml", "How many members are on the team.", "How many people are on it.")
     refused = tree.make("changes")
@@ -69,7 +57,6 @@ def test_a_changed_contract_is_noticed_and_generated(tree: Tree) -> None:
     assert refused.stdout.endswith("run make generate\n")
     assert 0 == tree.make("generate").returncode
     assert "How many people are on it." in (tree.path / PACKAGE / "models/team.py").read_text()
-    assert 0 == tree.make("check").returncode
 
 
 def test_a_changed_operation_is_in_the_allow_list(tree: Tree) -> None:
@@ -85,8 +72,6 @@ def test_a_changed_operation_is_in_the_allow_list(tree: Tree) -> None:
     ("written", "mistaken", "fault"),
     [
         ("tags: [Teams]", "tags: [Teams", "openapi.yaml: line "),
-        ("schemas/NewMember'", "schemas/Nobody'", "'#/components/schemas/Nobody' leads nowhere"),
-        ("  /api/0/organizations/", "  api/0/organizations/", "openapi.yaml: paths: "),
         ("          application/json:", "          application/pdf:", "WARNING parsing POST"),
         (
             "'^(?:me|[0-9]+)$'",
@@ -94,7 +79,7 @@ def test_a_changed_operation_is_in_the_allow_list(tree: Tree) -> None:
             "the gateway needs a pattern from ^ to $ of the parameter member_id",
         ),
     ],
-    ids=["bad YAML", "dangling reference", "invalid", "a warning of the generator", "no pattern"],
+    ids=["bad YAML", "a warning of the generator", "no pattern"],
 )
 def test_a_broken_contract_changes_nothing(
     written: str, mistaken: str, fault: str, tree: Tree
@@ -131,23 +116,19 @@ def refused(tree: Tree, other: Path) -> str:
     return generated.stdout
 
 
-@pytest.mark.parametrize(("answer", "found"), [("echo ruff 9.9", "9.9"), ("exit 127", "none")])
-def test_a_wrong_ruff_is_refused(answer: str, found: str, tree: Tree, other: Path) -> None:
+def test_a_wrong_ruff_is_refused(tree: Tree, other: Path) -> None:
     ruff = other / "bin/ruff"
     ruff.unlink()
-    ruff.write_text(f"#!/bin/sh\n{answer}\n")
+    ruff.write_text("#!/bin/sh\necho ruff 9.9\n")
     ruff.chmod(0o755)
-    assert f"is needed, found {found}: remove" in refused(tree, other)
+    assert "is needed, found 9.9: remove" in refused(tree, other)
 
 
-@pytest.mark.parametrize("found", ["9.9", "none"])
-def test_a_wrong_generator_is_refused(found: str, tree: Tree, other: Path) -> None:
+def test_a_missing_generator_is_refused(tree: Tree, other: Path) -> None:
     [told] = other.glob("lib/*/site-packages/openapi_python_client-*.dist-info")
     told.unlink()
-    if found != "none":
-        told.mkdir()
-        (told / "METADATA").write_text(f"Name: openapi-python-client\nVersion: {found}\n")
-    assert f"is needed, found {found}: remove" in refused(tree, other)
+    assert "openapi-python-client " in (said := refused(tree, other))
+    assert "is needed, found none: remove" in said
 
 
 def test_only_the_pinned_tools_and_no_network_are_needed(tree: Tree) -> None:

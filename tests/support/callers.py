@@ -12,6 +12,9 @@ from sentry_members.aiohttp_connections import AiohttpConnections
 
 USER_TOKEN = "sntryu_" + "0123456789abcdef" * 4
 
+# Made once: that takes longer than a test.
+NO_TLS = ssl.create_default_context()
+
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
@@ -68,7 +71,7 @@ class OverAiohttp(AiohttpConnections):
     """Takes each request to a server on loopback, which gives the handler's answer."""
 
     def __init__(self, handler: Handler) -> None:
-        super().__init__(verify=ssl.create_default_context(), proxy=None)
+        super().__init__(verify=NO_TLS, proxy=None)
         self._handler = handler
         self._server: asyncio.Server | None = None
 
