@@ -10,7 +10,9 @@ NEW := generated/.new
 LINTER := tests/contract/node_modules/.package-lock.json
 PYTHONS := 3.11 3.12 3.13 3.14
 # One more than there are cores, for many tests wait.
-ON_ALL_CORES = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+ON_ALL_CORES = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1))
+# The slowest first, that no core is idle in the end.
+OF_THE_TREE := $(addprefix tests/,processes project reference contract gateway)
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Behind a company's proxy only the system's certificates know the package indexes.
@@ -51,7 +53,7 @@ demo: generate build ## run the main job against a fake Sentry on loopback: no a
 test: export PATH := $(PATH)$(subst $(eval) ,,$(patsubst %,:%,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)))
 test: $(LINTER) build ## run every test, those of the packages from the wheel on every Python found
 	@python tests/contract/overlay.py
-	@python -m pytest $(ON_ALL_CORES) --ignore tests/generated --ignore tests/overlays
+	@python -m pytest $(ON_ALL_CORES) $(OF_THE_TREE)
 	@own=$$(python -c 'import sys; print("{}.{}".format(*sys.version_info))'); \
 	for version in $$(printf '%s\n' $$own $(PYTHONS) | sort -u); do \
 		[ $$version = $$own ] || uv python find --quiet --system $$version >/dev/null 2>&1 || continue; \

@@ -178,7 +178,7 @@ def test_answers_that_fail_and_get_lost(begin: Begin) -> None:
     for fault, every in ((500, 41), (502, 37), (504, 31), ("drop-before", 29), ("drop-after", 23)):
         onboarding.fake.fail_next(fault, every=every, times=5)
     code, out, err = onboarding.run()
-    assert (0, "") == (code, err), out
+    assert (0, []) == (code, but_for_pauses(err)), out
     onboarding.check_complete()
     asked = onboarding.asked
     assert {1, 2} == set(asked.values())
@@ -208,6 +208,11 @@ def test_interrupted_and_resumed(number: signal.Signals, begin: Begin) -> None:
     assert [asked[email] for email in final] == [onboarding.asked[email] for email in final]
 
 
+def but_for_pauses(err: str) -> list[str]:
+    """What is told besides pauses: whether it comes to one hangs on which calls fail together."""
+    return [line for line in err.splitlines() if not line.startswith("nothing is sent for ")]
+
+
 def test_a_server_that_goes_away_and_comes_back(begin: Begin) -> None:
     onboarding = begin(100)
     with onboarding.fake.serve() as onboarding.url:
@@ -217,9 +222,7 @@ def test_a_server_that_goes_away_and_comes_back(begin: Begin) -> None:
     wait_until(lambda: any("was not sent" in line["detail"] for line in onboarding.lines))
     with onboarding.fake.serve(port):
         code, out, err = onboarding.end(process)
-    # Whether it pauses hangs on how the calls under way ended.
-    assert 0 == code, out
-    assert all(line.startswith("nothing is sent for ") for line in err.splitlines()), err
+    assert (0, []) == (code, but_for_pauses(err)), out
     onboarding.check_complete()
 
 
