@@ -80,34 +80,32 @@ async def generated(url: str) -> AsyncGenerator[Calls]:
 
 @asynccontextmanager
 async def facade_sync(url: str) -> AsyncGenerator[Calls]:
-    from sentry_members import SentryMembers, TeamRoleAssignment
+    from sentry_members import SentryMembers
 
     with SentryMembers(token=TOKEN, url=url) as sentry:
-        yield Calls(
-            lambda n: sentry.add_a_member_to_an_organization(
-                "acme",
-                email=f"p{n}@example.com",
-                org_role="member",
-                team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
-            ),
-            lambda n: sentry.add_an_organization_member_to_a_team("acme", str(n), "backend"),
-        )
+        yield _of_facade(sentry)
 
 
 @asynccontextmanager
 async def facade_async(url: str, transport: Any = None) -> AsyncGenerator[Calls]:
-    from sentry_members import AsyncSentryMembers, TeamRoleAssignment
+    from sentry_members import AsyncSentryMembers
 
     async with AsyncSentryMembers(token=TOKEN, url=url, transport=transport) as sentry:
-        yield Calls(
-            lambda n: sentry.add_a_member_to_an_organization(
-                "acme",
-                email=f"p{n}@example.com",
-                org_role="member",
-                team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
-            ),
-            lambda n: sentry.add_an_organization_member_to_a_team("acme", str(n), "backend"),
-        )
+        yield _of_facade(sentry)
+
+
+def _of_facade(sentry: Any) -> Calls:
+    from sentry_members import TeamRoleAssignment
+
+    return Calls(
+        lambda n: sentry.add_a_member_to_an_organization(
+            "acme",
+            email=f"p{n}@example.com",
+            org_role="member",
+            team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
+        ),
+        lambda n: sentry.add_an_organization_member_to_a_team("acme", str(n), "backend"),
+    )
 
 
 def facade_aiohttp(url: str) -> AbstractAsyncContextManager[Calls]:
