@@ -12,7 +12,9 @@ PYTHONS := 3.11 3.12 3.13 3.14
 # One more than there are cores, for many tests wait.
 ON_ALL_CORES = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 # The slowest first, that no core is idle in the end.
-OF_THE_TREE := $(addprefix tests/,processes project reference contract gateway)
+OF_THE_TREE := $(addprefix tests/,project maintenance benchmarks reference contract gateway)
+# What is tested of the installed wheel.
+OF_THE_WHEEL := $(addprefix tests/,cli onboarding testing client)
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Behind a company's proxy only the system's certificates know the package indexes.
@@ -46,22 +48,22 @@ environment = uv venv --quiet --clear --python $(1) .venvs/$(1) \
 .PHONY: demo
 demo: generate build ## run the main job against a fake Sentry on loopback: no account needed
 	@version=$$(python -c 'import sys; print("{}.{}".format(*sys.version_info))'); \
-	$(call environment,$$version) && .venvs/$$version/bin/python tests/demo.py
+	$(call environment,$$version) && .venvs/$$version/bin/python -m tests.maintenance.demo
 
 .PHONY: test
 # pyenv's versions are on PATH as shims that answer only when chosen.
 test: export PATH := $(PATH)$(subst $(eval) ,,$(patsubst %,:%,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)))
 test: $(LINTER) build ## run every test, those of the packages from the wheel on every Python found
-	@python tests/contract/overlay.py
+	@python -m tests.maintenance.overlay_imports
 	@python -m pytest $(ON_ALL_CORES) $(OF_THE_TREE)
 	@own=$$(python -c 'import sys; print("{}.{}".format(*sys.version_info))'); \
 	for version in $$(printf '%s\n' $$own $(PYTHONS) | sort -u); do \
 		[ $$version = $$own ] || uv python find --quiet --system $$version >/dev/null 2>&1 || continue; \
 		echo "the installed wheel on Python $$version"; \
 		$(call environment,$$version) || exit 1; \
-		.venvs/$$version/bin/python -m pytest --quiet $(ON_ALL_CORES) tests/generated tests/overlays || exit 1; \
+		.venvs/$$version/bin/python -m pytest --quiet $(ON_ALL_CORES) $(OF_THE_WHEEL) || exit 1; \
 	done
-	@python tests/support/tools.py
+	@python -m tests.support.programs
 
 .PHONY: generate
 generate: $(NEW) ## make the client and the gateway's allow-list from openapi.yaml
@@ -69,7 +71,7 @@ generate: $(NEW) ## make the client and the gateway's allow-list from openapi.ya
 	@mv $(NEW)/sentry_members_api generated/
 	@mv $(NEW)/operations.conf.template overlays/gateway/
 	@rm -rf $(NEW)
-	@python tests/contract/overlay.py || true # a rename may be meant: then the overlay comes next
+	@python -m tests.maintenance.overlay_imports || true # a rename may be meant: then the overlay comes next
 
 .PHONY: check
 check: $(NEW) ## see that what is generated is what openapi.yaml makes
@@ -80,13 +82,13 @@ check: $(NEW) ## see that what is generated is what openapi.yaml makes
 
 .PHONY: changes
 changes: check ## tell what changed since the last release, or BASE=…, and the version it asks for
-	@python tests/contract/changes.py "$(BASE)"
+	@python -m tests.maintenance.changes "$(BASE)"
 
 .PHONY: upstream
 upstream: SCHEMA ?= https://raw.githubusercontent.com/getsentry/sentry-api-schema/main/openapi-derefed.json
 upstream: $(READY) ## see whether Sentry's published schema has moved (SCHEMA=file-or-url)
-	@python tests/contract/validate.py openapi.yaml
-	@python tests/contract/upstream.py '$(SCHEMA)'
+	@python -m tests.maintenance.validate openapi.yaml
+	@python -m tests.maintenance.upstream '$(SCHEMA)'
 
 # The client and the allow-list as openapi.yaml makes them now.
 .PHONY: $(NEW)
@@ -99,23 +101,23 @@ $(NEW): $(READY)
 		pinned=$$(sed -n "s/^$$name==\([^ ]*\).*/\1/p" requirements.lock); \
 		[ "$$found" = "$$pinned" ] || { echo "$$name $$pinned is needed, found $${found:-none}: remove $(VENV) to have it set up anew"; exit 1; }; \
 	done; \
-	python tests/contract/validate.py openapi.yaml \
-		&& python overlays/gateway/operations.py openapi.yaml > $@/operations.conf.template ) & checks=$$!; \
+	python -m tests.maintenance.validate openapi.yaml \
+		&& python -m tests.maintenance.allow_list openapi.yaml > $@/operations.conf.template ) & checks=$$!; \
 	told=$$(python -m openapi_python_client generate --meta uv --fail-on-warning --path openapi.yaml \
 		--config generated/generator.yaml --output-path $@ --overwrite 2>&1); generation=$$?; \
 	wait $$checks && { [ $$generation = 0 ] || { echo "$$told"; exit 1; }; }
 
 .PHONY: reference
 reference: $(READY) ## make the reference page from openapi.yaml: overlays/reference/site
-	@python tests/contract/validate.py openapi.yaml
+	@python -m tests.maintenance.validate openapi.yaml
 	@python -c 'import jinja2, markdown_it' 2>/dev/null \
 		|| { echo "jinja2 and markdown-it-py are needed: remove $(VENV) to have it set up anew"; exit 1; }
-	@python overlays/reference/render.py openapi.yaml overlays/reference/site
+	@python -m overlays.reference.render openapi.yaml overlays/reference/site
 
 .PHONY: pictures
 pictures: $(READY) ## take the README's pictures, with chromium and nginx
-	@python tests/reference/pictures.py .pictures
-	@python tests/processes/picture.py .pictures/onboard.svg
+	@python -m tests.maintenance.pictures .pictures
+	@python -m tests.maintenance.terminal_picture .pictures/onboard.svg
 
 .PHONY: gateway
 # Debian's nginx is where not everybody's PATH leads.
@@ -127,7 +129,7 @@ gateway: reference ## run the gateway on loopback (settings: overlays/gateway/15
 
 .PHONY: bench
 bench: build ## measure the speed for some minutes: JSON=file keeps the figures, README=1 shows them
-	@python tests/benchmarks/bench.py $(if $(JSON),--json '$(JSON)') $(if $(README),--readme)
+	@python -m tests.benchmarks.bench $(if $(JSON),--json '$(JSON)') $(if $(README),--readme)
 
 .PHONY: build
 build: $(READY) ## build the wheel and the sdist into dist/
@@ -142,7 +144,7 @@ committed:
 
 .PHONY: publish
 publish: committed $(READY) ## test what is committed, then upload it to INDEX_URL=… (DRY_RUN=1: all but that)
-	@python tests/project/publish.py
+	@python -m tests.maintenance.publish
 
 lock = uv pip compile --quiet --universal --generate-hashes --all-extras --group dev pyproject.toml \
 	--custom-compile-command "make lock" --output-file requirements.lock
@@ -165,7 +167,7 @@ back = { echo 'upgrade: not so with the newest versions, see above; git reset --
 # The makes within are their own: by then the environment has to be set up anew.
 .PHONY: upgrade
 upgrade: committed $(READY) ## raise every pin, show what that does to what is generated, run every test
-	@python tests/project/upgrade.py $(lock)
+	@python -m tests.maintenance.upgrade $(lock)
 	@$(npm) install --save-exact --package-lock-only --omit-lockfile-registry-resolved \
 		@redocly/cli@latest >/dev/null || $(back)
 	@$(MAKE) --no-print-directory generate || $(back)

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
-from form import FIELD_PREFIX, Forms, Node, Unrenderable
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from openapi_python_client.strings import PythonIdentifier
-from sentry_members.answers import reasons
 from sentry_members.auth import GATEWAY_KEY_HEADER
+from sentry_members.error_mapping import reasons
 from sentry_members.scopes import Operation
+
+from .form import FIELD_PREFIX, Forms, Node, Unrenderable
 
 HERE = Path(__file__).parent
 

@@ -29,9 +29,9 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team as
 from sentry_members_api.models import Member, NewMember
 from sentry_members_api.types import UNSET
 
-from .answers import Call, unreadable
 from .auth import Secret, resolve
 from .connections import async_kind, connections, sync_kind
+from .error_mapping import Call, unreadable
 from .errors import InvalidArgumentError, RateLimit
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
 from .scopes import Operation, permissions

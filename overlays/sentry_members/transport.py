@@ -20,9 +20,9 @@ from sentry_members_api.api.organizations import add_a_member_to_an_organization
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 
 from . import errors
-from .answers import Call, error_of, plain, rate_limit, unreadable
 from .auth import Credentials
 from .connections import AT_ONCE
+from .error_mapping import Call, error_of, plain, rate_limit, unreadable
 from .scopes import Operation
 
 if TYPE_CHECKING:

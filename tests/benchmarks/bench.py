@@ -12,11 +12,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import environments
-import plot
-from environments import Pythons
-from figures import Figure, table
-from measures import (
+from tests.benchmarks import environments, plot
+from tests.benchmarks.environments import Pythons
+from tests.benchmarks.figures import Figure, table
+from tests.benchmarks.measures import (
     ASYNC,
     FULL,
     Effort,
@@ -27,12 +26,9 @@ from measures import (
     memory_figures,
     sync_figures,
 )
-from server import serve
-from worker import worker
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
-
-from tree import ROOT
+from tests.benchmarks.server import serve
+from tests.benchmarks.worker import worker
+from tests.support.repo_copy import ROOT
 
 README = ROOT / "README.md"
 PICTURE = ROOT / ".pictures/speed.svg"

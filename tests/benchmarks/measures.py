@@ -14,13 +14,10 @@ from statistics import median
 from time import monotonic, perf_counter
 from typing import NamedTuple, TypeVar
 
-from figures import Figure
-from plot import Curve
-from worker import Block, Worker, worker
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
-
-from tree import Tree
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.plot import Curve
+from tests.benchmarks.worker import Block, Worker, worker
+from tests.support.repo_copy import Tree
 
 OPERATIONS = {"add_member": "add a member", "add_to_team": "add to a team"}
 SYNC = ("facade_sync", "handwritten_sync", "generated")

@@ -11,10 +11,11 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
-from memory import mebibytes
 from sentry_members import AsyncSentryMembers, SentryMembers
-from sentry_members.onboarding import ResultsFile, onboard, read_people
-from sentry_members.testing import FakeSentry
+from sentry_members_onboarding import ResultsFile, onboard, read_people
+from sentry_members_testing import FakeSentry
+
+from tests.benchmarks.memory import mebibytes
 
 
 def transport() -> httpx.MockTransport:

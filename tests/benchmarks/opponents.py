@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import handwritten
+from tests.benchmarks import handwritten
 
 # What is ours is imported where it is used: of the environments one has httpx and nothing else.
 

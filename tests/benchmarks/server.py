@@ -15,11 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
-
-import tools
-from gateway import await_start
-from recordings import RECORDINGS, operation_of
+from tests.support import programs
+from tests.support.gateway import await_start
+from tests.support.recordings import RECORDINGS, operation_of
 
 CONFIGURATION = """\
 daemon off;
@@ -63,7 +61,7 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def serve(nginx: str | None = shutil.which("nginx", path=tools.PATH)) -> Generator[Server]:
+def serve(nginx: str | None = shutil.which("nginx", path=programs.PATH)) -> Generator[Server]:
     """Run nginx, or the bundled server where there is none."""
     with _nginx(nginx) if nginx else _bundled() as server:
         yield server

@@ -17,8 +17,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import opponents
-from memory import mebibytes
+from tests.benchmarks import opponents
+from tests.benchmarks.memory import mebibytes
 
 NUMBERS = itertools.count(1)
 PACKAGES = ("sentry-members", "httpx", "httpcore", "sniffio", "httpx-aiohttp", "aiohttp")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from recordings import RECORDINGS, operation_of
-from validate import faults
+
+from tests.maintenance.validate import faults
+from tests.support.recordings import RECORDINGS, operation_of
 
 HERE = Path(__file__).parent
 TEXT = (HERE.parent.parent / "openapi.yaml").read_text("utf-8")

@@ -3,8 +3,9 @@
 from collections.abc import Generator
 
 import pytest
-from gateway import Gateway, gateway
-from recorder import Recorder, recorder
+
+from tests.support.gateway import Gateway, gateway
+from tests.support.raw_server import Recorder, recorder
 
 TOKEN = "sntryu_" + "0123456789abcdef" * 4
 

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from gateway import Gateway, gateway
-from recorder import Recorder
-from recordings import RECORDINGS, operation_of
 from sentry_members import (
     AccessRequested,
     Added,
@@ -19,8 +16,12 @@ from sentry_members import (
     SentryMembers,
     errors,
 )
-from sentry_members.testing import FakeSentry
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
+from sentry_members_testing import FakeSentry
+
+from tests.support.gateway import Gateway, gateway
+from tests.support.raw_server import Recorder
+from tests.support.recordings import RECORDINGS, operation_of
 
 LIMITS = {
     "X-Sentry-Rate-Limit-Limit": "40",

@@ -4,8 +4,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from gateway import Gateway, gateway
-from recorder import Recorder
+
+from tests.support.gateway import Gateway, gateway
+from tests.support.raw_server import Recorder
 
 JOIN = "/api/0/organizations/acme/members/8/teams/backend/"
 ORIGIN = "https://docs.example.com:8443"

@@ -6,8 +6,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from gateway import KEY, Gateway, gateway
-from recorder import Recorder
+
+from tests.support.gateway import KEY, Gateway, gateway
+from tests.support.raw_server import Recorder
 
 INVITE = "/api/0/organizations/acme/members/"
 JOIN = "/api/0/organizations/acme/members/8/teams/backend/"

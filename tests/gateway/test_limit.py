@@ -7,8 +7,8 @@ from http.client import HTTPResponse
 from pathlib import Path
 from time import monotonic
 
-from gateway import Gateway, gateway
-from recorder import Recorder
+from tests.support.gateway import Gateway, gateway
+from tests.support.raw_server import Recorder
 
 JOIN = "/api/0/organizations/acme/members/8/teams/backend/"
 RATE = 40

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from gateway import Gateway
-from recorder import Recorder
-from tree import ROOT
+
+from tests.support.gateway import Gateway
+from tests.support.raw_server import Recorder
+from tests.support.repo_copy import ROOT
 
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
 PARAMETERS = {each["name"]: each for each in SPEC["components"]["parameters"].values()}

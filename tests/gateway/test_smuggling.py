@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from gateway import KEY, Gateway
-from recorder import Recorder
+
+from tests.support.gateway import KEY, Gateway
+from tests.support.raw_server import Recorder
 
 INVITE = "/api/0/organizations/acme/members/"
 CHUNKED = b"2\r\n{}\r\n0\r\n\r\n"

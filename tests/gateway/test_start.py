@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gateway import KEY, RUN, START, TOKEN, address, await_start, settings
-from tree import ROOT
+
+from tests.support.gateway import KEY, RUN, START, TOKEN, address, await_start, settings
+from tests.support.repo_copy import ROOT
 
 OVERLAY = ROOT / "overlays/gateway"
 

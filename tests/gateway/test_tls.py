@@ -6,9 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from certificates import Authority
-from gateway import gateway
-from recorder import recorder
+
+from tests.support.certificates import Authority
+from tests.support.gateway import gateway
+from tests.support.raw_server import recorder
 
 JOIN = "/api/0/organizations/acme/members/8/teams/backend/"
 

@@ -6,9 +6,9 @@ import socket
 import subprocess
 from pathlib import Path
 
-import tools
-from gateway import address, await_start, settings
-from tree import MAKE, Tree
+from tests.support import programs
+from tests.support.gateway import address, await_start, settings
+from tests.support.repo_copy import MAKE, Tree
 
 
 def test_it_runs_until_ctrl_c_and_leaves_nothing(tree: Tree, tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_it_runs_until_ctrl_c_and_leaves_nothing(tree: Tree, tmp_path: Path) -> 
 
 
 def test_without_settings_it_says_what_is_missing(tree: Tree) -> None:
-    tools.find("nginx")
+    programs.find("nginx")
     refused = tree.make("gateway", "SENTRY_URL=")
     assert 2 == refused.returncode
     assert "gateway: SENTRY_URL must be set" in refused.stderr

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tree import VENV, Tree
+
+from tests.support.repo_copy import VENV, Tree
 
 PACKAGE = "generated/sentry_members_api"
 ALLOWED = "overlays/gateway/operations.conf.template"

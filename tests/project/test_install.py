@@ -9,10 +9,11 @@ import zipfile
 from collections.abc import Generator
 from pathlib import Path
 
-import index
 import pytest
-from index import PASSWORD, USER, Index
-from tree import ROOT, VENV
+
+from tests.support import pypi_server
+from tests.support.pypi_server import PASSWORD, USER, Index
+from tests.support.repo_copy import ROOT, VENV
 
 README = (ROOT / "README.md").read_text("utf-8")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
@@ -20,7 +21,7 @@ SHOWN = "https://packages.example.com/"
 
 USAGE = """
 from sentry_members import SentryMembers
-from sentry_members.testing import FakeSentry
+from sentry_members_testing import FakeSentry
 
 fake = FakeSentry.example()
 token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
@@ -44,7 +45,7 @@ def published(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Generato
     public = re.findall(r"\.index-url='(.*)'$", configured, re.MULTILINE)
     options = [f"--fallback-url={public[-1]}"] if public else []
     folder = tmp_path_factory.mktemp("index")
-    with index.serve(folder, "--authenticate", "update,list,download", *options) as served:
+    with pypi_server.serve(folder, "--authenticate", "update,list,download", *options) as served:
         for file in built.iterdir():
             (served.packages / file.name).write_bytes(file.read_bytes())
         yield served

@@ -7,10 +7,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tree import ROOT, VENV, Tree, tracked_files
+
+from tests.support.repo_copy import ROOT, VENV, Tree, tracked_files
 
 EXTRA = 'sentry-members: the command line needs more: pip install "sentry-members[cli]"\n'
-TYPING = ROOT / "tests/overlays/typing_usage.py"
+PACKAGES = ("overlays/pytest_sentry_members/", "overlays/sentry_members")
+TYPING = ROOT / "tests/client/typing_usage.py"
 
 
 def build(tree: Tree) -> dict[str, bytes]:
@@ -28,7 +30,7 @@ def test_the_wheel_holds_both_packages_and_nothing_else(tree: Tree) -> None:
     expected = {
         name.partition("/")[2]
         for name in tracked_files()
-        if name.startswith(("generated/sentry_members_api/", "overlays/sentry_members/"))
+        if name.startswith(("generated/sentry_members_api/", *PACKAGES))
     }
     assert expected == held
     assert {"sentry_members/py.typed", "sentry_members_api/py.typed"} <= held
@@ -87,7 +89,7 @@ def test_the_installed_wheel_is_typed(installed: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["bin/python", "-m", "sentry_members"], ["bin/sentry-members"]]
+    "command", [["bin/python", "-m", "sentry_members_cli"], ["bin/sentry-members"]]
 )
 def test_without_the_extra_the_command_line_says_what_it_needs(
     command: list[str], installed: Path

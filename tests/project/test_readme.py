@@ -9,15 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
-import tools
-from gateway import await_start, settings
-from sentry_members.cli.app import app
-from sentry_members.cli.exits import MEANINGS, Exit
-from sentry_members.cli.output import as_fields
-from sentry_members.onboarding import Invite, Result, RowOutcome
-from sentry_members.testing import FakeSentry
-from tree import MAKE, ROOT, VENV, Tree
+from sentry_members_cli.app import app
+from sentry_members_cli.exits import MEANINGS, Exit
+from sentry_members_cli.output import as_fields
+from sentry_members_onboarding import Invite, Result, RowOutcome
+from sentry_members_testing import FakeSentry
 from typer.testing import CliRunner
+
+from tests.support import programs
+from tests.support.gateway import await_start, settings
+from tests.support.repo_copy import MAKE, ROOT, VENV, Tree
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -107,8 +108,8 @@ def test_the_tests_of_the_readme_pass(tmp_path: Path) -> None:
 
 
 def test_the_demo_prints_what_the_readme_shows() -> None:
-    command = [sys.executable, str(ROOT / "tests/demo.py")]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "tests.maintenance.demo"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (0, "") == (ran.returncode, ran.stderr)
     assert ran.stdout in [code for language, code in BLOCKS if not language]
 
@@ -123,8 +124,8 @@ def test_the_gateway_of_the_readme_runs(way: str, tree: Tree, tmp_path: Path) ->
     ]
     exports, _, _ = start.partition("make gateway")
     [run] = [code[code.index(way) :] for code in shell if way in code]
-    tools.find("openssl")
-    tools.find("envsubst")
+    programs.find("openssl")
+    programs.find("envsubst")
     environment = settings(tmp_path)
     (tmp_path / "docker").write_text(f'#!/bin/sh\nexec {sys.executable} {DOCKER} "$@"\n')
     (tmp_path / "docker").chmod(0o755)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tree import ROOT, Tree
+
+from tests.support.repo_copy import ROOT, Tree
 
 SITE = "overlays/reference/site"
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))

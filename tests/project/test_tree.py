@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tree import ROOT, Tree, tracked_files
+
+from tests.support.repo_copy import ROOT, Tree, tracked_files
 
 TOP = {
     "CHANGELOG.md",

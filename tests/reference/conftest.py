@@ -4,12 +4,13 @@ from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import gateway
 import pytest
-from browser import Visit, chromium, render
 from playwright.sync_api import Browser
-from sentry_members.testing import FakeSentry
-from tree import ROOT
+from sentry_members_testing import FakeSentry
+
+from tests.support import gateway
+from tests.support.browser import Visit, chromium, render
+from tests.support.repo_copy import ROOT
 
 
 @pytest.fixture(scope="session")

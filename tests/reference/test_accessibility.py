@@ -2,13 +2,14 @@
 
 from typing import Any
 
-import gateway
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from browser import Visit
 from playwright.sync_api import Browser, Page, expect
-from tree import ROOT
+
+from tests.support import gateway
+from tests.support.browser import Visit
+from tests.support.repo_copy import ROOT
 
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
 # Every rule that axe has, also those that it leaves out by default.

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gateway
 import pytest
-from browser import Visit, render
 from playwright.sync_api import Browser
-from sentry_members.testing import FakeSentry
-from tree import Tree
+from sentry_members_testing import FakeSentry
+
+from tests.support import gateway
+from tests.support.browser import Visit, render
+from tests.support.repo_copy import Tree
 
 INVITE, JOIN = 0, 1
 

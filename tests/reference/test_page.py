@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
-import gateway
 import pytest
-from browser import Visit
 from playwright.sync_api import Browser, expect
-from sentry_members.testing import FakeSentry
+from sentry_members_testing import FakeSentry
+
+from tests.support import gateway
+from tests.support.browser import Visit
 
 INVITE, JOIN = 0, 1
 ACME = {"organization_id_or_slug": "acme"}

@@ -9,9 +9,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import tools
 from playwright.sync_api import Browser, BrowserContext, Locator, Request, sync_playwright
-from tree import ROOT
+
+from tests.support import programs
+from tests.support.repo_copy import ROOT
 
 # Chromium asks nobody for anything but the page.
 _FLAGS = (
@@ -27,8 +28,8 @@ _FLAGS = (
 
 def render(source: Path, site: Path) -> None:
     """Make the page of a contract, as `make reference` does."""
-    command = [sys.executable, str(ROOT / "overlays/reference/render.py"), str(source), str(site)]
-    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "overlays.reference.render", str(source), str(site)]
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def chromium() -> Generator[Browser]:
 
     While it runs, its thread is taken for one with an event loop: no asyncio beside it.
     """
-    path = tools.find("chromium")
+    path = programs.find("chromium")
     flags = [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=flags)

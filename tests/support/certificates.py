@@ -4,7 +4,7 @@ import ssl
 import subprocess
 from pathlib import Path
 
-import tools
+from tests.support import programs
 
 
 class Authority:
@@ -32,7 +32,9 @@ class Authority:
         return context
 
     def _make(self, name: str, issuer: str | None, extension: str) -> Path:
-        command = f"{tools.find('openssl')} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256"
+        command = (
+            f"{programs.find('openssl')} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256"
+        )
         command += f" -noenc -days 1 -subj /CN={name} -keyout {name}.key -out {name}.pem"
         if issuer:
             command += f" -CA {issuer}.pem -CAkey {issuer}.key"

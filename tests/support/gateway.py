@@ -14,8 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import tools
-from tree import ROOT
+
+from tests.support import programs
+from tests.support.repo_copy import ROOT
 
 TOKEN = "sntryu_" + "0123456789abcdef" * 4
 KEY = "gateway-key-0123456789_ABC"
@@ -76,7 +77,7 @@ def settings(folder: Path) -> dict[str, str]:
     Args:
         folder: Gets a page that says nothing, and what the gateway writes.
     """
-    tools.find("nginx")
+    programs.find("nginx")
     page, temporary = folder / "page", folder / "temporary"
     page.mkdir()
     (page / "index.html").write_text("<!doctype html><title>A page</title>")
@@ -89,7 +90,7 @@ def settings(folder: Path) -> dict[str, str]:
         "GATEWAY_KEY": KEY,
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "GATEWAY_PAGE": str(page),
-        "PATH": tools.PATH,
+        "PATH": programs.PATH,
         "TMPDIR": str(temporary),
     }
 

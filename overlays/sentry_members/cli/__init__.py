@@ -1,1 +1,0 @@
-"""The command line: `sentry-members`, or `python -m sentry_members`. It needs the extra `cli`."""

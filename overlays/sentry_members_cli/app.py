@@ -1,0 +1,224 @@
+"""The commands."""
+
+import signal
+import threading
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, Literal, get_args
+
+import typer
+from rich.table import Table
+from sentry_members.client import SentryMembers
+from sentry_members.errors import ConfigurationError, SentryMembersError
+from sentry_members.results import Outcome
+from sentry_members.scopes import Operation, Scopes, TokenKind, accepted_scopes, asking_scopes
+from sentry_members_api.models import Member, OrganizationRole
+from sentry_members_api.types import UNSET
+from sentry_members_onboarding import Addition, Invite, Result, Row, read_teams
+
+from .exits import MEANINGS, Exit, exit_of
+from .onboard import onboard
+from .options import AsJson, Organization, TokenFile, credentials, organization
+from .output import as_fields, as_line, out, print_error, print_json
+
+app = typer.Typer(
+    help="Bring people into a Sentry organization and onto its teams.",
+    epilog="Exit codes: "
+    + "; ".join(f"{exit_.value}: {meaning}" for exit_, meaning in MEANINGS.items())
+    + ".",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.command()(onboard)
+
+OperationName = Literal["invite", "add-to-team", Operation]
+_OPERATIONS: dict[str, Operation] = {
+    "invite": "add_a_member_to_an_organization",
+    "add-to-team": "add_an_organization_member_to_a_team",
+}
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sentry-members {version('sentry-members')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version, and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command()
+def invite(
+    email: Annotated[str, typer.Argument(help="Whom to invite.")],
+    org: Organization = None,
+    role: Annotated[
+        OrganizationRole | None,
+        typer.Option(help="The organization role.", show_default="Sentry's: member"),
+    ] = None,
+    team: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEAM[:ROLE]", help="A team, by its slug, and the role on it. May be repeated."
+        ),
+    ] = None,
+    no_email: Annotated[bool, typer.Option("--no-email", help="Send no e-mail.")] = False,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add or invite a member to an organization."""
+    try:
+        teams = read_teams(" ".join(team or ()))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--team") from error
+    row = Invite(email, role, teams)
+
+    def ask() -> Member:
+        with SentryMembers(**credentials(token_file)) as sentry:
+            return sentry.add_a_member_to_an_organization(
+                organization(org),
+                email=email,
+                org_role=role or UNSET,
+                team_roles=list(teams) or UNSET,
+                send_invite=False if no_email else UNSET,
+            )
+
+    _finish(row, ask, as_json)
+
+
+@app.command()
+def add_to_team(
+    member_id: Annotated[str, typer.Argument(help="The member's ID, which is not a user's.")],
+    team: Annotated[str, typer.Argument(help="The team's slug or ID.")],
+    org: Organization = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an organization member to a team."""
+    row = Addition(member_id, team)
+
+    def ask() -> Outcome:
+        with SentryMembers(**credentials(token_file)) as sentry:
+            return sentry.add_an_organization_member_to_a_team(organization(org), member_id, team)
+
+    _finish(row, ask, as_json)
+
+
+def _finish(row: Row, ask: Callable[[], Member | Outcome], as_json: bool) -> None:
+    """Ask, print what came of it, and exit with its code."""
+    try:
+        result = Result.of(row, ask())
+    except SentryMembersError as error:
+        result = Result.of(row, error)
+    exit_ = exit_of(result.outcome, result.error)
+    if as_json:
+        print_json(as_fields(result))
+    elif result.error and exit_ is not Exit.NOTHING_TO_DO:
+        print_error(as_line(Result(row, result.outcome)).plain, result.error, as_json=False)
+    else:
+        out.print(as_line(result), soft_wrap=True)
+    raise typer.Exit(exit_)
+
+
+@app.command()
+def scopes(
+    operation: Annotated[
+        OperationName | None,
+        typer.Argument(help="Only of this operation, by its command or its method's name."),
+    ] = None,
+    token_kind: Annotated[
+        Literal["user", "internal-integration"] | None,
+        typer.Option(help="Only of this kind of token."),
+    ] = None,
+    open_membership: Annotated[
+        Literal["on", "off"] | None, typer.Option(help="Only with Open Membership on, or off.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which scopes a token needs: every scope of one of the sets."""
+    rows: list[tuple[str, Operation, TokenKind, bool]] = [
+        (command, name, kind, setting == "on")
+        for command, name in _OPERATIONS.items()
+        for kind in get_args(TokenKind)
+        for setting in ("on", "off")
+        if operation in (None, command, name)
+        if token_kind in (None, kind.replace(" ", "-"))
+        if open_membership in (None, setting)
+    ]
+    table = Table("Operation", "Token", "Open Membership", "Accepted scopes", "Only asks with")
+    values: list[dict[str, object]] = []
+    for command, name, kind, is_open in rows:
+        accepted = accepted_scopes(name, kind, open_membership=is_open)
+        asking = asking_scopes(name, kind, open_membership=is_open)
+        values.append(
+            {
+                "operation": name,
+                "token_kind": kind,
+                "open_membership": is_open,
+                "accepted": list(map(sorted, accepted)),
+                "only_asking": list(map(sorted, asking)),
+            }
+        )
+        table.add_row(command, kind, "on" if is_open else "off", _shown(accepted), _shown(asking))
+    if as_json:
+        print_json(values)
+    else:
+        out.print(table)
+
+
+def _shown(sets: tuple[Scopes, ...]) -> str:
+    return "\n".join(" + ".join(sorted(scopes)) for scopes in sets)
+
+
+@app.command()
+def fake(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 8000,
+    rate: Annotated[
+        int | None, typer.Option(min=1, help="How many requests a second to allow.")
+    ] = None,
+    invite_quota: Annotated[
+        int | None, typer.Option(min=0, help="How many invites a day to allow.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a fake Sentry on loopback to try things out on, until Ctrl-C.
+
+    It has the organizations `acme`, with Open Membership on, and `closed`, with it off; each has
+    the teams `backend`, `frontend` and `idp-team`.
+    """
+    from sentry_members_testing import FakeSentry  # the other commands start without it
+
+    fake = FakeSentry.example()
+    if rate is not None:
+        fake.limit_requests(per_second=rate)
+    if invite_quota is not None:
+        fake.limit_invites(per_day=invite_quota)
+    token = fake.issue_token("acme", owner="owner", scopes=["member:admin", "org:read"])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with fake.serve(port) as url:
+            variables = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token, "SENTRY_ORG": "acme"}
+            if as_json:
+                print_json(variables)
+            else:
+                for name, value in variables.items():
+                    print(f"export {name}={value}")
+                print(f"# member {fake.member_id('acme', 'target')} is on no team yet", flush=True)
+            threading.Event().wait()
+    except OSError as error:
+        problem = f"port {port} can't be served ({error.strerror}): name another with --port"
+        print_error("not served", ConfigurationError(problem), as_json=as_json)
+        raise typer.Exit(Exit.CONFIGURATION) from error
+    except KeyboardInterrupt:
+        pass

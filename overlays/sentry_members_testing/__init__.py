@@ -1,0 +1,50 @@
+"""A fake Sentry to test your own code with: this client's two operations, answered as Sentry does.
+
+```python
+fake = FakeSentry.example()
+token = fake.issue_token("closed", owner="member", scopes=["org:read"])
+target = fake.member_id("closed", "target")
+with httpx.Client(transport=fake.transport(), base_url="https://sentry.io") as client:
+    answer = client.post(
+        f"/api/0/organizations/closed/members/{target}/teams/backend/",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+assert answer.status_code == 202  # Open Membership is off: access requested, nobody added yet
+assert fake.access_requests[0].team == "backend"
+```
+
+Statuses, headers, bodies and the order of the checks are those recorded from a self-hosted
+Sentry 23.7.1 (`FakeSentry("23.7")`) and read from the source of the current server
+(`FakeSentry("current")`, the default). `NOT_IMITATED` lists what differs.
+"""
+
+from collections.abc import Mapping
+
+from .fake import FakeSentry
+from .faults import Fault
+from .messages import ReceivedRequest
+from .state import AccessRequest, Member, TokenKind, Version
+
+__all__ = [
+    "NOT_IMITATED",
+    "AccessRequest",
+    "FakeSentry",
+    "Fault",
+    "Member",
+    "ReceivedRequest",
+    "TokenKind",
+    "Version",
+]
+
+NOT_IMITATED: Mapping[str, str] = {
+    "methods other than POST": "they are other operations; answered 405",
+    "op1-invalid: form urlencoded": "the operation is called with JSON; answered 415",
+    "op1-invalid: multipart form": "the operation is called with JSON; answered 415",
+    "op1-invalid: Accept-Language: fr, empty object": "messages are always English",
+    "op1-auth: legacy API key, HTTP Basic": "there are no API keys any more; answered 401",
+    "identical invites at once": "one is answered 201, the others 400; Sentry answers some 500",
+    "single sign-on, two-factor": "the fake's users have no sessions that could lack them",
+    "quoted or IP-literal e-mail addresses": "nobody is invited by one; answered 400",
+    "retirement of the role admin": "it depends on the plan; the role can always be given",
+}
+"""What the fake does otherwise than Sentry, and why. A name with a colon is a recorded exchange."""

@@ -1,0 +1,354 @@
+"""`FakeSentry`: set up, looked at, limited and made to fail."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from email.utils import formatdate
+from functools import partial
+from typing import Self, get_args
+
+import httpx
+from sentry_members.scopes import Operation
+from sentry_members_api.models import InviteStatus, OrganizationRole, TeamRole
+
+from . import operations, permissions, serving
+from .arguments import check, check_counts, check_new
+from .faults import Fault, PendingFault, next_fault
+from .limits import Limits
+from .messages import Answer, ReceivedRequest, Request
+from .state import AccessRequest, Member, Organization, State, Team, Token, TokenKind, Version
+
+
+class FakeSentry:
+    """Organizations, members, teams and tokens in memory, and the two operations on them.
+
+    Where the servers differ, `version` chooses: "23.7" answers as a self-hosted Sentry 23.7.1,
+    "current" as sentry.io and current self-hosted servers do. So current servers take the id or the
+    slug of an organization and of a team in the path, 23.7 the slug only.
+
+    No limits are in force until `limit_requests` or `limit_invites` is called. Any method may be
+    called from any thread at any time.
+
+    Args:
+        version: The server to imitate.
+        clock: Gives seconds since the epoch: the dates in the answers, the seconds that the request
+            limiter counts in and the days of the invite quota. With a clock of its own a test lets
+            time pass without waiting.
+
+    Raises:
+        ValueError: There is no such version. All methods that set something up raise it for bad
+            input; the message names the input and the remedy.
+    """
+
+    def __init__(
+        self, version: Version = "current", *, clock: Callable[[], float] = time.time
+    ) -> None:
+        check("version", version, get_args(Version))
+        self._version = version
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._state = State(version, clock)
+        self._limits = Limits(clock)
+        self._faults: list[PendingFault] = []
+        self._requests: list[ReceivedRequest] = []
+
+    @classmethod
+    def example(
+        cls, version: Version = "current", *, clock: Callable[[], float] = time.time
+    ) -> Self:
+        """A fake with two organizations: `acme` with Open Membership on, `closed` with it off.
+
+        Each has the teams `backend`, `frontend` and `idp-team` (provisioned through an identity
+        provider) and the members `owner`, `manager`, `member` and `target` (on no team),
+        `teamadmin` (team admin of backend) and `onidp` (on idp-team).
+        """
+        fake = cls(version, clock=clock)
+        for organization, open_membership in (("acme", True), ("closed", False)):
+            fake.add_organization(organization, open_membership=open_membership)
+            fake.add_team(organization, "backend")
+            fake.add_team(organization, "frontend")
+            fake.add_team(organization, "idp-team", idp_provisioned=True)
+            fake.add_member(organization, "owner", role="owner")
+            fake.add_member(organization, "manager", role="manager")
+            fake.add_member(organization, "member")
+            fake.add_member(organization, "teamadmin", teams={"backend": "admin"})
+            fake.add_member(organization, "onidp", teams={"idp-team": "contributor"})
+            fake.add_member(organization, "target")
+        return fake
+
+    def __repr__(self) -> str:
+        return f"FakeSentry({self._version!r}, organizations={list(self._state.organizations)})"
+
+    def add_organization(
+        self, slug: str, *, open_membership: bool = True, allows_inviting: bool = True
+    ) -> None:
+        """Add an organization, by default with Open Membership on.
+
+        Without `allows_inviting` its plan forbids every invite.
+
+        Raises:
+            ValueError: The slug is taken, or is no slug.
+        """
+        with self._lock:
+            organizations = self._state.organizations
+            check_new("organization", slug, organizations)
+            id_ = str(len(organizations) + 1)
+            organizations[slug] = Organization(id_, slug, open_membership, allows_inviting)
+
+    def add_team(self, organization: str, slug: str, *, idp_provisioned: bool = False) -> None:
+        """Add a team to the organization with a slug.
+
+        With `idp_provisioned` an identity provider alone adds members to it.
+
+        Raises:
+            ValueError: There is no such organization, or the slug is taken or no slug.
+        """
+        with self._lock:
+            teams = self._state.organization(organization).teams
+            check_new("team", slug, teams)
+            teams[slug] = Team(next(self._state.team_ids), slug, idp_provisioned, self._state.now())
+
+    def add_member(
+        self,
+        organization: str,
+        name: str,
+        *,
+        role: OrganizationRole = "member",
+        teams: Mapping[str, TeamRole] | None = None,
+        email: str | None = None,
+        pending: InviteStatus | None = None,
+    ) -> str:
+        """Add a member, by default one who has accepted the invite.
+
+        Args:
+            organization: The organization's slug.
+            name: What `issue_token` and `member_id` know the member by.
+            role: The organization role.
+            teams: The team roles by team slug, such as `{"backend": "admin"}`.
+            email: By default `<name>@<organization>.example`. One address in two organizations is
+                one user.
+            pending: "approved" for a pending invite, "requested_to_be_invited" or
+                "requested_to_join" for a request that nobody has approved yet.
+
+        Returns:
+            The member id.
+
+        Raises:
+            ValueError: There is no such organization, role, team, team role or invite status, the
+                role can't hold teams, or the name or address is taken.
+        """
+        email = email or f"{name}@{organization}.example"
+        teams = dict(teams or {})
+        check("organization role", role, permissions.roles(self._state))
+        check("invite status", pending, (None, *get_args(InviteStatus)))
+        if role == "billing" and teams:
+            raise ValueError(f"{name!r}: the role 'billing' can't hold teams, leave them out")
+        with self._lock:
+            found = self._state.organization(organization)
+            for team, team_role in teams.items():
+                check("team", team, found.teams, "add_team")
+                check("team role", team_role, get_args(TeamRole))
+            if name in found.ids or email in found.ids:
+                raise ValueError(f"{name!r} <{email}> is in {organization!r} already: use others")
+            member = Member(
+                id=next(self._state.member_ids),
+                organization=organization,
+                name=name,
+                email=email,
+                user_id=None if pending else self._state.user_id(email),
+                org_role=role,
+                teams=teams,
+                date_created=self._state.now(),
+                invite_status=pending or "approved",
+            )
+            found.add(member)
+        return member.id
+
+    def issue_token(
+        self,
+        organization: str,
+        *,
+        owner: str | None = None,
+        scopes: Iterable[str] = (),
+        kind: TokenKind | None = None,
+        expired: bool = False,
+    ) -> str:
+        """Issue a token.
+
+        Args:
+            organization: The slug of the organization of the owner or the integration.
+            owner: The name of the member whose user auth token it is.
+            scopes: Such as `["org:read", "team:write"]`.
+            kind: By default "user" where there is an owner, else "integration". A token of the kind
+                "organization" can do neither operation, whatever its scopes.
+            expired: The answer will be 401, `Token expired`.
+
+        Returns:
+            The token. The fake itself keeps only a digest of it.
+
+        Raises:
+            ValueError: There is no such organization, member, scope or kind, the owner has not
+                accepted the invite yet, or only one of owner and the kind "user" was given.
+        """
+        kind = kind or ("integration" if owner is None else "user")
+        check("kind of token", kind, get_args(TokenKind))
+        if (kind == "user") != (owner is not None):
+            raise ValueError(
+                f"kind={kind!r}, owner={owner!r}: user tokens have an owner, only they"
+            )
+        held = frozenset([scopes] if isinstance(scopes, str) else scopes)
+        for scope in held:
+            check("scope", scope, permissions.SCOPES)
+        with self._lock:
+            slug = self._state.organization(organization).slug
+            member = self._state.member(organization, owner) if owner is not None else None
+            if member and member.user_id is None:
+                raise ValueError(f"{owner!r} is a pending invite: use add_member for a user")
+            email = member.email if member else None
+            return self._state.issue(Token(kind, slug, email, held, expired))
+
+    def member_id(self, organization: str, name: str) -> str:
+        """The member id of a member by name, or of a pending invite by its e-mail address.
+
+        Raises:
+            ValueError: There is no such organization or member.
+        """
+        with self._lock:
+            return self._state.member(organization, name).id
+
+    def limit_requests(self, per_second: int = 40, concurrent: int = 25) -> None:
+        """Switch on the request limiter of sentry.io.
+
+        A caller is a user, or the integrations of an organization. Requests above the limit get
+        429: a bare JSON string served as text/html, without `Retry-After`. From now on every answer
+        has the headers `X-Sentry-Rate-Limit-*`, which servers without the limiter never send.
+
+        Args:
+            per_second: A caller's requests in one second of the clock.
+            concurrent: A caller's requests at once.
+
+        Raises:
+            ValueError: One of them is below 1.
+        """
+        check_counts(per_second=per_second, concurrent=concurrent)
+        with self._lock:
+            self._limits.requests = (per_second, concurrent)
+
+    def limit_invites(self, per_day: int = 100, per_address: int = 10) -> None:
+        """Switch on the invite quota.
+
+        Invites above it get 429. Only invites with a good body count; bad ones still get their 400.
+
+        Args:
+            per_day: Invites in one day of the clock, by one caller as in one organization.
+            per_address: Invites in one day to one address in one organization.
+
+        Raises:
+            ValueError: One of them is below 0.
+        """
+        check_counts(0, per_day=per_day, per_address=per_address)
+        with self._lock:
+            self._limits.invites = (per_day, per_address)
+
+    def fail_next(
+        self,
+        fault: Fault,
+        *,
+        times: int | None = 1,
+        every: int = 1,
+        operation: Operation | None = None,
+        seconds: float = 1.0,
+    ) -> None:
+        """Make the next matching requests fail. Of several pending faults the oldest comes first.
+
+        - 500: Sentry's own, with an `errorId`; 502, 503, 520: a proxy's HTML page. No effect.
+        - 504: a proxy's HTML page too, but the request **takes effect**: the proxy gave up waiting.
+        - "slow": takes effect, and the answer comes `seconds` late. In-process `httpx.ReadTimeout`
+          is raised, at once, where that is longer than the client's read timeout.
+        - "drop-before", "drop-after": the connection is closed without an answer, before or after
+          the request took effect. In-process `httpx.RemoteProtocolError`.
+        - "refused": no connection is made. In-process `httpx.ConnectError`. A served fake can't do
+          that for one request: it closes the connection as "drop-before" does.
+
+        Args:
+            fault: What happens.
+            times: How often; `None` is for ever.
+            every: 10 is at every tenth matching request.
+            operation: Which operation fails; by default either.
+            seconds: How late a "slow" answer is, in seconds.
+
+        Raises:
+            ValueError: There is no such fault or operation, `times` or `every` is below 1, or
+                `seconds` below 0.
+        """
+        check("fault", fault, get_args(Fault))
+        check("operation", operation, (None, *get_args(Operation)))
+        check_counts(every=every, times=1 if times is None else times)
+        check_counts(0, seconds=seconds)
+        last = None if times is None else times * every
+        with self._lock:
+            self._faults.append(PendingFault(fault, every, last, operation, seconds))
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All members and pending invites, in the order in which they were added."""
+        with self._lock:
+            found = [
+                m for each in self._state.organizations.values() for m in each.members.values()
+            ]
+        return tuple(sorted(found, key=lambda member: int(member.id)))
+
+    @property
+    def access_requests(self) -> tuple[AccessRequest, ...]:
+        """All access requests, the oldest first; one a member and team, however often repeated."""
+        with self._lock:
+            return tuple(self._state.access_requests.values())
+
+    @property
+    def requests(self) -> tuple[ReceivedRequest, ...]:
+        """All requests that reached the fake, in the order of their arrival."""
+        with self._lock:
+            return tuple(self._requests)
+
+    def transport(self) -> httpx.BaseTransport:
+        """A transport for `httpx.Client` that answers in-process, for any host."""
+        return serving.transport(self._exchange)
+
+    def async_transport(self) -> httpx.AsyncBaseTransport:
+        """A transport for `httpx.AsyncClient` on asyncio that answers in-process, for any host."""
+        return serving.async_transport(self._exchange)
+
+    def serve(self, port: int = 0) -> AbstractContextManager[str]:
+        """Serve HTTP/1.1 on 127.0.0.1 while the context lasts, which is the server's URL.
+
+        Args:
+            port: By default any free one.
+
+        Raises:
+            OSError: On entering the context: the port is in use.
+        """
+        return serving.serve(self._exchange, port)
+
+    @contextmanager
+    def _exchange(self, request: Request) -> Generator[Answer]:
+        """Answer a request, which is one of those running at once until the context ends."""
+        with self._lock:
+            caller = permissions.caller(self._state, request)
+            headers, refusal = self._limits.limit_request(caller)
+            perform = partial(operations.answer, self._state, self._limits, request)
+            fault = None if refusal else next_fault(self._faults, request.operation)
+            answer = refusal or (fault.spoil(perform) if fault else perform())
+            answer.headers |= headers | {
+                "Content-Language": "en",
+                "Content-Length": str(len(answer.body)),
+                "Date": formatdate(self._clock(), usegmt=True),
+            }
+            if answer.lost != "refused":
+                self._requests.append(request.received(answer.status))
+            self._limits.running[caller] += refusal is None
+        try:
+            yield answer
+        finally:
+            with self._lock:
+                self._limits.running[caller] -= refusal is None

@@ -1,0 +1,115 @@
+"""A request and its answer, as they pass through the fake."""
+
+import json
+import re
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import httpx
+from sentry_members.scopes import Operation
+
+
+class Route(NamedTuple):
+    path: re.Pattern[str]
+    allow: str
+    scopes: frozenset[str]
+
+
+# The methods of a path, and the scopes of which a token needs one for POST. Written out, not taken
+# from the client, so that the fake is a witness and no echo.
+ROUTES: dict[Operation, Route] = {
+    "add_a_member_to_an_organization": Route(
+        re.compile(r"/api/0/organizations/([^/]+)/members/"),
+        "GET, POST, HEAD, OPTIONS",
+        frozenset({"member:admin", "member:write", "member:invite"}),
+    ),
+    "add_an_organization_member_to_a_team": Route(
+        re.compile(r"/api/0/organizations/([^/]+)/members/([^/]+)/teams/([^/]+)/"),
+        "GET, POST, PUT, DELETE, HEAD, OPTIONS",
+        frozenset({"org:read", "org:write", "team:write"}),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRequest:
+    """A request that reached the fake, and the status of its answer.
+
+    `path` is as sent, with the query. `headers` lack `Authorization`. `body` is parsed where it is
+    JSON, else text; `None` where there was none. `operation` is `None` where the path is none of
+    the two operations'. `status` is also that of an answer lost on its way, and `None` where the
+    connection was dropped before the request took effect.
+    """
+
+    method: str
+    path: str
+    headers: httpx.Headers
+    body: Any
+    operation: Operation | None
+    status: int | None
+
+
+class Request:
+    """A request, and the operation with its arguments that it is."""
+
+    def __init__(self, method: str, target: str, headers: httpx.Headers, body: bytes) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        # The server routes by the decoded path, in which an encoded slash is a slash.
+        self.path = unquote(target.partition("?")[0])
+        self.operation: Operation | None = None
+        self.arguments: tuple[str, ...] = ()
+        for operation, route in ROUTES.items():
+            if match := route.path.fullmatch(self.path):
+                self.operation, self.arguments = operation, match.groups()
+
+    def received(self, status: int) -> ReceivedRequest:
+        """What the fake keeps of the request."""
+        headers = self.headers.copy()
+        headers.pop("Authorization", None)
+        body: Any = self.body.decode(errors="replace") or None
+        with suppress(ValueError, RecursionError):
+            body = json.loads(self.body)
+        return ReceivedRequest(
+            self.method, self.target, headers, body, self.operation, status or None
+        )
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer that comes `seconds` late, or is `lost` by a fault; status 0 is none."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    seconds: float = 0.0
+    lost: str | None = None
+
+
+class Refused(Exception):
+    """A request fails a check; carries the answer."""
+
+    def __init__(
+        self, status: int, value: Any = None, headers: dict[str, str] | None = None
+    ) -> None:
+        self.answer = Answer(status) if value is None else json_answer(status, value)
+        self.answer.headers |= headers or {}
+
+
+def json_answer(status: int, value: Any) -> Answer:
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return Answer(status, body, {"Content-Type": "application/json"})
+
+
+def html_answer(status: int, text: str = "") -> Answer:
+    return Answer(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+
+def internal_error() -> dict[str, str]:
+    """The value of a 500."""
+    return {"detail": "Internal Error", "errorId": uuid.uuid4().hex}

@@ -1,0 +1,162 @@
+"""The two operations: every request's way to its answer."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from .invite_form import InviteForm, read_json
+from .limits import Limits
+from .messages import ROUTES, Answer, Refused, Request, html_answer, json_answer
+from .permissions import Access, authorize, roles
+from .state import NOT_FOUND, AccessRequest, Member, State, Team
+
+_CANNOT_HOLD_TEAMS = "The user with a 'billing' role cannot have team-level permissions."
+
+
+def answer(state: State, limits: Limits, request: Request) -> Answer:
+    """Do what a request asks for, and answer it."""
+    if request.operation is None:
+        if request.path.endswith("/"):
+            return html_answer(404)
+        hint = f"did you forget a trailing slash? try: {request.path}/"
+        return json_answer(404, {"info": f"Route not found, {hint}"})
+    try:
+        if request.method != "POST":
+            raise Refused(405, {"detail": f'Method "{request.method}" not allowed.'})
+        if not _accepts_json(request):
+            raise Refused(406, {"detail": "Could not satisfy the request Accept header."})
+        access = authorize(state, request.operation, request)
+        if request.operation == "add_a_member_to_an_organization":
+            answer = _add_a_member(state, limits, access, read_json(request))
+        else:
+            answer = _add_to_a_team(state, access, *request.arguments[1:])
+    except Refused as refusal:
+        answer = refusal.answer
+    answer.headers["Allow"] = ROUTES[request.operation].allow
+    answer.headers["Access-Control-Expose-Headers"] = "X-Sentry-Error, Retry-After"
+    return answer
+
+
+def _accepts_json(request: Request) -> bool:
+    accepted = request.headers.get("Accept", "*/*").split(",")
+    types = {each.partition(";")[0].strip() for each in accepted}
+    return not types.isdisjoint({"application/json", "application/*", "*/*"})
+
+
+def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, Any]) -> Answer:
+    organization, caller, every_role = access.organization, access.caller, roles(state)
+    if not organization.allows_inviting:
+        text = "Your organization is not allowed to invite members"
+        raise Refused(403, {"organization": text})
+    # 23.7 checks orgRole, but what it gives is the deprecated role.
+    role: Any = (state.is_current and data.get("orgRole")) or data.get("role") or "member"
+    if caller is not None:
+        allowed = every_role[: every_role.index(caller.org_role) + 1]
+    elif not state.is_current:
+        allowed = ()
+    elif role == "member":
+        allowed = ("member",)
+    else:
+        text = "Integration tokens are restricted to inviting new members with the member role"
+        raise Refused(400, [f"{text} only."])
+    form = InviteForm(organization, every_role, allowed, state.is_current).read(data)
+    email, teams = form["email"], form["teamRoles"] or form["teams"]
+    limits.limit_invite(access.token.caller, organization.slug, email)
+    if state.is_current and not access.may_invite_to(set(teams)):
+        text = "You cannot assign members to teams you are not a member of."
+        raise Refused(400, {"detail": text})
+    if role == "billing" and teams:
+        raise Refused(400, {"email": _CANNOT_HOLD_TEAMS})
+    organization.remove(email)
+    member = Member(
+        id=next(state.member_ids),
+        organization=organization.slug,
+        name=email,
+        email=email,
+        user_id=None,
+        org_role=role,
+        teams=dict.fromkeys(teams, "contributor"),
+        date_created=state.now(),
+        inviter_name=caller.name if caller else None,
+        invite_sent=form["sendInvite"],
+    )
+    organization.add(member)
+    return json_answer(201, _invite_body(state, member))
+
+
+def _add_to_a_team(state: State, access: Access, member_id: str, team_id_or_slug: str) -> Answer:
+    organization, caller = access.organization, access.caller
+    member = caller if member_id == "me" else organization.members.get(_number(member_id))
+    if member is None:
+        raise Refused(404, NOT_FOUND)
+    team = state.find(organization.teams, team_id_or_slug)
+    if member.org_role == "billing":
+        raise Refused(403, {"detail": _CANNOT_HOLD_TEAMS})
+    if team.slug in member.teams:
+        return Answer(204)
+    if team.idp_provisioned:
+        text = "This team is managed through your organization's identity provider."
+        raise Refused(403, {"detail": text})
+    if not access.may_add_to(team):
+        requester = caller.name if caller and caller != member else None
+        wish = AccessRequest(organization.slug, member.id, team.slug, requester)
+        state.access_requests.setdefault((member.id, team.slug), wish)
+        return Answer(202)
+    joined = organization.join(member, team)
+    if caller == member:
+        access = replace(access, caller=joined)
+    return json_answer(201, _team_body(state, access, team))
+
+
+def _number(text: str) -> str:
+    # The server takes what Python's int() takes, blanks around it too.
+    try:
+        return str(int(text))
+    except ValueError:
+        return ""
+
+
+def _invite_body(state: State, member: Member) -> dict[str, Any]:
+    flags = ["idp:provisioned", "idp:role-restricted", "sso:linked", "sso:invalid"]
+    flags += ["member-limit:restricted"] + ["partnership:restricted"] * state.is_current
+    body: dict[str, Any] = {
+        "id": member.id,
+        "email": member.email,
+        "name": member.name,
+        "user": None,
+        "orgRole": member.org_role,
+        "pending": True,
+        "expired": False,
+        "flags": dict.fromkeys(flags, False),
+        "dateCreated": _timestamp(member.date_created),
+        "inviteStatus": member.invite_status,
+        "inviterName": member.inviter_name,
+    }
+    if state.is_current:
+        return body
+    role_name = member.org_role.capitalize()
+    return body | {"role": member.org_role, "roleName": role_name, "groupOrgRoles": []}
+
+
+def _team_body(state: State, access: Access, team: Team) -> dict[str, Any]:
+    """The team as the caller sees it, who need not be the member who was added."""
+    caller = access.caller
+    body: dict[str, Any] = {
+        "id": team.id,
+        "slug": team.slug,
+        "name": team.slug,
+        "dateCreated": _timestamp(team.date_created),
+        "isMember": team.slug in access.own_teams,
+        "teamRole": access.own_teams.get(team.slug),
+        "flags": {"idp:provisioned": team.idp_provisioned},
+        "access": sorted(access.scopes_on(team)),
+        "hasAccess": access.has_access_to(team),
+        "isPending": caller is not None and (caller.id, team.slug) in state.access_requests,
+        "memberCount": team.member_count,
+        "avatar": {"avatarType": "letter_avatar", "avatarUuid": None},
+    }
+    return body if state.is_current else body | {"orgRole": None}
+
+
+def _timestamp(date: datetime) -> str:
+    return date.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,146 @@
+"""Who asks, and what they may do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sentry_members.scopes import Operation
+from sentry_members_api.models import OrganizationRole, TeamRole
+
+from .messages import ROUTES, Refused, Request, internal_error
+from .state import Member, Organization, State, Team, Token
+
+_FORBIDDEN = {"detail": "You do not have permission to perform this action."}
+
+
+def _scopes(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_CONTRIBUTOR = _scopes(
+    "org:read member:read team:read project:read project:releases event:read event:write"
+    " alerts:read"
+)
+_TEAM_ADMIN = _CONTRIBUTOR | _scopes(
+    "event:admin project:write project:admin org:integrations team:write team:admin alerts:write"
+)
+_MANAGER = _TEAM_ADMIN | _scopes("org:write member:invite member:write member:admin")
+# From the lowest to the highest: nobody gives a role above their own.
+_ROLE_SCOPES: Mapping[OrganizationRole, frozenset[str]] = {
+    "billing": frozenset({"org:billing"}),
+    "member": _CONTRIBUTOR | {"event:admin", "alerts:write", "member:invite"},
+    "admin": _TEAM_ADMIN | {"member:invite"},
+    "manager": _MANAGER,
+    "owner": _MANAGER | {"org:admin"},
+}
+_ADMINS_OF_THEIR_TEAMS = ("admin", "manager", "owner")
+_ADMINS_OF_ALL_TEAMS = ("manager", "owner")
+
+SCOPES = sorted(_ROLE_SCOPES["owner"] | {"org:ci"})
+
+
+def roles(state: State) -> tuple[OrganizationRole, ...]:
+    """The server's organization roles, from the lowest to the highest."""
+    every = tuple(_ROLE_SCOPES)
+    return every if state.is_current else every[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A caller in an organization: a member, or `None` for an integration."""
+
+    organization: Organization
+    caller: Member | None
+    token: Token
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Those of the token's scopes that count in the organization."""
+        if self.token.owner is None:
+            is_of_it = self.token.organization == self.organization.slug
+            return self.token.scopes if is_of_it else frozenset()
+        # The pending invite of a user of another organization is no membership.
+        if self.caller is None or self.caller.user_id is None:
+            return frozenset()
+        return self.token.scopes & _ROLE_SCOPES[self.caller.org_role]
+
+    @property
+    def own_teams(self) -> Mapping[str, TeamRole]:
+        if self.caller is None:
+            return {}
+        if self.caller.org_role in _ADMINS_OF_THEIR_TEAMS:
+            return dict.fromkeys(self.caller.teams, "admin")
+        return self.caller.teams
+
+    @property
+    def administers_all_teams(self) -> bool:
+        return self.caller is not None and self.caller.org_role in _ADMINS_OF_ALL_TEAMS
+
+    def may_invite_to(self, teams: set[str]) -> bool:
+        manages_members = "member:admin" in self.scopes or "member:invite" not in self.scopes
+        return manages_members or self.organization.open_membership or teams <= set(self.own_teams)
+
+    def may_add_to(self, team: Team) -> bool:
+        if self.organization.open_membership or self.administers_all_teams:
+            return True
+        if self.caller is None:
+            return not self.scopes.isdisjoint({"org:write", "team:write"})
+        # A team admin's role in the organization lacks the scope: the token's own counts.
+        return self.own_teams.get(team.slug) == "admin" and "team:write" in self.token.scopes
+
+    def has_access_to(self, team: Team) -> bool:
+        own = team.slug in self.own_teams or self.administers_all_teams
+        return own or self.organization.open_membership
+
+    def scopes_on(self, team: Team) -> frozenset[str]:
+        role = self.caller.org_role if self.caller else None
+        if self.own_teams.get(team.slug) == "admin" or role in _ADMINS_OF_THEIR_TEAMS:
+            return _TEAM_ADMIN
+        return _CONTRIBUTOR if self.has_access_to(team) else frozenset()
+
+
+def authenticate(state: State, request: Request) -> Token:
+    """The token that a request carries; `Refused` if that is none, or no good."""
+    scheme, *credentials = request.headers.get("Authorization", "").split() or [""]
+    if scheme.lower() != "bearer":
+        raise _unauthorized("Authentication credentials were not provided.")
+    if not credentials:
+        raise _unauthorized("Invalid token header. No credentials provided.")
+    if len(credentials) > 1:
+        raise _unauthorized("Invalid token header. Token string should not contain spaces.")
+    token = state.token(credentials[0])
+    if token is None:
+        raise _unauthorized("Invalid token")
+    if token.expired:
+        raise _unauthorized("Token expired")
+    return token
+
+
+def caller(state: State, request: Request) -> str:
+    """Whom the limiter counts a request of."""
+    try:
+        return authenticate(state, request).caller
+    except Refused:
+        return "anonymous"
+
+
+def authorize(state: State, operation: Operation, request: Request) -> Access:
+    """The caller's access to the organization of the request; `Refused` if there is none."""
+    token = authenticate(state, request)
+    if origin := request.headers.get("Origin"):
+        raise Refused(400, f"Invalid origin: {origin}")
+    if token.kind == "organization":
+        fails = operation == "add_a_member_to_an_organization" and not state.is_current
+        raise Refused(500, internal_error()) if fails else Refused(401)
+    accepted = ROUTES[operation].scopes
+    if not accepted & token.scopes:
+        raise Refused(403, _FORBIDDEN)
+    organization = state.find(state.organizations, request.arguments[0])
+    member = organization.get(token.owner) if token.owner else None
+    access = Access(organization, member, token)
+    if not accepted & access.scopes:
+        raise Refused(403, _FORBIDDEN)
+    return access
+
+
+def _unauthorized(detail: str) -> Refused:
+    return Refused(401, {"detail": detail}, {"WWW-Authenticate": 'xBasic realm="api"'})

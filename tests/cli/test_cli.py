@@ -1,0 +1,788 @@
+"""The command line: what it sends, what it prints, and how it exits."""
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer.main
+from sentry_members import accepted_scopes, asking_scopes
+from sentry_members_cli.app import app
+from sentry_members_cli.exits import MEANINGS, Exit
+from sentry_members_testing import FakeSentry
+from typer.testing import CliRunner
+
+from tests.support.cli_process import COMMAND, environment, wait_until
+
+RESULT = {"line", "email", "member_id", "team", "outcome", "detail", "error", "status"}
+ERROR = {"outcome", "detail", "error", "status"}
+SUMMARY = {"outcomes", "results_file", "exit_code"}
+SCOPES = {"operation", "token_kind", "open_membership", "accepted", "only_asking"}
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
+INVITE = ("invite", "ada@example.com")
+
+
+@dataclass
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def values(self) -> list[dict[str, Any]]:
+        """What `--json` printed: a value a line, and nothing else."""
+        assert "" == self.err
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Shell:
+    """Runs commands in this process, with the credentials for a served fake in the environment."""
+
+    def __init__(self, fake: FakeSentry, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        self.fake = fake
+        self.monkeypatch = monkeypatch
+        self.set(SENTRY_URL=url, SENTRY_ORG="acme")
+        self.be("acme", "owner", "member:admin", "org:read")
+
+    def set(self, **variables: str | None) -> None:
+        for name, value in variables.items():
+            if value is None:
+                self.monkeypatch.delenv(name, raising=False)
+            else:
+                self.monkeypatch.setenv(name, value)
+
+    def be(self, organization: str, owner: str, *scopes: str) -> None:
+        self.token = self.fake.issue_token(organization, owner=owner, scopes=scopes)
+        self.set(SENTRY_AUTH_TOKEN=self.token)
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> Ran:
+        result = CliRunner().invoke(app, arguments, input=stdin, prog_name="sentry-members")
+        if not isinstance(result.exception, SystemExit | None):
+            raise result.exception
+        assert self.token[7:] not in result.output, "the token is never shown"
+        assert "\x1b" not in result.output, "there is no terminal"
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [request.body for request in self.fake.requests]
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Generator[Shell]:
+    fake = FakeSentry.example()
+    with fake.serve() as url:
+        yield Shell(fake, monkeypatch, url)
+
+
+def block(text: str) -> list[str]:
+    """The lines of one readable block: a title, and what belongs to it below."""
+    title, *lines = text.splitlines()
+    assert not title.startswith(" ")
+    assert lines
+    assert all(line.startswith("    ") for line in lines)
+    return [title, *(line.strip() for line in lines)]
+
+
+# What is sent
+
+
+def test_an_invite_says_what_was_asked_for_and_no_more(shell: Shell) -> None:
+    assert 0 == shell("invite", "ada@example.com").code
+    teams = ("--team", "backend", "--team", "frontend:admin")
+    assert 0 == shell("invite", "bob@example.com", "--role", "manager", *teams, "--no-email").code
+    first, second = shell.bodies
+    assert {"email": "ada@example.com"} == first
+    roles = second.pop("teamRoles")
+    assert {"email": "bob@example.com", "orgRole": "manager", "sendInvite": False} == second
+    assert [("backend", None), ("frontend", "admin")] == [
+        (role["teamSlug"], role.get("role")) for role in roles
+    ]
+
+
+def test_add_to_team(shell: Shell) -> None:
+    target = shell.fake.member_id("acme", "target")
+    assert Ran(0, f"added: member {target}, backend\n", "") == shell(
+        "add-to-team", target, "backend"
+    )
+    [member] = [member for member in shell.fake.members if member.id == target]
+    assert {"backend"} == set(member.teams)
+
+
+# Where the organization comes from
+
+
+def test_the_organization_comes_from_the_nearest_place(shell: Shell, elsewhere: Path) -> None:
+    def asked() -> str:
+        shell(*INVITE)
+        return shell.fake.requests[-1].path.split("/")[4]
+
+    home, above = elsewhere.parents[1] / ".sentryclirc", elsewhere.parent / ".sentryclirc"
+    home.write_text("[defaults]\norg = of-home\n")
+    above.write_text("[defaults]\norg = of-project\n")
+    shell(*INVITE, "--org", "of-option")
+    assert "/of-option/" in shell.fake.requests[-1].path
+    assert "acme" == asked()
+    shell.set(SENTRY_ORG=None)
+    assert "of-project" == asked()
+    above.write_text("[defaults]\nurl = https://sentry.io\n")
+    assert "of-home" == asked()
+    home.unlink()
+    count = len(shell.fake.requests)
+    ran = shell(*INVITE)
+    assert (8, "") == (ran.code, ran.out)
+    told = block(ran.err)[-1]
+    assert "set SENTRY_ORG" in told
+    assert ".sentryclirc" in told
+    assert count == len(shell.fake.requests)
+
+
+# Exit codes, and what is told
+
+
+def test_the_exit_codes_are_distinct_and_documented() -> None:
+    assert list(Exit) == list(MEANINGS)
+    assert len(Exit) == len({exit_.value for exit_ in Exit}) == len(set(MEANINGS.values()))
+    ran = subprocess.run(
+        [*COMMAND, "--help"],
+        env=environment(COLUMNS="1000"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for exit_, meaning in MEANINGS.items():
+        assert f"{exit_.value}: {meaning}" in ran.stdout
+
+
+def test_done(shell: Shell) -> None:
+    ran = shell(*INVITE)
+    member = shell.fake.member_id("acme", "ada@example.com")
+    assert Ran(0, f"invited: ada@example.com, member {member}\n", "") == ran
+
+
+def test_nothing_to_do(shell: Shell) -> None:
+    shell(*INVITE)
+    target = shell.fake.member_id("acme", "target")
+    shell("add-to-team", target, "backend")
+    for command, told in (
+        (INVITE, "already invited: ada@example.com"),
+        (("invite", "owner@acme.example"), "already member: owner@acme.example"),
+        (("add-to-team", target, "backend"), f"already on team: member {target}, backend"),
+    ):
+        ran = shell(*command)
+        assert (3, "") == (ran.code, ran.err)
+        assert ran.out.startswith(told)
+
+
+def test_access_requested(shell: Shell) -> None:
+    shell.be("closed", "member", "org:read")
+    target = shell.fake.member_id("closed", "target")
+    ran = shell("add-to-team", target, "backend", "--org", "closed")
+    assert (4, "") == (ran.code, ran.err)
+    assert ran.out.startswith(f"access requested: member {target}, backend: Nobody was added yet")
+
+
+def test_refused_by_sentry(shell: Shell) -> None:
+    ran = shell(*INVITE, "--team", "nowhere")
+    assert (5, "") == (ran.code, ran.out)
+    assert [
+        "refused: ada@example.com",
+        "400: teamRoles: Invalid teams.",
+        "Is each team there? Name it once, by its slug, not by its ID.",
+    ] == block(ran.err)
+    shell.be("acme", "member", "org:read")
+    ran = shell(*INVITE)
+    assert 5 == ran.code
+    assert "member:invite" in block(ran.err)[-1], "the scopes that are needed"
+
+
+@pytest.mark.parametrize("fault", [500, 504, "drop-before", "drop-after"])
+def test_no_answer(fault: Any, shell: Shell) -> None:
+    shell.fake.fail_next(fault)
+    ran = shell(*INVITE)
+    assert (6, "") == (ran.code, ran.out)
+    title, *_, advice = block(ran.err)
+    assert "outcome unknown: ada@example.com" == title
+    assert "Repeating it is safe" in advice
+
+
+def test_nobody_there(shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    shell.set(SENTRY_URL=f"http://127.0.0.1:{port}")
+    sleeps: list[float] = []
+    shell.monkeypatch.setattr("time.sleep", sleeps.append)
+    ran = shell(*INVITE)
+    assert 6 == ran.code
+    title, told = block(ran.err)
+    assert "not attempted: ada@example.com" == title
+    assert "The request was not sent." in told
+
+
+def test_the_quota(shell: Shell) -> None:
+    shell.fake.limit_invites(per_day=0)
+    ran = shell(*INVITE)
+    assert (7, "") == (ran.code, ran.out)
+    assert "go on tomorrow" in block(ran.err)[-1]
+
+
+def test_no_token(shell: Shell) -> None:
+    shell.set(SENTRY_AUTH_TOKEN=None)
+    ran = shell(*INVITE)
+    assert (8, "") == (ran.code, ran.out)
+    assert "SENTRY_AUTH_TOKEN in the environment" in block(ran.err)[-1]
+    assert [] == shell.bodies
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("invite",), "Missing argument"),
+        (("nothing",), "No such command"),
+        ((*INVITE, "--role", "god"), "'god'"),
+        ((*INVITE, "--team", "backend:god"), "the team role 'god' is none of"),
+        ((*INVITE, "--team", "a/b"), "the team 'a/b' is no slug"),
+        ((*INVITE, "--team", "backend", "--team", "backend"), "'backend' is named twice"),
+        (("add-to-team", ".", "backend"), "member_id is '.'"),
+        (("scopes", "nothing"), "'nothing'"),
+        (("fake", "--rate", "0"), "--rate"),
+        (("fake", "--port", "65536"), "--port"),
+        (("onboard", "-", "--token-file", "-"), "only one of them can be standard input"),
+    ],
+    ids=" ".join,
+)
+def test_usage(arguments: tuple[str, ...], told: str, shell: Shell) -> None:
+    ran = shell(*arguments)
+    assert (2, "") == (ran.code, ran.out)
+    assert told in " ".join(ran.err.replace("│", " ").split())
+    assert [] == shell.bodies
+
+
+def test_an_interrupted_command(shell: Shell) -> None:
+    shell.fake.fail_next("slow", seconds=60)
+    process = subprocess.Popen(
+        [*COMMAND, *INVITE],
+        env=environment(
+            SENTRY_URL=os.environ["SENTRY_URL"], SENTRY_ORG="acme", SENTRY_AUTH_TOKEN=shell.token
+        ),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: shell.fake.requests)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (130, "") == (process.returncode, err)
+
+
+# JSON
+
+
+def test_a_result_in_json(shell: Shell) -> None:
+    target = shell.fake.member_id("acme", "target")
+    shell.fake.limit_invites(per_day=1)
+    for command, expected in (
+        (INVITE, {"outcome": "invited", "email": "ada@example.com", "error": None}),
+        (INVITE, {"outcome": "already invited", "error": "AlreadyInvitedError", "status": 400}),
+        (("add-to-team", target, "backend"), {"outcome": "added", "member_id": target}),
+        (("invite", "bob@example.com"), {"error": "InviteQuotaError", "status": 429}),
+        ((*INVITE, "--token-file", "none"), {"error": "ConfigurationError", "status": None}),
+    ):
+        [value] = shell(*command, "--json").values
+        assert RESULT == set(value)
+        assert expected == {key: value[key] for key in expected}
+
+
+def test_output_that_is_not_utf_8(elsewhere: Path) -> None:
+    """Such as a pipe on Windows."""
+    (elsewhere / "people.csv").write_text("email\nada@é.example\n", "utf-8")
+    command = [*COMMAND, "onboard", "people.csv", "--org", "acme", "--dry-run"]
+    outputs: list[str] = []
+    for option in ((), ("--json",)):
+        ran = subprocess.run(
+            [*command, *option],
+            env=environment(PYTHONIOENCODING="ascii"),
+            capture_output=True,
+            check=False,
+        )
+        assert (0, b"") == (ran.returncode, ran.stderr)
+        outputs.append(ran.stdout.decode("ascii"))
+    text, value = outputs
+    assert "ada@\\xe9.example" in text
+    assert "ada@é.example" == json.loads(value.splitlines()[0])["email"]
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written(unbuffered: str) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [*COMMAND, "scopes"],
+            env=environment(PYTHONUNBUFFERED=unbuffered),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    told = (
+        "sentry-members: the output can't be written (No space left on device); what it was about "
+        "may be done\n"
+    )
+    assert (Exit.CONFIGURATION, told) == (ran.returncode, ran.stderr)
+
+
+def test_no_option_takes_a_token(shell: Shell) -> None:
+    commands: Iterable[Any] = typer.main.get_group(app).commands.values()
+    options = {name for command in commands for each in command.params for name in each.opts}
+    assert {name for name in options if "token" in name} == {"--token-file", "--token-kind"}
+    ran = shell(*INVITE, f"--token={shell.token}")
+    assert 2 == ran.code
+    assert "--token-file" in ran.err
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"  "], ids=["plain", "BOM", "blanks"])
+@pytest.mark.parametrize("name", ["token.txt", "-"])
+def test_a_token_file(name: str, start: bytes, shell: Shell, elsewhere: Path) -> None:
+    shell.set(SENTRY_AUTH_TOKEN="0" * 64)
+    content = start + shell.token.encode() + b"\r\n"
+    (elsewhere / "token.txt").write_bytes(content)
+    assert 0 == shell(*INVITE, "--token-file", name, stdin=content).code
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("missing", b"", "--token-file missing can't be read: No such file or directory"),
+        (".", b"", "--token-file . can't be read: Is a directory"),
+        ("-", "x".encode("utf-16"), "--token-file - can't be read: it is not UTF-8"),
+        ("-", b"", "is empty"),
+        ("-", b"two words", "a character that no token has"),
+    ],
+)
+def test_a_bad_token_file(name: str, content: bytes, told: str, shell: Shell) -> None:
+    ran = shell(*INVITE, "--token-file", name, stdin=content)
+    assert (8, "") == (ran.code, ran.out)
+    assert told in block(ran.err)[-1]
+    assert [] == shell.bodies
+
+
+def test_behind_a_gateway(shell: Shell) -> None:
+    shell.set(SENTRY_GATEWAY_URL=os.environ["SENTRY_URL"], SENTRY_GATEWAY_KEY="key-of-mine")
+    shell(*INVITE)
+    [request] = shell.fake.requests
+    assert "key-of-mine" == request.headers["X-Gateway-Key"]
+    assert 401 == request.status, "no token was sent"
+
+
+# The other commands
+
+
+def test_the_version(shell: Shell) -> None:
+    assert Ran(0, f"sentry-members {version('sentry-members')}\n", "") == shell("--version")
+
+
+def test_the_help_is_there_without_arguments(shell: Shell) -> None:
+    ran = shell()
+    for command in ("invite", "add-to-team", "scopes", "fake", "onboard", "--version"):
+        assert command in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        ((), 8),
+        (("invite",), 4),
+        (("add_an_organization_member_to_a_team",), 4),
+        (("--token-kind", "internal-integration"), 4),
+        (("--open-membership", "off"), 4),
+        (("add-to-team", "--token-kind", "user", "--open-membership", "off"), 1),
+    ],
+)
+def test_scopes(arguments: tuple[str, ...], count: int, shell: Shell) -> None:
+    values = shell("scopes", *arguments, "--json").values[0]
+    assert count == len(values)
+    told = shell("scopes", *arguments).out
+    for value in values:
+        assert SCOPES == set(value)
+        row = value["operation"], value["token_kind"]
+        is_open = value["open_membership"]
+        accepted = accepted_scopes(*row, open_membership=is_open)
+        assert list(map(sorted, accepted)) == value["accepted"]
+        asking = asking_scopes(*row, open_membership=is_open)
+        assert list(map(sorted, asking)) == value["only_asking"]
+        assert all(scope in told for scopes in accepted for scope in scopes)
+
+
+def test_importing_the_package_imports_nothing_of_the_command_line() -> None:
+    script = "import sys, sentry_members, sentry_members_onboarding; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in ran.stdout.split()}
+    assert "sentry_members" in loaded
+    assert set() == loaded & {"rich", "typer"}
+    assert "sentry_members_cli" not in ran.stdout.split()
+
+
+# The fake, as a process
+
+
+def serve(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*COMMAND, "fake", "--port", "0", *arguments],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_fake_to_try_things_out_on(number: signal.Signals) -> None:
+    """What it prints works as it is, in a shell, until it is ended."""
+    with serve("--invite-quota", "1", "--rate", "30") as fake:
+        assert fake.stdout
+        exports = "".join(fake.stdout.readline() for _ in range(4))
+        [member] = re.findall(r"^# member (\d+)", exports, re.MULTILINE)
+        commands = f"""
+            {exports}
+            sentry-members invite ada@example.com; echo $?
+            sentry-members add-to-team {member} backend; echo $?
+            sentry-members invite bob@example.com; echo $?
+        """
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        ran = subprocess.run(
+            ["bash"],
+            input=commands,
+            env=environment(PATH=path),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told = [line.partition(":")[0] for line in ran.stdout.splitlines()]
+        assert ["invited", "0", "added", "0", "7"] == told
+        assert "too many invitations" in ran.stderr
+        fake.send_signal(number)
+        out, err = fake.communicate(timeout=60)
+        assert (0, "", "") == (fake.returncode, out, err)
+
+
+def test_the_limits_of_the_fake() -> None:
+    with serve("--rate", "30", "--json") as limited, serve("--json") as free:
+        limits: list[str | None] = []
+        for process in (limited, free):
+            assert process.stdout
+            variables = json.loads(process.stdout.readline())
+            assert {"SENTRY_URL", "SENTRY_AUTH_TOKEN", "SENTRY_ORG"} == set(variables)
+            answer = httpx.post(
+                f"{variables['SENTRY_URL']}/api/0/organizations/acme/members/",
+                headers={"Authorization": f"Bearer {variables['SENTRY_AUTH_TOKEN']}"},
+                json={"email": "ada@example.com"},
+                trust_env=False,
+            )
+            assert 201 == answer.status_code
+            limits.append(answer.headers.get("X-Sentry-Rate-Limit-Limit"))
+            process.terminate()
+        assert ["30", None] == limits
+
+
+def test_a_port_in_use(shell: Shell) -> None:
+    port = os.environ["SENTRY_URL"].rpartition(":")[2]
+    ran = shell("fake", "--port", port)
+    assert (8, "") == (ran.code, ran.out)
+    title, told = block(ran.err)
+    assert "not served" == title
+    assert re.fullmatch(rf"port {port} can't be served \(.+\): name another with --port", told)
+    [value] = shell("fake", "--port", port, "--json").values
+    assert ERROR == set(value)
+
+
+# Many people
+
+
+def people(elsewhere: Path, content: str, name: str = "people.csv") -> None:
+    (elsewhere / name).write_bytes(content.encode())
+
+
+def test_onboarding_ends_with_a_summary(shell: Shell, elsewhere: Path) -> None:
+    target = shell.fake.member_id("acme", "target")
+    people(
+        elsewhere,
+        "\N{BYTE ORDER MARK}Teams;member_id;EMAIL;org_role\r\n"
+        "backend frontend:admin;;ada@example.com;manager\r\n"
+        "\r\n"
+        f"backend idp-team;{target};;\r\n",
+    )
+    ran = shell("onboard", "people.csv")
+    assert (5, "") == (ran.code, ran.err)
+    rows = [line for line in ran.out.splitlines() if line.startswith("line")]
+    ada = shell.fake.member_id("acme", "ada@example.com")
+    added, invited, refused = sorted(rows, key=lambda row: row.split(": ")[1])
+    assert f"line 2: invited: ada@example.com, member {ada}" == invited
+    assert f"line 4: added: member {target}, backend" == added
+    assert refused.startswith(f"line 4: refused: member {target}, idp-team: 403: This team is ")
+    told = re.findall(r"^ +([a-z ]+?) +(\d+) *$", ran.out, re.MULTILINE)
+    assert [("invited", "1"), ("added", "1"), ("refused", "1")] == told
+    assert ran.out.endswith("What came of each row: people.results.csv\n")
+    [invite] = [body for body in shell.bodies if body]
+    assert "manager" == invite["orgRole"]
+    asked = len(shell.fake.requests)
+    again = shell("onboard", "people.csv")
+    assert (5, "") == (again.code, again.err)
+    assert "line" not in again.out, "nothing is left to do"
+    assert asked == len(shell.fake.requests)
+
+
+def test_onboarding_in_json(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email\nada@example.com\nowner@acme.example\nnobody\n")
+    *bad, stopped, summary = shell("onboard", "people.csv", "--json").values
+    assert {"outcomes": {}, "results_file": "people.results.csv", "exit_code": 2} == summary
+    assert [RESULT] == [set(value) for value in bad]
+    assert (ERROR, "stopped", "PeopleError") == (
+        set(stopped),
+        stopped["outcome"],
+        stopped["error"],
+    )
+    bad_row, *results, summary = shell("onboard", "people.csv", "--json", "--skip-bad").values
+    assert (4, "not attempted") == (bad_row["line"], bad_row["outcome"])
+    assert {2: "invited", 3: "already member"} == {r["line"]: r["outcome"] for r in results}
+    assert all(RESULT == set(result) for result in results)
+    assert SUMMARY == set(summary)
+    assert {
+        "outcomes": {"invited": 1, "already member": 1, "not attempted": 1},
+        "results_file": "people.results.csv",
+        "exit_code": 2,
+    } == summary
+
+
+def test_onboarding_ends_as_its_worst_row(shell: Shell, elsewhere: Path) -> None:
+    for name, line, code in (
+        ("good", "ada@example.com,", 0),
+        ("there", "owner@acme.example,", 3),
+        ("refused", "bob@example.com,nowhere", 5),
+    ):
+        people(elsewhere, f"email,teams\n{line}\n", f"{name}.csv")
+        assert code == shell("onboard", f"{name}.csv").code
+    people(elsewhere, "email,teams\nc@example.com,\nowner@acme.example,\nd@example.com,no\n")
+    assert 5 == shell("onboard", "people.csv").code
+    shell.fake.limit_invites(per_day=0)
+    people(elsewhere, "email,teams\nc@example.com,\ne@example.com,\n")
+    ran = shell("onboard", "people.csv")
+    assert 7 == ran.code
+    assert "stopped" == block(ran.err)[0]
+    assert "go on tomorrow" in block(ran.err)[-1]
+
+
+BAD = """email,org_role,teams,member_id
+ada@example.com,,,
+Ada@Example.com,,,
+nobody,,,
+bob@example.com,god,,
+bob@example.com,,a/b,
+bob@example.com,,backend:god,
+bob@example.com,,,8
+,,,
+,,,8
+,member,backend,8
+,,backend,eight
+bob@example.com,,
+"""
+REASONS = {
+    3: "Ada@Example.com is on line 2 already",
+    4: "'nobody' is no e-mail address",
+    5: "the organization role 'god' is none of",
+    6: "the team 'a/b' is no slug",
+    7: "the team role 'god' is none of",
+    8: "give an email, to invite, or a member_id, to add to teams; not both",
+    10: "name the teams that member 8 is to be added to",
+    11: "a member's organization role stays as it is",
+    12: "the member ID 'eight' is no number",
+    13: "it has 3 cells, and the first line 4",
+}
+
+
+def test_every_bad_row_is_told_and_nothing_sent(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, BAD)
+    ran = shell("onboard", "people.csv")
+    assert 2 == ran.code
+    lines = ran.out.splitlines()
+    assert len(REASONS) == len(lines)
+    for (line, reason), told in zip(REASONS.items(), lines, strict=True):
+        assert told.startswith(f"line {line}: bad: ")
+        assert reason in told
+    assert "bad rows: 10. Nothing was sent" in block(ran.err)[-1]
+    assert [] == shell.bodies
+    assert ["people.csv"] == os.listdir(elsewhere)
+    assert 2 == shell("onboard", "people.csv", "--skip-bad").code
+    assert [{"email": "ada@example.com"}] == shell.bodies
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "no column email or member_id"),
+        (b"name\nada\n", "has a column 'name'"),
+        (b"email,email\n", "two columns 'email'"),
+        (b"PK\3\4", "is a spreadsheet: save it as CSV"),
+        ("email\n".encode("utf-16"), "is UTF-16: save it as CSV"),
+        (b'email\n"ada', "line 2 of the file of people is no CSV"),
+        (None, "people.csv can't be read: No such file or directory"),
+    ],
+)
+def test_a_file_that_is_none_of_people(
+    content: bytes | None, told: str, shell: Shell, elsewhere: Path
+) -> None:
+    if content is not None:
+        (elsewhere / "people.csv").write_bytes(content)
+    ran = shell("onboard", "people.csv")
+    assert (2, "") == (ran.code, ran.out)
+    assert told in block(ran.err)[-1]
+    assert not (elsewhere / "people.results.csv").exists()
+
+
+def test_a_dry_run_sends_and_writes_nothing(shell: Shell, elsewhere: Path) -> None:
+    shell.set(SENTRY_AUTH_TOKEN=None)  # it needs none
+    people(elsewhere, "email,teams\nada@example.com,backend frontend:admin\nbob@example.com,\n")
+    assert Ran(
+        0,
+        "line 2: invite ada@example.com onto backend frontend:admin\n"
+        "line 3: invite bob@example.com\n"
+        "To be sent: 2. Passed over: 0. Bad: 0.\n",
+        "",
+    ) == shell("onboard", "people.csv", "--dry-run")
+    assert ["people.csv"] == os.listdir(elsewhere)
+    assert [] == shell.bodies
+    *values, summary = shell("onboard", "people.csv", "--dry-run", "--json").values
+    assert [(RESULT, None)] * 2 == [(set(value), value["outcome"]) for value in values]
+    assert SUMMARY == set(summary)
+
+
+def test_a_dry_run_tells_what_is_done_already(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email\nada@example.com\n")
+    assert 0 == shell("onboard", "people.csv").code
+    people(elsewhere, "email\nbob@example.com\nada@example.com\n")
+    before = (elsewhere / "people.results.csv").read_bytes()
+    ran = shell("onboard", "people.csv", "--dry-run")
+    assert [
+        "line 2: invite bob@example.com",
+        "line 3: pass over: invite ada@example.com: invited",
+        "To be sent: 1. Passed over: 1. Bad: 0.",
+    ] == ran.out.splitlines()
+    assert before == (elsewhere / "people.results.csv").read_bytes()
+
+
+def test_what_was_refused_is_asked_again_if_wanted(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email,teams\nada@example.com,new\nbob@example.com,\n")
+    assert 5 == shell("onboard", "people.csv").code
+    shell.fake.add_team("acme", "new")
+    assert 5 == shell("onboard", "people.csv").code
+    assert 2 == len(shell.fake.requests)
+    dry = shell("onboard", "people.csv", "--retry-refused", "--dry-run").out
+    assert "line 2: invite ada@example.com onto new\n" in dry
+    assert 0 == shell("onboard", "people.csv", "--retry-refused").code
+    assert 3 == len(shell.fake.requests)
+
+
+def test_each_end_of_a_run_is_told(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email,member_id,teams\nada@example.com,,\n,6,backend\n")
+    shell.be("acme", "owner", "member:invite")
+    shell.fake.limit_invites(per_day=0)
+    ran = shell("onboard", "people.csv")
+    assert Exit.QUOTA == ran.code
+    assert 2 == ran.err.count("stopped")
+    assert "go on tomorrow" in ran.err
+    assert "The token lacks a scope" in ran.err
+
+
+def test_credentials_that_no_row_can_be_sent_with(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email\nada@example.com\nbob@example.com\n")
+    shell.be("acme", "owner", "org:read")
+    ran = shell("onboard", "people.csv")
+    assert Exit.REFUSED == ran.code
+    assert "The token lacks a scope" in block(ran.err)[-1]
+    assert 1 == len(shell.fake.requests)
+
+
+def test_the_last_outcome_of_a_dry_run_counts(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email\nada@example.com\nbob@example.com\n")
+    shell.fake.limit_invites(per_day=1)
+    assert Exit.QUOTA == shell("onboard", "people.csv").code
+    *values, _ = shell("onboard", "people.csv", "--dry-run", "--json").values
+    assert ["invited", None] == [value["outcome"] for value in values]
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_a_folder_of_people_is_refused(name: str, shell: Shell) -> None:
+    ran = shell("onboard", name)
+    assert (2, "") == (ran.code, ran.out)
+    assert "can't be read: Is a directory" in block(ran.err)[-1]
+
+
+def test_an_organization_that_cannot_be_sent(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email\nada@example.com\n")
+    ran = shell("onboard", "people.csv", "--org", "a/b")
+    assert (2, "") == (ran.code, ran.out)
+    assert "organization_id_or_slug is 'a/b'" in block(ran.err)[-1]
+    assert b"sending" not in (elsewhere / "people.results.csv").read_bytes()
+
+
+def test_people_from_standard_input(shell: Shell, elsewhere: Path) -> None:
+    assert 0 == shell("onboard", "-", stdin=b"email\nada@example.com\n").code
+    assert ["stdin.results.csv"] == os.listdir(elsewhere)
+    (elsewhere / "logs").mkdir()
+    path = os.path.join("logs", "monday.csv")
+    assert 0 == shell("onboard", "-", "--results", path, stdin=b"email\nbob@example.com\n").code
+    assert ["monday.csv"] == os.listdir(elsewhere / "logs")
+
+
+def on_a_terminal(shell: Shell, folder: Path, **variables: str) -> str:
+    """What the command shows on a terminal."""
+    main, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "onboard", "people.csv"],
+        cwd=folder,
+        env=environment(
+            SENTRY_URL=os.environ["SENTRY_URL"],
+            SENTRY_ORG="acme",
+            SENTRY_AUTH_TOKEN=shell.token,
+            TERM="xterm-256color",
+            COLUMNS="120",
+            **variables,
+        ),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    shown = b""
+    with process, suppress(OSError):  # a terminal's end is an error on Linux
+        while part := os.read(main, 65536):
+            shown += part
+    os.close(main)
+    assert 5 == process.returncode
+    return shown.decode()
+
+
+def test_a_terminal_shows_a_bar_and_only_what_went_wrong(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email,teams\nada@example.com,\nbob@example.com,nowhere\n")
+    shown = on_a_terminal(shell, elsewhere)
+    assert COLOUR.search(shown)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"2/2 +[0-9.]+/s .*1 invited, 1 refused|2/2 .*1 refused, 1 invited", plain)
+    assert "line 3: refused: bob@example.com: 400: teamRoles: Invalid teams." in plain
+    assert "line 2" not in plain
+    (elsewhere / "people.results.csv").unlink()
+    assert not COLOUR.search(on_a_terminal(shell, elsewhere, NO_COLOR="1"))

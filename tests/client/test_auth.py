@@ -1,0 +1,346 @@
+"""Where credentials come from, and which never go together."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sentry_members import SentryMembers
+from sentry_members.auth import Secret, resolve
+from sentry_members.errors import ConfigurationError
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team
+
+from tests.support.client_harness import USER_TOKEN, Caller, answering
+
+OTHER_TOKEN = "sntryi_" + "f" * 64
+
+
+def header(**arguments: str) -> str:
+    """The URL and the credential that a client would send."""
+    caller = Caller("sync")
+    with SentryMembers(
+        transport=caller.transport(answering(httpx.Response(204))), **arguments
+    ) as c:
+        c.add_an_organization_member_to_a_team("acme", "8", "backend")
+    [request] = caller.requests
+    return f"{request.url.copy_with(path='/')} {request.headers.get('Authorization')}"
+
+
+def write(folder: Path, token: str | None = None, url: str | None = None) -> Path:
+    file = folder / ".sentryclirc"
+    text = f"[auth]\ntoken = {token}\n" if token else ""
+    text += f"[defaults]\nurl = {url}\n" if url else ""
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_an_argument_comes_first(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", OTHER_TOKEN)
+    monkeypatch.setenv("SENTRY_URL", "https://env.example")
+    write(elsewhere, OTHER_TOKEN, "https://file.example")
+    expected = f"https://arg.example/ Bearer {USER_TOKEN}"
+    assert expected == header(token=USER_TOKEN, url="https://arg.example")
+
+
+def test_then_the_environment(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", f" {USER_TOKEN}\n")
+    monkeypatch.setenv("SENTRY_URL", "env.example")
+    write(elsewhere, OTHER_TOKEN, "https://file.example")
+    assert f"https://env.example/ Bearer {USER_TOKEN}" == header()
+
+
+@pytest.mark.parametrize("above", [0, 1])
+def test_then_a_file_in_the_working_directory_or_above(above: int, elsewhere: Path) -> None:
+    write(elsewhere.parents[1], OTHER_TOKEN, "https://home.example")
+    write([elsewhere, *elsewhere.parents][above], USER_TOKEN, "https://file.example")
+    assert f"https://file.example/ Bearer {USER_TOKEN}" == header()
+
+
+def test_then_the_file_in_the_home_directory(elsewhere: Path) -> None:
+    write(elsewhere.parents[1], USER_TOKEN, "https://home.example/")
+    assert f"https://home.example/ Bearer {USER_TOKEN}" == header()
+
+
+def test_a_file_elsewhere_than_above_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    monkeypatch.chdir(tmp_path / "outside")
+    write(elsewhere.parents[1], USER_TOKEN)
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header()
+
+
+def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", " ")
+    monkeypatch.setenv("SENTRY_URL", "")
+    write(elsewhere.parents[1], USER_TOKEN)
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header()
+
+
+@pytest.mark.parametrize("holder", ["argument", "environment", "home"])
+def test_a_projects_url_gets_no_other_token(
+    holder: str, monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    project = write(elsewhere.parent, url="https://evil.example")
+    home = elsewhere.parents[1] / ".sentryclirc"
+    arguments = {}
+    if holder == "argument":
+        arguments["token"] = USER_TOKEN
+        named = "the argument token"
+    elif holder == "environment":
+        monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+        named = "SENTRY_AUTH_TOKEN"
+    else:
+        write(home.parent, USER_TOKEN)
+        named = str(home)
+    with pytest.raises(ConfigurationError) as caught:
+        header(**arguments)
+    assert str(project) in str(caught.value)
+    assert named in str(caught.value)
+    monkeypatch.setenv("SENTRY_URL", "https://own.example")
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == header(**arguments)
+
+
+def test_a_projects_url_may_be_the_default(elsewhere: Path) -> None:
+    """As Sentry's own tools write it: the token would go there without the file, too."""
+    write(elsewhere, url="https://sentry.io/")
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+
+
+def test_a_projects_token_goes_to_the_users_own_url(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    write(elsewhere, USER_TOKEN)
+    monkeypatch.setenv("SENTRY_URL", "https://own.example")
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == header()
+
+
+def test_no_token_lists_the_places(elsewhere: Path) -> None:
+    write(elsewhere, url="https://file.example")
+    with pytest.raises(ConfigurationError) as caught:
+        header()
+    for place in (
+        "the argument token",
+        "SENTRY_AUTH_TOKEN",
+        str(elsewhere / ".sentryclirc"),
+        str(elsewhere.parents[1] / ".sentryclirc"),
+        "SENTRY_GATEWAY_URL",
+        "sntryu_",
+    ):
+        assert place in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (f"token = {USER_TOKEN}\n".encode(), "MissingSectionHeaderError"),
+        (f"[auth]\ntoken {USER_TOKEN}\n".encode(), "ParsingError"),
+        (f"[auth]\ntoken = {USER_TOKEN}".encode("utf-16"), "UnicodeDecodeError"),
+    ],
+)
+def test_an_unreadable_file_is_named_and_not_shown(
+    content: bytes, reason: str, elsewhere: Path
+) -> None:
+    file = elsewhere / ".sentryclirc"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        header()
+    assert f"{file} can't be read" in str(caught.value)
+    assert reason in str(caught.value)
+    assert USER_TOKEN not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_file_as_windows_writes_it(elsewhere: Path) -> None:
+    text = (
+        f"\ufeff[auth]\r\ntoken={USER_TOKEN} \r\n[defaults]\r\nurl=https://file.example/api/0/\r\n"
+    )
+    (elsewhere / ".sentryclirc").write_bytes(text.encode())
+    assert f"https://file.example/ Bearer {USER_TOKEN}" == header()
+
+
+def test_without_a_home_or_a_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Path:
+        raise FileNotFoundError
+
+    def homeless() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "cwd", missing)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        ("sentry.example.com", "https://sentry.example.com/"),
+        ("sentry.example.com:8443", "https://sentry.example.com:8443/"),
+        ("https://sentry.example.com/api/", "https://sentry.example.com/"),
+        ("https://sentry.example.com/api/0/", "https://sentry.example.com/"),
+        ("https://sentry.example.com/API/0", "https://sentry.example.com/"),
+        (" https://sentry.example.com\n", "https://sentry.example.com/"),
+        ("http://localhost:9000", "http://localhost:9000/"),
+        ("http://sentry.localhost", "http://sentry.localhost/"),
+        ("http://127.0.0.2:9000/", "http://127.0.0.2:9000/"),
+        ("http://[::1]:9000", "http://[::1]:9000/"),
+    ],
+)
+def test_a_url_means_a_root(given: str, root: str) -> None:
+    assert f"{root} Bearer {USER_TOKEN}" == header(token=USER_TOKEN, url=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("", "is not a URL"),
+        ("https://", "is not a URL"),
+        ("ftp://sentry.io", "is not a URL"),
+        ("https://sentry.io:port", "is not a URL"),
+        ("https://sentry.io:99999", "is not a URL"),
+        ("https://sentry..io", "is not a URL"),
+        ("https://xn--a.io", "is not a URL"),
+        ("https://sentry.io /", "must not hold a blank"),
+        ("https://sentry.io?", "must not hold a blank"),
+        ("https://@sentry.io", "must not hold a blank"),
+        ("https://a\x01b", "is not a URL"),
+        ("http://sentry.example.com", "unencrypted"),
+        ("http://127.0.0.1.evil.example", "unencrypted"),
+        ("https://user:geheim@sentry.io", "must not hold a blank, a user"),
+        ("https://sentry.io/?geheim=1", "must not hold a blank, a user"),
+        ("https://sentry.io/organizations/acme", "the root of a Sentry, not a page"),
+    ],
+)
+@pytest.mark.parametrize("source", ["the argument url", "SENTRY_URL"])
+def test_a_bad_url_is_refused(
+    given: str, problem: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if source == "SENTRY_URL":
+        monkeypatch.setenv("SENTRY_URL", given or "https://")
+    with pytest.raises(ConfigurationError) as caught:
+        header(token=USER_TOKEN, **({} if source == "SENTRY_URL" else {"url": given}))
+    assert source in str(caught.value)
+    assert problem in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_region() -> None:
+    assert f"https://de.sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN, region="de")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"token": USER_TOKEN, "region": "de", "url": "sentry.io"}, "url and region exclude"),
+        ({"token": USER_TOKEN, "region": "evil.example/"}, "region must be"),
+        ({"token": USER_TOKEN, "gateway_url": "https://gw.example"}, "token and a gateway exclude"),
+        ({"region": "de", "gateway_key": "k"}, "region and a gateway exclude"),
+        ({"gateway_key": "k"}, "gateway_key needs a gateway_url"),
+        ({"gateway_url": "https://gw.example"}, "the gateway's key is missing"),
+        ({"gateway_url": "https://gw.example", "gateway_key": "a b"}, "the gateway's key"),
+        ({"gateway_url": "http://gw.example", "gateway_key": "k"}, "gateway_url would send"),
+        ({"token": ""}, "the argument token is empty"),
+        ({"token": f"{USER_TOKEN}\n{USER_TOKEN}"}, "a character that no token has"),
+        ({"token": f"'{USER_TOKEN}'"}, "a character that no token has"),
+        ({"token": f"{USER_TOKEN}é"}, "a character that no token has"),
+        ({"token": "sntrys_eyJpYXQiOjE3fQ==_abc"}, "organization auth token"),
+    ],
+)
+def test_arguments_that_cannot_work(arguments: dict[str, str], problem: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        header(**arguments)
+    assert problem in str(caught.value)
+    assert USER_TOKEN[7:] not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["url", "region", "gateway_url"])
+def test_an_argument_that_is_no_text(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} must be a text, not list"):
+        header(**{name: ["x"]})  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_not_needed_is_not_read(elsewhere: Path) -> None:
+    (elsewhere / ".sentryclirc").write_text("garbage")
+    assert f"https://a.example/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN, url="a.example")
+
+
+def test_no_file_at_all_is_told_too() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"\.sentryclirc in the working directory or above"
+    ):
+        header()
+
+
+def test_an_organization_token_is_refused_with_the_kinds_that_do() -> None:
+    with pytest.raises(ConfigurationError, match=r"sntryu_….*sntryi_…"):
+        header(token="sntrys_eyJpYXQiOjE3fQ==_abc")
+
+
+@pytest.mark.parametrize("given", ["arguments", "environment"])
+def test_a_gateway_needs_no_token_and_gets_none(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+    arguments = {}
+    if given == "environment":
+        monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gw.example/sentry/")
+        monkeypatch.setenv("SENTRY_GATEWAY_KEY", "gateway-key")
+    else:
+        arguments = {
+            "gateway_url": "https://gw.example/sentry/api/0/",
+            "gateway_key": "gateway-key",
+        }
+    caller = Caller("sync")
+    transport = caller.transport(answering(httpx.Response(204)))
+    with SentryMembers(transport=transport, **arguments) as client:
+        client.add_an_organization_member_to_a_team("acme", "8", "backend")
+        join = add_an_organization_member_to_a_team.sync_detailed
+        join("acme", "8", "backend", client=client.generated)
+    path = "/sentry/api/0/organizations/acme/members/8/teams/backend/"
+    assert 2 == len(caller.requests)
+    for request in caller.requests:
+        assert "Authorization" not in request.headers
+        assert "gateway-key" == request.headers["X-Gateway-Key"]
+        assert f"https://gw.example{path}" == str(request.url)
+
+
+def test_an_argument_beats_a_gateway_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gw.example")
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("token", "kind"),
+    [
+        ("sntryu_" + "a" * 64, "user"),
+        ("sntrya_" + "a" * 64, "user"),
+        ("sntryi_" + "a" * 64, "internal integration"),
+        ("a" * 64, None),
+    ],
+)
+def test_the_kind_is_told_by_the_prefix(token: str, kind: str | None) -> None:
+    assert kind == resolve(Secret(token)).token_kind
+
+
+@given(st.text())
+def test_any_token_is_sent_or_refused(token: str) -> None:
+    """Never altered, and never anything but a ConfigurationError."""
+    try:
+        credentials = resolve(Secret(token))
+    except ConfigurationError:
+        return
+    request = httpx.Request("POST", "https://sentry.io")
+    next(credentials.auth.auth_flow(request))
+    assert f"Bearer {token.strip()}" == request.headers["Authorization"]
+
+
+@given(st.text())
+def test_any_url_is_a_root_or_refused(url: str) -> None:
+    try:
+        root = resolve(Secret(USER_TOKEN), url=url).url
+    except ConfigurationError:
+        return
+    assert "/" == root.path
+    assert "https" == root.scheme or root.host in ("localhost", "127.0.0.1", "::1")
+    assert b"" == root.userinfo + root.query

@@ -1,0 +1,548 @@
+"""The facade: what goes in, what comes out, and who closes what."""
+
+import asyncio
+import inspect
+import json
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import httpx
+import pytest
+from sentry_members import (
+    AccessRequested,
+    Added,
+    AlreadyOnTeam,
+    AsyncSentryMembers,
+    Member,
+    NewMember,
+    SentryMembers,
+    Team,
+    TeamRoleAssignment,
+    errors,
+)
+from sentry_members.connections import _ssl_context
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team
+from sentry_members_api.types import UNSET
+
+from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.recordings import bodies
+
+MEMBER = httpx.Response(201, json=bodies("addAMemberToAnOrganization", 201)[0])
+TEAM = httpx.Response(201, json=bodies("addAnOrganizationMemberToATeam", 201)[0])
+DONE = httpx.Response(204)
+
+
+def client(answer: httpx.Response = DONE, **options: Any) -> SentryMembers:
+    transport = options.pop("transport", None) or Caller("sync").transport(answering(answer))
+    return SentryMembers(token=USER_TOKEN, transport=transport, **options)
+
+
+def test_a_member_is_invited(caller: Caller) -> None:
+    member = caller.invite(
+        answering(MEMBER),
+        org_role="member",
+        team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
+        send_invite=False,
+    )
+    assert isinstance(member, Member)
+    assert "101" == member.id
+    [request] = caller.requests
+    assert "https://sentry.io/api/0/organizations/acme/members/" == str(request.url)
+    assert "POST" == request.method
+    assert {
+        "email": "ada@example.com",
+        "orgRole": "member",
+        "teamRoles": [{"teamSlug": "backend", "role": "contributor"}],
+        "sendInvite": False,
+    } == json.loads(request.content)
+    assert "application/json" == request.headers["Content-Type"]
+    assert request.headers["User-Agent"].startswith("sentry-members/")
+    assert "Accept-Language" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (TEAM, Added(Team.from_dict(TEAM.json()))),
+        (httpx.Response(202), AccessRequested()),
+        (httpx.Response(204), AlreadyOnTeam()),
+    ],
+)
+def test_an_outcome_is_one_of_three(answer: httpx.Response, outcome: Any, caller: Caller) -> None:
+    assert outcome == caller.join(answering(answer))
+    [request] = caller.requests
+    path = "/api/0/organizations/acme/members/8/teams/backend/"
+    assert (path, b"") == (request.url.path, request.content)
+
+
+@pytest.mark.parametrize("outcome", [AccessRequested(), AlreadyOnTeam()])
+def test_an_outcome_is_neither_true_nor_false(outcome: object) -> None:
+    with pytest.raises(TypeError, match="neither true nor false"):
+        assert outcome
+
+
+def test_printing_a_result_reads_well() -> None:
+    assert repr(Member.from_dict(MEMBER.json())).startswith("Member(id='101', email=")
+    assert repr(Added(Team.from_dict(TEAM.json()))).startswith("Added(team=Team(id='2', slug=")
+    assert "AccessRequested()" == repr(AccessRequested())
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (httpx.Response(201, json={"slug": "x"}), "KeyError: 'id'"),
+        (httpx.Response(201, html="<html>"), "JSONDecodeError"),
+        (httpx.Response(201, json=[]), "Error"),
+    ],
+)
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_a_success_that_cannot_be_read(
+    answer: httpx.Response, reason: str, operation: str, caller: Caller
+) -> None:
+    with pytest.raises(errors.UnreadableAnswerError) as caught:
+        getattr(caller, operation)(answering(answer))
+    assert answer.status_code == caught.value.status
+    assert reason in str(caught.value)
+    assert "Sentry did what was asked" in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("status", [200, 203, 206, 299])
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_another_success_is_none(status: int, operation: str, caller: Caller) -> None:
+    """Such as the login page of something that stands before Sentry."""
+    with pytest.raises(errors.ApiError, match="nothing else before it") as caught:
+        getattr(caller, operation)(answering(httpx.Response(status, html="<title>Log in</title>")))
+    assert (errors.ApiError, status) == (type(caught.value), caught.value.status)
+    assert ("Log in",) == caught.value.messages
+
+
+@pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "/", "a\x00b", "a\nb", "a\x7f", "\ud800", "\u2028"])  # fmt: skip
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_id_that_leads_elsewhere_is_refused_by_name(bad: str, place: int) -> None:
+    names = ["organization_id_or_slug", "member_id", "team_id_or_slug"]
+    arguments = ["acme", "8", "backend"]
+    arguments[place] = bad
+    caller = Caller("sync")
+    members = client(transport=caller.transport(answering(DONE)))
+    with pytest.raises(errors.InvalidArgumentError, match=rf"^{names[place]} is "):
+        members.add_an_organization_member_to_a_team(*arguments)
+    assert [] == caller.requests
+
+
+class Slug(str, Enum):  # noqa: UP042 - what many programs have
+    """str() of it is not its value."""
+
+    ACME = "acme"
+
+
+@pytest.mark.parametrize("bad", [None, 8, b"7", Slug.ACME])
+def test_an_id_that_is_no_text_is_refused_by_name(bad: Any, caller: Caller) -> None:
+    operation = "add_an_organization_member_to_a_team"
+    with pytest.raises(errors.InvalidArgumentError, match=r"^member_id must be a text, not "):
+        caller.call(answering(DONE), operation, "acme", bad, "backend")
+
+
+@pytest.mark.parametrize("slug", ["acme", "ac me", "ünïcode", "a%2Fb", "a?b", "a#b", "...", "a\\b"])
+def test_any_other_slug_arrives_as_it_is(slug: str) -> None:
+    caller = Caller("sync")
+    members = client(transport=caller.transport(answering(DONE)))
+    members.add_an_organization_member_to_a_team(slug, "8", "backend")
+    [request] = caller.requests
+    assert f"/api/0/organizations/{slug}/members/8/teams/backend/" == request.url.path
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (
+            {"team_roles": [{"teamSlug": "backend", "role": None}]},
+            "^team_roles takes list.TeamRole",
+        ),
+        ({"team_roles": ["backend"]}, r"^team_roles takes .*, not \['backend'\]"),
+        ({"team_roles": "backend"}, "^team_roles takes"),
+        ({"team_roles": {}}, "^team_roles takes"),
+        ({"team_roles": None}, r"^team_roles takes .* \(or leave it out\), not None"),
+        ({"team_roles": (role for role in [])}, "^team_roles takes .* not <generator"),
+        ({"team_roles": [TeamRoleAssignment("backend", UNSET)]}, "^team_roles takes"),  # type: ignore[arg-type]
+        ({"team_roles": [TeamRoleAssignment(None, None)]}, "^team_roles takes"),  # type: ignore[arg-type]
+        ({"team_roles": [NewMember(email="a@example.com")]}, "^team_roles takes"),
+        ({"org_role": {"member"}}, "^org_role takes OrganizationRole"),
+        ({"send_invite": math.nan}, "^send_invite takes bool .* not nan"),
+        ({"send_invite": math.nan, "team_roles": None}, "^team_roles takes"),
+        ({"email": b"ada@example.com"}, "^email takes str, not b'ada"),
+        ({"email": None}, "^email takes str, not None"),
+        ({"email": "\ud800@example.com"}, "^email takes str"),
+        (
+            {"emial": "ada@example.com"},
+            "unexpected keyword argument 'emial'.*; the fields are email",
+        ),
+    ],
+)
+def test_a_field_that_cannot_be_sent_is_refused_by_name(
+    fields: dict[str, Any], told: str, caller: Caller
+) -> None:
+    operation = "add_a_member_to_an_organization"
+    with pytest.raises(errors.InvalidArgumentError, match=told):
+        caller.call(answering(MEMBER), operation, "acme", **{"email": "a@example.com", **fields})
+    assert [] == caller.requests
+
+
+def test_a_missing_field_is_named(caller: Caller) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match=r"missing .*'email'; the fields are"):
+        caller.call(answering(MEMBER), "add_a_member_to_an_organization", "acme")
+
+
+def test_what_the_server_refuses_clearly_is_left_to_it(caller: Caller) -> None:
+    caller.invite(answering(MEMBER), email="", org_role="god", send_invite="no", team_roles=[])
+    assert {"email": "", "orgRole": "god", "sendInvite": "no", "teamRoles": []} == json.loads(
+        caller.requests[0].content
+    )
+
+
+def test_only_the_organization_is_positional(caller: Caller) -> None:
+    operation = "add_a_member_to_an_organization"
+    with pytest.raises(errors.InvalidArgumentError, match="name the fields"):
+        caller.call(answering(MEMBER), operation, "acme", "ada@example.com")
+
+
+@pytest.mark.parametrize("kind", [SentryMembers, AsyncSentryMembers])
+def test_the_fields_are_in_the_signature_and_the_help(kind: type) -> None:
+    method = kind.add_a_member_to_an_organization  # type: ignore[attr-defined]
+    assert ["self", "organization_id_or_slug", "email", "org_role", "team_roles"] == list(
+        inspect.signature(method).parameters
+    )[:5]
+    assert "at most 75 characters" in (inspect.getdoc(method) or "")
+
+
+@pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan, 1e10, 10**400, "30", True, httpx.Timeout(None), httpx.Timeout(5, read=None)])  # fmt: skip
+def test_a_timeout_is_finite(timeout: Any) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="timeout must be a finite number"):
+        client(timeout=timeout)
+    with pytest.raises(errors.InvalidArgumentError, match="timeout must be a finite number"):
+        client().with_options(timeout=timeout)
+
+
+@pytest.mark.parametrize("attempts", [0, -1, 1.5, True, None])
+def test_attempts_are_a_whole_number(attempts: Any) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="attempts must be a whole number"):
+        client(attempts=attempts)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, {"connect": 5, "read": 30, "write": 30, "pool": 30}),
+        (2, {"connect": 2, "read": 2, "write": 2, "pool": 2}),
+        (60, {"connect": 5, "read": 60, "write": 60, "pool": 60}),
+        (httpx.Timeout(9), {"connect": 9, "read": 9, "write": 9, "pool": 9}),
+    ],
+)
+def test_the_timeout_of_a_request(given: Any, expected: dict[str, float]) -> None:
+    caller = Caller("sync")
+    members = client(transport=caller.transport(answering(DONE)), timeout=given)
+    for one in (members, members.with_options(attempts=1), members.with_options(timeout=None)):
+        one.add_an_organization_member_to_a_team("acme", "8", "backend")
+    assert [expected] * 3 == [request.extensions["timeout"] for request in caller.requests]
+
+
+def test_a_transport_must_be_of_the_right_kind() -> None:
+    with pytest.raises(
+        errors.InvalidArgumentError, match=r"transport must be an httpx\.BaseTransport"
+    ):
+        SentryMembers(token=USER_TOKEN, transport=httpx.AsyncHTTPTransport())  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidArgumentError, match=r"must be an httpx\.AsyncBaseTransport"):
+        AsyncSentryMembers(token=USER_TOKEN, transport=httpx.HTTPTransport())  # type: ignore[arg-type]
+
+
+class Counted(httpx.MockTransport):
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def test_closing_a_sibling_leaves_the_parent_open() -> None:
+    transport = Counted(answering(DONE))
+    members = client(transport=transport)
+    with members.with_options(timeout=1) as sibling:
+        assert AlreadyOnTeam() == sibling.add_an_organization_member_to_a_team("acme", "8", "b")
+    assert (True, False, 0) == (sibling.is_closed, members.is_closed, transport.closed)
+    assert AlreadyOnTeam() == members.add_an_organization_member_to_a_team("acme", "8", "b")
+    with pytest.raises(errors.ConfigurationError, match="closed"):
+        sibling.add_an_organization_member_to_a_team("acme", "8", "b")
+
+
+def test_closing_the_parent_closes_every_sibling() -> None:
+    transport = Counted(answering(DONE))
+    with client(transport=transport) as members:
+        sibling = members.with_options(attempts=1).with_options(timeout=1)
+    assert (True, 1) == (sibling.is_closed, transport.closed)
+    for one in (members, sibling):
+        with pytest.raises(errors.ConfigurationError, match="closed"):
+            one.add_an_organization_member_to_a_team("acme", "8", "b")
+
+
+def test_what_is_done_to_the_generated_client_leaves_the_methods_alone() -> None:
+    caller = Caller("sync")
+    members = client(transport=caller.transport(answering(DONE)))
+    with members.generated.with_headers({"X-A": "1"}).with_timeout(httpx.Timeout(None)):
+        pass
+    assert AlreadyOnTeam() == members.add_an_organization_member_to_a_team("acme", "8", "b")
+    [request] = caller.requests
+    assert "X-A" not in request.headers
+    assert 30 == request.extensions["timeout"]["read"]
+
+
+def test_a_generated_client_never_waits_for_ever_nor_goes_elsewhere() -> None:
+    caller = Caller("sync")
+    members = client(transport=caller.transport(answering(DONE)))
+    join = add_an_organization_member_to_a_team.sync_detailed
+    patient = members.generated.with_timeout(httpx.Timeout(None, read=50))
+    join("acme", "8", "backend", client=patient)
+    timeout = {"connect": 5, "read": 50, "write": 30, "pool": 30}
+    assert timeout == caller.requests[0].extensions["timeout"]
+    astray = attrs.evolve(members.generated, base_url="https://evil.example")
+    with pytest.raises(errors.ConfigurationError, match=r"for https://sentry\.io.*, not for evil"):
+        join("acme", "8", "backend", client=astray)
+    assert 1 == len(caller.requests)
+
+
+@pytest.mark.parametrize("status", [201, 403])
+def test_a_client_knows_the_limiters_figures_in_its_latest_answer(status: int) -> None:
+    told = {"X-Sentry-Rate-Limit-Limit": "40", "X-Sentry-Rate-Limit-Remaining": "39"}
+    answer = httpx.Response(status, headers=told, content=TEAM.content)
+    members = client(transport=Caller("sync").transport(answering(DONE, answer, DONE)))
+    figures: list[errors.RateLimit | None] = [members.rate_limit]
+    for _ in range(3):
+        with suppress(errors.ForbiddenError):
+            members.add_an_organization_member_to_a_team("acme", "8", "backend")
+        figures.append(members.rate_limit)
+    assert [None, None, errors.RateLimit(40, 39, None, None, None), None] == figures
+
+
+def test_closing_ends_the_retries(caller: Caller, waits: list[float]) -> None:
+    members: Any = None
+
+    def closing(request: httpx.Request) -> httpx.Response:
+        members._closed = True
+        return httpx.Response(500)
+
+    transport = caller.transport(closing)
+    arguments = ("acme", "8", "backend")
+
+    async def run() -> None:
+        nonlocal members
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as members:
+            await members.add_an_organization_member_to_a_team(*arguments)
+
+    def run_sync() -> None:
+        nonlocal members
+        with SentryMembers(token=USER_TOKEN, transport=transport) as members:
+            members.add_an_organization_member_to_a_team(*arguments)
+
+    with pytest.raises(errors.ConfigurationError, match="closed"):
+        run_sync() if caller.mode == "sync" else asyncio.run(run())
+    assert 1 == len(caller.requests)
+
+
+def test_an_async_client_closes_likewise() -> None:
+    async def run() -> None:
+        transport = Counted(answering(DONE))
+        members = AsyncSentryMembers(token=USER_TOKEN, transport=transport)
+        async with members.with_options(attempts=1) as sibling:
+            await sibling.add_an_organization_member_to_a_team("acme", "8", "b")
+        assert 0 == transport.closed
+        await members.aclose()
+        assert 1 == transport.closed
+        with pytest.raises(errors.ConfigurationError, match="closed"):
+            await members.add_an_organization_member_to_a_team("acme", "8", "b")
+
+    asyncio.run(run())
+
+
+def test_trio_will_do() -> None:
+    import trio
+
+    async def run() -> None:
+        transport = Caller("async").transport(answering(httpx.Response(500), DONE))
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as members:
+            outcome = await members.add_an_organization_member_to_a_team("acme", "8", "backend")
+            assert AlreadyOnTeam() == outcome
+
+    clock: Any = trio.testing.MockClock(autojump_threshold=0)
+    trio.run(run, clock=clock)
+
+
+class Echo(BaseHTTPRequestHandler):
+    """A server that answers 404 with the member ID of the request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.dumps({"detail": self.path.split("/")[6]}).encode()
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 64  # for who finds no place waits a second
+
+
+@contextmanager
+def served(handler: type[Echo]) -> Iterator[str]:
+    with Server(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    with served(Echo) as host:
+        yield f"http://{host}"
+
+
+def test_threads_share_a_client_over_real_connections(echo: str) -> None:
+    wrong: list[str] = []
+
+    def work(members: SentryMembers, number: int) -> None:
+        for member_id in (f"{number}{count}" for count in range(20)):
+            try:
+                members.add_an_organization_member_to_a_team("acme", member_id, "backend")
+            except errors.NotFoundError as error:
+                if error.messages != (member_id,):
+                    wrong.append(member_id)
+
+    with SentryMembers(token=USER_TOKEN, url=echo) as members:
+        threads = [
+            threading.Thread(target=work, args=(members, number)) for number in range(10, 18)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("transport", [None, "aiohttp"])
+def test_tasks_share_a_client_over_real_connections(transport: Any, echo: str) -> None:
+    async def run() -> list[str]:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=echo, transport=transport) as members:
+
+            async def call(member_id: str) -> str:
+                try:
+                    await members.add_an_organization_member_to_a_team("acme", member_id, "b")
+                except errors.NotFoundError as error:
+                    return error.messages[0]
+                return "no error"
+
+            return list(await asyncio.gather(*(call(str(number)) for number in range(50))))
+
+    assert [str(number) for number in range(50)] == asyncio.run(run())
+
+
+def test_nobody_listens(caller: Caller, waits: list[float]) -> None:
+    options = {"transport": caller.real, "url": "http://127.0.0.1:9"}
+    with pytest.raises(errors.ConnectionFailedError) as caught:
+        caller.join(answering(DONE), options=options)
+    assert not caught.value.may_have_arrived
+    assert 2 == len(waits)
+
+
+class Proxied(Echo):
+    """A forward proxy that refuses to go anywhere, and keeps where it was to go."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_CONNECT(self) -> None:
+        self.asked.append(self.path)
+        self.send_error(403)
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    Proxied.asked.clear()
+    with served(Proxied) as host:
+        monkeypatch.setenv("HTTPS_PROXY", host)
+        monkeypatch.setenv("HTTP_PROXY", host)
+        yield Proxied.asked
+
+
+def over_real_connections(caller: Caller, url: str) -> str:
+    """The error of a call."""
+    arguments = ("add_an_organization_member_to_a_team", "acme", "8", "backend")
+    options = {"transport": caller.real, "url": url, "attempts": 1}
+    with pytest.raises(errors.ConnectionFailedError) as caught:
+        caller.call(answering(DONE), *arguments, options=options)
+    return str(caught.value)
+
+
+def test_the_environments_proxy_is_used(proxy: list[str], caller: Caller) -> None:
+    assert "ProxyError" in over_real_connections(caller, "https://sentry.localhost:9")
+    assert ["sentry.localhost:9"] == proxy
+
+
+@pytest.mark.parametrize("excepted", ["sentry.localhost", "sentry.localhost:9", "*"])
+def test_a_host_can_be_excepted_from_the_proxy(
+    excepted: str, proxy: list[str], caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", excepted)
+    assert "ConnectError" in over_real_connections(caller, "https://sentry.localhost:9")
+    assert [] == proxy
+
+
+def test_without_tls_the_credential_stays_on_this_machine(proxy: list[str], caller: Caller) -> None:
+    assert "ConnectError" in over_real_connections(caller, "http://127.0.0.1:9")
+    assert [] == proxy
+
+
+def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://user:geheim@proxy.example")
+    with pytest.raises(errors.ConfigurationError, match="HTTPS_PROXY") as caught:
+        SentryMembers(token=USER_TOKEN)
+    assert "geheim" not in str(caught.value)
+
+
+def test_certificates_that_cannot_be_loaded_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _ssl_context.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(errors.ConfigurationError, match="SSL_CERT_FILE"):
+        SentryMembers(token=USER_TOKEN)
+
+
+@pytest.mark.parametrize("strange", [OSError("pipe"), RuntimeError("loop"), UnicodeError("idna")])
+def test_whatever_an_inner_transport_raises_is_final_and_typed(
+    strange: Exception, caller: Caller
+) -> None:
+    with pytest.raises(errors.NoAnswerError, match=type(strange).__name__) as caught:
+        caller.join(answering(strange))
+    assert errors.NoAnswerError is type(caught.value)
+    assert caught.value.__context__ is None
+    assert 1 == len(caller.requests)
+
+
+def test_the_async_methods_are_documented_as_the_sync_ones() -> None:
+    for operation in ("add_a_member_to_an_organization", "add_an_organization_member_to_a_team"):
+        documented = inspect.getdoc(getattr(SentryMembers, operation))
+        assert documented
+        assert documented == inspect.getdoc(getattr(AsyncSentryMembers, operation))

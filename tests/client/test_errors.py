@@ -1,0 +1,348 @@
+"""Every answer of Sentry that is no success, and the error that it is."""
+
+import json
+import pickle
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sentry_members import errors
+from sentry_members.error_mapping import reasons
+from sentry_members.scopes import Operation
+
+from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.recordings import RECORDINGS, operation_of
+
+LIMITS = {
+    "X-Sentry-Rate-Limit-Limit": "40",
+    "X-Sentry-Rate-Limit-Remaining": "0",
+    "X-Sentry-Rate-Limit-Reset": "1795317040",
+    "X-Sentry-Rate-Limit-ConcurrentLimit": "25",
+    "X-Sentry-Rate-Limit-ConcurrentRemaining": "None",
+}
+
+
+def failure(caller: Caller, operation: str, answer: httpx.Response) -> Any:
+    with pytest.raises(errors.SentryMembersError) as caught:
+        getattr(caller, operation)(answering(answer), options={"attempts": 1})
+    return caught.value
+
+
+def of(status: int, body: Any) -> httpx.Response:
+    return httpx.Response(status, json=body)
+
+
+def gateways_own(status: int) -> httpx.Response:
+    return of(status, {"gateway": True, "detail": "The gateway says so."})
+
+
+BEHIND_A_GATEWAY = {
+    "token": None,
+    "gateway_url": "https://gw.example",
+    "gateway_key": "gateway-key-0123456789",
+    "attempts": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "kind", "message"),
+    [
+        ("invite", of(400, {"email": ["The user ada@example.com is already a member"]}), errors.AlreadyMemberError, "is already a member"),
+        ("invite", of(400, {"email": ["The user ada@example.com has already been invited"]}), errors.AlreadyInvitedError, "has already been invited"),
+        ("invite", of(400, {"email": ["This field is required."]}), errors.BadRequestError, "email: This field is required."),
+        ("invite", of(400, {"orgRole": ['"god" is not a valid choice.']}), errors.BadRequestError, 'orgRole: "god" is not'),
+        ("invite", of(400, {"orgRole": ["You do not have permission to set that org-level role"]}), errors.RoleNotAllowedError, "a role that the token's owner may give"),
+        ("invite", of(400, ["Integration tokens are restricted to inviting new members with the member role only."]), errors.RoleNotAllowedError, "Integration tokens are restricted"),
+        ("invite", of(400, {"teamRoles": ["Invalid teams"]}), errors.UnknownTeamError, "by its slug"),
+        ("invite", of(400, {"teamRoles": ["Invalid team-role"]}), errors.BadRequestError, "Invalid team-role"),
+        ("invite", of(400, {"email": ["Enter a valid email address."], "teamRoles": ["Invalid teams"]}), errors.BadRequestError, "Invalid teams"),
+        ("invite", of(400, {"email": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "another organization role"),
+        ("invite", of(400, {"detail": "You cannot assign members to teams you are not a member of."}), errors.BadRequestError, "You cannot assign members"),
+        ("invite", of(400, {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}), errors.BadRequestError, "Expected a dictionary"),
+        ("invite", of(400, "Invalid origin: https://evil.example"), errors.BadRequestError, "Invalid origin"),
+        ("invite", of(403, {"organization": "Your organization is not allowed to invite members"}), errors.ForbiddenError, "not allowed to invite"),
+        ("invite", of(403, {"detail": "You do not have permission to perform this action."}), errors.MissingScopeError, "member:admin, member:write or member:invite"),
+        ("join", of(403, {"detail": "You do not have permission to perform this action."}), errors.MissingScopeError, "with Open Membership on org:read; with it off"),
+        ("join", of(403, {"detail": "This team is managed through your organization's identity provider."}), errors.IdentityProviderTeamError, "in the identity provider"),
+        ("join", of(403, {"detail": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "'billing'"),
+        ("join", of(404, {"detail": "The requested resource does not exist"}), errors.NotFoundError, "A member's ID is not a user's ID"),
+        ("join", of(404, {"info": "Route not found, did you forget a trailing slash?"}), errors.NotFoundError, "trailing slash"),
+        ("join", httpx.Response(404, html=""), errors.NotFoundError, "404 Not Found. Check the URL"),
+        ("join", of(401, {"detail": "Token expired"}), errors.UnauthorizedError, "Token expired"),
+        ("join", httpx.Response(401), errors.UnauthorizedError, "401 Unauthorized."),
+        ("join", of(401, {"detail": {"code": "sso-required", "message": "Must login via SSO", "extra": {}}}), errors.UnauthorizedError, "Must login via SSO"),
+        ("join", of(401, {"detail": {"code": "member-disabled"}}), errors.UnauthorizedError, "member-disabled"),
+        ("invite", of(429, {"detail": "You are being rate limited for too many invitations."}), errors.InviteQuotaError, "go on tomorrow"),
+        ("invite", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RequestLimitError, "too frequently"),
+        ("join", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RequestLimitError, "too frequently"),
+        ("join", httpx.Response(429), errors.RequestLimitError, "Send fewer at a time"),
+        ("invite", httpx.Response(429), errors.TooManyRequestsError, "429 Too Many Requests."),
+        ("invite", of(500, {"detail": "Internal Error", "errorId": "2b410f7e"}), errors.ServerError, "Repeating it is safe"),
+        ("join", httpx.Response(502, html="<html><head><title>502 Bad Gateway</title></head><body>x</body></html>"), errors.ServerError, "502 Bad Gateway"),
+        ("join", httpx.Response(520, html="<h1>Web server is returning an unknown error</h1>"), errors.ServerError, "520. Web server is returning"),
+        ("join", httpx.Response(599, text=""), errors.ServerError, "599."),
+        ("join", httpx.Response(302, headers={"Location": "https://evil.example/"}), errors.ApiError, "A redirect is never followed"),
+        ("join", of(406, {"detail": "Could not satisfy the request Accept header."}), errors.ApiError, "Could not satisfy"),
+        ("join", of(418, None), errors.ApiError, "418"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_the_error_that_it_means(
+    operation: str, answer: httpx.Response, kind: type, message: str, caller: Caller
+) -> None:
+    error = failure(caller, operation, answer)
+    assert kind is type(error)
+    assert answer.status_code == error.status
+    assert message in str(error)
+    assert str(error).endswith(error.advice)
+    assert "'acme'" in str(error)
+    assert ("ada@example.com" if operation == "invite" else "'8', 'backend'") in str(error)
+    assert 1 == len(caller.requests)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "ending"),
+    [
+        (400, errors.BadRequestError, "400 Bad Request. The gateway says so."),
+        (403, errors.GatewayKeyError, "the one that the gateway was started with?"),
+        (404, errors.NotFoundError, "404 Not Found. The gateway says so."),
+        (405, errors.ApiError, "405 Method Not Allowed. The gateway says so."),
+        (413, errors.ApiError, " Too Large. The gateway says so."),
+        (429, errors.RequestLimitError, "or wait until the window ends."),
+        (500, errors.ServerError, "what is done already is not done twice."),
+        (502, errors.SentryUnreachableError, "and the gateway's SENTRY_URL right?"),
+        (504, errors.ServerError, "what is done already is not done twice."),
+    ],
+)
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_a_gateways_own_answer_is_told_from_sentrys(
+    operation: str, status: int, kind: type, ending: str, caller: Caller
+) -> None:
+    with pytest.raises(errors.ApiError) as caught:
+        getattr(caller, operation)(answering(gateways_own(status)), options=BEHIND_A_GATEWAY)
+    error = caught.value
+    assert kind is type(error)
+    assert (status, True) == (error.status, error.from_gateway)
+    assert ("The gateway says so.",) == error.messages
+    assert {} == error.field_errors
+    assert str(error).endswith(ending)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 502])
+def test_who_asked_no_gateway_hears_none(status: int, caller: Caller) -> None:
+    error = failure(caller, "join", gateways_own(status))
+    assert error.from_gateway is False
+    assert not isinstance(error, errors.GatewayKeyError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"gateway": False, "detail": "x"}, {"gateway": 1, "detail": "x"}, {"gateway": True}, []],
+)
+def test_behind_a_gateway_the_rest_is_sentrys(body: Any, caller: Caller) -> None:
+    with pytest.raises(errors.ForbiddenError) as caught:
+        caller.join(answering(of(403, body)), options=BEHIND_A_GATEWAY)
+    assert caught.value.from_gateway is False
+    assert not isinstance(caught.value, errors.GatewayKeyError)
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        exchange
+        for exchange in RECORDINGS
+        if operation_of(exchange) and exchange["response"]["status"] >= 300
+    ],
+    ids=lambda exchange: f"{exchange['group']}: {exchange['case']}",
+)
+def test_every_recorded_refusal_is_told(exchange: dict[str, Any], caller: Caller) -> None:
+    operation = "invite" if "Member" in str(operation_of(exchange))[:10] else "join"
+    answer = exchange["response"]
+    error = failure(
+        caller,
+        operation,
+        httpx.Response(
+            answer["status"], headers=answer["headers"], content=answer["body"].encode()
+        ),
+    )
+    assert answer["status"] == error.status
+    assert answer["body"].encode() == error.body
+    if answer["body"]:
+        assert error.messages
+        assert all(message in str(error) for message in error.messages)
+
+
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_the_reasons_are_those_of_the_errors(operation: str, caller: Caller) -> None:
+    """Whoever shows the reasons tells what the error would tell."""
+    names: dict[str, Operation] = {
+        "invite": "add_a_member_to_an_organization",
+        "join": "add_an_organization_member_to_a_team",
+    }
+    told = list(reasons(names[operation]))
+    assert {400, 401, 403, 404, 500} == {reason.status for reason in told}
+    for reason in told:
+        answer = answering(of(reason.status, {"detail": reason.words or "Something else"}))
+        with pytest.raises(errors.ApiError) as caught:
+            # The kind of this token shows nowhere: the advice is for every kind.
+            getattr(caller, operation)(answer, options={"attempts": 1, "token": "0" * 64})
+        assert str(caught.value).endswith(reason.advice)
+
+
+def test_field_errors_are_by_field(caller: Caller) -> None:
+    body = {"email": ["One.", "One.", "Two."], "orgRole": "Three.", "detail": "Four."}
+    error = failure(caller, "invite", of(400, body))
+    assert {"email": ("One.", "One.", "Two."), "orgRole": ("Three.",)} == error.field_errors
+    assert ("email: One.", "email: Two.", "orgRole: Three.", "Four.") == error.messages
+
+
+def test_a_server_error_has_its_id(caller: Caller) -> None:
+    error = failure(caller, "invite", of(500, {"detail": "Internal Error", "errorId": "2b41"}))
+    assert "2b41" == error.request_id
+    assert ("Internal Error",) == error.messages
+
+
+def test_rate_limits_are_figures(caller: Caller) -> None:
+    error = failure(caller, "invite", httpx.Response(400, headers=LIMITS))
+    assert errors.RateLimit(40, 0, 1795317040, 25, None) == error.rate_limit
+    assert error.retry_after is None
+    assert failure(caller, "invite", httpx.Response(400)).rate_limit is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "Sun, 22 Nov 2026 03:10:42 GMT"}, 4),
+        ({"X-Sentry-Rate-Limit-Reset": "1795317040"}, 2),
+        ({"X-Sentry-Rate-Limit-Reset": "1795317030"}, 0),
+        ({"X-Sentry-Rate-Limit-Reset": "soon", "Retry-After": "-1"}, None),
+        ({"Retry-After": "9" * 400}, None),
+    ],
+)
+def test_the_wait_is_counted_by_the_servers_clock(
+    headers: dict[str, str], seconds: float | None, caller: Caller
+) -> None:
+    date = {"Date": "Sun, 22 Nov 2026 03:10:38 GMT"}
+    error = failure(caller, "join", httpx.Response(429, headers={**date, **headers}))
+    assert seconds == error.retry_after
+
+
+def test_the_end_of_the_window_says_nothing_of_the_invite_quota(caller: Caller) -> None:
+    headers = {"Date": "Sun, 22 Nov 2026 03:10:38 GMT", **LIMITS}
+    answer = httpx.Response(429, headers=headers, json={"detail": "too many invitations"})
+    assert failure(caller, "invite", answer).retry_after is None
+
+
+def test_without_a_date_the_end_of_the_window_says_nothing(caller: Caller) -> None:
+    assert failure(caller, "join", httpx.Response(429, headers=LIMITS)).retry_after is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe broken \x1b[31m text",
+        b"x" * 10_000_000,
+        json.dumps(["y" * 1000] * 5000).encode(),
+        b"[" * 100_000,
+        b'{"detail": ' + b"9" * 5000 + b"}",
+        b"{}",
+        b"null",
+        b'{"email": null, "x": {"y": [1]}, "detail": 5}',
+        b"[" * 1200 + b"]" * 1200,
+        b"<" * 32_000,
+        '{"detail": "UTF-16"}'.encode("utf-16"),
+        json.dumps({str(key): "z" * 600 for key in range(1000)}).encode(),
+    ],
+    ids=[
+        *("not UTF-8", "10 MB", "5 MB of JSON", "deep", "huge number", "empty", "null", "odd"),
+        *("nested", "angles", "UTF-16", "many keys"),
+    ],
+)
+def test_any_body_gives_a_short_readable_message(content: bytes, caller: Caller) -> None:
+    error = failure(caller, "invite", httpx.Response(400, content=content))
+    assert isinstance(error, errors.BadRequestError)
+    assert len(str(error)) < 12_000
+    assert str(error).isprintable()
+    assert len(error.body) <= 8192
+    assert all(len(message) <= 500 for message in error.messages)
+    assert len(error.field_errors) <= 20
+
+
+@pytest.mark.parametrize("status", [201, 400, 403, 502])
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_a_body_that_breaks_leaves_the_status(status: int, operation: str, caller: Caller) -> None:
+    def garbled(request: httpx.Request) -> httpx.Response:
+        headers = httpx.Headers(
+            [(b"Content-Encoding", b"gzip"), (b"X-Request-Id", b"7"), (b"X-Reason", b"\xdcber")]
+        )
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(b"no gzip"))
+
+    with pytest.raises(errors.ApiError, match="its body broke") as caught:
+        getattr(caller, operation)(garbled, options={"attempts": 1})
+    assert (status, "7") == (caught.value.status, caught.value.request_id)
+    assert (status == 201) == isinstance(caught.value, errors.UnreadableAnswerError)
+
+
+@given(st.binary(), st.integers(300, 999))
+def test_any_answer_is_an_error_of_ours(content: bytes, status: int) -> None:
+    error = failure(Caller("sync"), "join", httpx.Response(status, content=content))
+    assert status == error.status
+    assert str(error).isprintable()
+
+
+def test_errors_survive_pickling(caller: Caller) -> None:
+    error = failure(caller, "invite", of(400, {"email": ["x is already a member"]}))
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(error), error.status) == (str(again), again.status)
+    lost = errors.AnswerTimeoutError("lost", may_have_arrived=True)
+    assert pickle.loads(pickle.dumps(lost)).may_have_arrived
+
+
+def test_every_error_stands_in_the_tree_of_the_docstring() -> None:
+    drawn = errors.__doc__ or ""
+    classes = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert classes == {word for word in drawn.split() if word.endswith("Error")} - {"ValueError"}
+
+
+def test_tokens_in_a_message_are_redacted(caller: Caller) -> None:
+    secret = "sntrys_" + "eyJpYXQiOjE3MDB9" * 3
+    body = {"detail": f"the tokens {USER_TOKEN} and {secret} are no good"}
+    error = failure(caller, "join", of(403, body))
+    assert ("the tokens [redacted] and [redacted] are no good",) == error.messages
+    assert USER_TOKEN.encode() not in error.body
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"detail": USER_TOKEN}).replace("0", "\\u0030"),
+        json.dumps({USER_TOKEN: USER_TOKEN[7:].upper()}),
+        json.dumps([[USER_TOKEN]]),
+        f"<title>{USER_TOKEN[7:]}</title>",
+    ],
+    ids=["escaped", "without its prefix", "nested", "a page"],
+)
+def test_a_token_in_disguise_is_redacted(content: str, caller: Caller) -> None:
+    error = failure(caller, "join", httpx.Response(400, text=content))
+    seen = f"{error}{error.messages}{error.field_errors}{error.body!r}".lower()
+    assert USER_TOKEN[7:] not in seen
+    assert "[redacted]" in str(error)
+
+
+def test_an_invite_that_is_429_without_a_readable_body_is_not_repeated(caller: Caller) -> None:
+    """It may be the invite quota."""
+
+    def broken(request: httpx.Request) -> httpx.Response:
+        headers = {"Content-Encoding": "gzip"}
+        return httpx.Response(429, headers=headers, stream=httpx.ByteStream(b"no gzip"))
+
+    with pytest.raises(errors.TooManyRequestsError) as caught:
+        caller.invite(broken)
+    assert errors.TooManyRequestsError is type(caught.value)
+    assert 1 == len(caller.requests)

@@ -1,0 +1,160 @@
+"""The token is nowhere to be seen, whatever goes wrong."""
+
+import copy
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rich.pretty import pretty_repr
+from sentry_members import AsyncSentryMembers, SentryMembers, errors
+from sentry_members.auth import Secret
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team
+
+from tests.support.client_harness import USER_TOKEN, Caller, answering
+
+KEY = "gateway-key-0123456789"
+TESTS = str(Path(__file__).parent.parent)
+
+
+def shown(error: BaseException | None) -> str:
+    """What a traceback with the locals of every frame shows, causes and contexts included.
+
+    But for the frames of the tests themselves, whose locals hold the token of course.
+    """
+    seen: list[str] = []
+    while error:
+        seen += [f"{error}{error.args!r}", pretty_repr(vars(error))]
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if not frame.f_code.co_filename.startswith(TESTS):
+                seen += [f"{value!r}{pretty_repr(value)}" for value in frame.f_locals.values()]
+        error = error.__cause__ or error.__context__
+    return "".join(seen)
+
+
+def check(call: Callable[[], object]) -> None:
+    with pytest.raises(errors.SentryMembersError) as caught:
+        call()
+    seen = shown(caught.value)
+    assert USER_TOKEN[7:] not in seen
+    assert KEY not in seen
+
+
+BAD_ARGUMENTS: list[dict[str, Any]] = [
+    {"token": USER_TOKEN, "url": "http://evil.example"},
+    {"token": USER_TOKEN, "url": "https://x", "region": "de"},
+    {"token": USER_TOKEN, "region": "//"},
+    {"token": USER_TOKEN, "gateway_url": "https://x", "gateway_key": KEY},
+    {"token": f"{USER_TOKEN} {USER_TOKEN}"},
+    {"token": f"sntrys_{USER_TOKEN}"},
+    {"token": USER_TOKEN.encode()},
+    {"token": USER_TOKEN, "timeout": 0},
+    {"token": USER_TOKEN, "attempts": 0},
+    {"token": USER_TOKEN, "transport": 0},
+    {"gateway_key": KEY},
+    {"gateway_url": "http://evil.example", "gateway_key": KEY},
+    {"gateway_url": "https://x", "gateway_key": f"{KEY} {KEY}"},
+]
+
+
+@pytest.mark.parametrize("arguments", BAD_ARGUMENTS, ids=str)
+@pytest.mark.parametrize("kind", [SentryMembers, AsyncSentryMembers])
+def test_a_constructor_that_refuses(kind: Any, arguments: dict[str, Any]) -> None:
+    check(lambda: kind(**arguments))
+
+
+def test_a_credential_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+    monkeypatch.setenv("SENTRY_URL", "http://evil.example")
+    check(SentryMembers)
+    monkeypatch.setenv("SENTRY_GATEWAY_URL", "http://evil.example")
+    monkeypatch.setenv("SENTRY_GATEWAY_KEY", KEY)
+    check(SentryMembers)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [f"token={USER_TOKEN}", f"[auth]\n{USER_TOKEN}", f"[auth]\ntoken={USER_TOKEN}\n[defaults]\nurl=http://x"],
+)  # fmt: skip
+def test_a_file_that_cannot_be_used(content: str, elsewhere: Path) -> None:
+    (elsewhere / ".sentryclirc").write_text(content)
+    check(SentryMembers)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.ConnectError(f"refused {USER_TOKEN}"),
+        httpx.ReadTimeout("slow"),
+        httpx.Response(403, json={"detail": f"no: {USER_TOKEN}"}),
+        httpx.Response(400, json={f"{USER_TOKEN}": [f"{USER_TOKEN}"]}),
+        httpx.Response(500, html=f"<title>{USER_TOKEN}</title>"),
+        httpx.Response(302, headers={"Location": f"https://evil.example/{USER_TOKEN}"}),
+        httpx.Response(201, json={"detail": USER_TOKEN}),
+        httpx.Response(201, text=USER_TOKEN),
+        httpx.Response(429, text=f"too much {USER_TOKEN}", headers={"X-Request-Id": USER_TOKEN}),
+    ],
+)
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_a_call_that_fails(
+    answer: httpx.Response | Exception, operation: str, caller: Caller, waits: list[float]
+) -> None:
+    check(lambda: getattr(caller, operation)(answering(answer)))
+
+
+def test_a_call_behind_a_gateway_that_fails(caller: Caller) -> None:
+    answer = httpx.Response(403, json={"detail": f"no: {KEY}"})
+    options = {"token": None, "gateway_url": "https://gw.example", "gateway_key": KEY}
+    check(lambda: caller.join(answering(answer), options=options))
+
+
+def test_a_real_connection_that_breaks(waits: list[float]) -> None:
+    """The frames of httpcore and h11 hold the headers: the error must not lead to them."""
+    with SentryMembers(token=USER_TOKEN, url="http://127.0.0.1:9") as members:
+        check(lambda: members.add_an_organization_member_to_a_team("acme", "8", "backend"))
+
+
+def test_a_client_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    transport = Caller("sync").transport(answering(httpx.Response(204)))
+    for options in ({"token": USER_TOKEN}, {"gateway_url": "https://x", "gateway_key": KEY}):
+        members = SentryMembers(transport=transport, **options)  # type: ignore[arg-type]
+        members.add_an_organization_member_to_a_team("acme", "8", "backend")
+        response = add_an_organization_member_to_a_team.sync_detailed(
+            "acme", "8", "backend", client=members.generated
+        )
+        seen = "".join(
+            f"{thing!r}{thing}{pretty_repr(thing)}"
+            for thing in (members, members.generated, members._credentials)
+        )
+        seen += f"{response!r}{pretty_repr(response)}{caplog.text}"
+        for secret in (USER_TOKEN, KEY):
+            assert secret not in seen
+
+
+def test_the_representation_says_where_the_token_is_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+    assert "<SentryMembers at https://sentry.io/ with user token from SENTRY_AUTH_TOKEN" in repr(
+        SentryMembers()
+    )
+
+
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_nothing_with_a_token_is_pickled_or_copied(duplicate: Callable[[object], object]) -> None:
+    members = SentryMembers(token=USER_TOKEN)
+    for thing in (members, members._credentials.auth, Secret(USER_TOKEN)):
+        if duplicate is copy.copy and isinstance(thing, httpx.Auth):
+            continue
+        with pytest.raises(TypeError, match="can't be pickled or copied"):
+            duplicate(thing)
+
+
+def test_a_redirect_is_never_followed(caller: Caller) -> None:
+    elsewhere = httpx.Response(307, headers={"Location": "https://evil.example/"})
+    with pytest.raises(errors.ApiError, match="A redirect is never followed"):
+        caller.join(answering(elsewhere))
+    assert 1 == len(caller.requests)

@@ -1,0 +1,331 @@
+"""What leaves, what is sent again, and how long is waited."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sentry_members import AlreadyOnTeam, AsyncSentryMembers, SentryMembers, errors
+from sentry_members_api.api.organizations import add_a_member_to_an_organization
+from sentry_members_api.api.teams import add_an_organization_member_to_a_team
+from sentry_members_api.models import NewMember
+
+from tests.support.client_harness import USER_TOKEN, Caller, answering
+
+DATE = {"Date": "Sun, 22 Nov 2026 03:10:38 GMT"}
+LIMITED = httpx.Response(
+    429, json="Too frequently", headers={**DATE, "X-Sentry-Rate-Limit-Reset": "1795317040"}
+)
+DONE = httpx.Response(204)
+
+
+@pytest.mark.parametrize(
+    ("operation", "first", "attempts"),
+    [
+        ("invite", LIMITED, 3),
+        ("join", LIMITED, 3),
+        ("invite", httpx.ConnectError("refused"), 3),
+        ("invite", httpx.ConnectTimeout("slow"), 3),
+        ("invite", httpx.PoolTimeout("busy"), 3),
+        ("join", httpx.ConnectError("refused"), 3),
+        ("join", httpx.Response(500), 3),
+        ("join", httpx.Response(502, html="<html>"), 3),
+        ("join", httpx.Response(520), 3),
+        ("join", httpx.ReadTimeout("slow"), 3),
+        ("join", httpx.RemoteProtocolError("closed"), 3),
+        ("join", httpx.ReadError("reset"), 3),
+        ("invite", httpx.Response(500), 1),
+        ("invite", httpx.Response(503), 1),
+        ("invite", httpx.ReadTimeout("slow"), 1),
+        ("invite", httpx.WriteError("reset"), 1),
+        ("invite", httpx.RemoteProtocolError("closed"), 1),
+        ("invite", httpx.Response(429, json={"detail": "too many invitations"}), 1),
+        ("join", httpx.Response(400), 1),
+        ("join", httpx.Response(401), 1),
+        ("join", httpx.Response(403), 1),
+        ("join", httpx.Response(404), 1),
+        ("join", httpx.Response(408), 1),
+        ("join", httpx.Response(302), 1),
+    ],
+)  # fmt: skip
+def test_what_is_safe_to_send_again_is(
+    operation: str,
+    first: httpx.Response | Exception,
+    attempts: int,
+    caller: Caller,
+    waits: list[float],
+) -> None:
+    with pytest.raises(errors.SentryMembersError):
+        getattr(caller, operation)(answering(first))
+    assert attempts == len(caller.requests)
+    assert attempts - 1 == len(waits)
+    bodies = {request.content for request in caller.requests}
+    assert 1 == len(bodies)
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "attempts"),
+    [
+        ("invite", 429, 3),
+        ("join", 429, 3),
+        ("invite", 502, 3),
+        ("join", 502, 3),
+        ("invite", 504, 1),
+        ("join", 504, 3),
+        ("invite", 500, 1),
+        ("invite", 403, 1),
+        ("join", 404, 1),
+    ],
+)
+def test_what_a_gateway_did_not_send_is_sent_again(
+    operation: str, status: int, attempts: int, caller: Caller, waits: list[float]
+) -> None:
+    options = {"token": None, "gateway_url": "https://gw.example", "gateway_key": "key-0123456789"}
+    answer = httpx.Response(
+        status, json={"gateway": True, "detail": "x"}, headers={"Retry-After": "3"}
+    )
+    with pytest.raises(errors.ApiError):
+        getattr(caller, operation)(answering(answer), options=options)
+    assert attempts == len(caller.requests)
+    assert all(3 <= wait <= 3.5 for wait in waits)
+
+
+@pytest.mark.parametrize("first", [LIMITED, httpx.ConnectError("x"), httpx.Response(503)])
+def test_a_second_attempt_can_succeed(
+    first: httpx.Response | Exception, caller: Caller, waits: list[float]
+) -> None:
+    assert AlreadyOnTeam() == caller.join(answering(first, DONE))
+    assert 2 == len(caller.requests)
+
+
+def test_the_limiter_is_obeyed_by_its_own_clock(caller: Caller, waits: list[float]) -> None:
+    caller.join(answering(LIMITED, LIMITED, DONE))
+    assert all(2 <= wait <= 2.5 for wait in waits)
+    assert 2 == len(waits)
+
+
+def test_a_retry_after_is_obeyed(caller: Caller, waits: list[float]) -> None:
+    caller.join(answering(httpx.Response(503, headers={"Retry-After": "9"}), DONE))
+    assert 9 <= waits[0] <= 9.5
+
+
+def test_past_the_cap_the_error_comes_at_once(caller: Caller, waits: list[float]) -> None:
+    with pytest.raises(errors.RequestLimitError) as caught:
+        caller.join(answering(httpx.Response(429, headers={"Retry-After": "61"})))
+    assert 61 == caught.value.retry_after
+    assert ([], 1) == (waits, len(caller.requests))
+
+
+def test_all_waits_together_stay_below_the_cap(caller: Caller, waits: list[float]) -> None:
+    with pytest.raises(errors.RequestLimitError):
+        caller.join(answering(httpx.Response(429, headers={"Retry-After": "40"})))
+    assert 1 == len(waits)
+
+
+def test_attempts_can_be_chosen(caller: Caller, waits: list[float]) -> None:
+    with pytest.raises(errors.ServerError):
+        caller.join(answering(httpx.Response(500)), options={"attempts": 5})
+    assert 5 == len(caller.requests)
+    assert sorted(waits) == waits
+
+
+@pytest.mark.parametrize(
+    ("operation", "lost", "kind", "may_have_arrived", "told"),
+    [
+        ("invite", httpx.ConnectTimeout("x"), errors.AnswerTimeoutError, False, "within 5.0 s"),
+        ("invite", httpx.ReadTimeout("x"), errors.AnswerTimeoutError, True, "within 30.0 s"),
+        ("join", httpx.ReadTimeout("x"), errors.AnswerTimeoutError, True, "Repeating it is safe"),
+        ("invite", httpx.ConnectError("refused"), errors.ConnectionFailedError, False, "not sent"),
+        ("invite", httpx.ProxyError("407"), errors.ConnectionFailedError, False, "ProxyError: 407"),
+        ("invite", httpx.ReadError(""), errors.ConnectionFailedError, True, "Repeating it is safe"),
+    ],
+)
+def test_a_lost_answer_says_whether_the_request_may_have_arrived(
+    operation: str,
+    lost: Exception,
+    kind: type,
+    may_have_arrived: bool,
+    told: str,
+    caller: Caller,
+    waits: list[float],
+) -> None:
+    with pytest.raises(errors.NoAnswerError) as caught:
+        getattr(caller, operation)(answering(lost))
+    assert kind is type(caught.value)
+    assert may_have_arrived == caught.value.may_have_arrived
+    assert told in str(caught.value)
+    assert "acme" in str(caught.value)
+
+
+@pytest.mark.parametrize(("operation", "attempts"), [("invite", 1), ("join", 3)])
+def test_a_success_whose_body_breaks_is_sent_again_where_that_is_safe(
+    operation: str, attempts: int, caller: Caller, waits: list[float]
+) -> None:
+    def garbled(request: httpx.Request) -> httpx.Response:
+        headers = {"Content-Encoding": "gzip"}
+        return httpx.Response(201, headers=headers, stream=httpx.ByteStream(b"no gzip"))
+
+    with pytest.raises(errors.UnreadableAnswerError, match="Sentry did what was asked"):
+        getattr(caller, operation)(garbled)
+    assert attempts == len(caller.requests)
+
+
+def test_a_retry_is_logged_once_and_truly(
+    caller: Caller, waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "sentry_members")
+    caller.join(answering(httpx.Response(500), httpx.ConnectError("refused"), DONE))
+    logged = [record.getMessage() for record in caplog.records if record.name == "sentry_members"]
+    assert 2 == len(logged)
+    assert logged[0].startswith(f"attempt 2 of 3 in {waits[0]:.1f} s, because of: ")
+    assert "500 Internal Server Error" in logged[0]
+    assert logged[1].startswith(f"attempt 3 of 3 in {waits[1]:.1f} s, because of: ")
+    assert "ConnectError" in logged[1]
+
+
+def test_the_last_failure_is_not_logged_as_a_retry(
+    caller: Caller, waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "sentry_members")
+    with pytest.raises(errors.ServerError):
+        caller.join(answering(httpx.Response(500)), options={"attempts": 2})
+    assert 1 == len([record for record in caplog.records if record.name == "sentry_members"])
+
+
+def test_each_answer_is_logged(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "sentry_members")
+    caller.join(answering(DONE))
+    [record] = [record for record in caplog.records if record.name == "sentry_members"]
+    url = "https://sentry.io/api/0/organizations/acme/members/8/teams/backend/"
+    assert f"POST {url}: 204" == record.getMessage()
+
+
+def test_a_call_can_be_cancelled_while_it_waits() -> None:
+    async def cancel() -> float:
+        caller = Caller("async")
+        transport = caller.transport(answering(httpx.Response(429, headers={"Retry-After": "50"})))
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as client:
+            call = asyncio.ensure_future(
+                client.add_an_organization_member_to_a_team("acme", "8", "backend")
+            )
+            while not caller.requests:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            started = time.monotonic()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            return time.monotonic() - started
+
+    assert asyncio.run(cancel()) < 5
+
+
+GENERATED = {
+    "sync": (
+        add_a_member_to_an_organization.sync_detailed,
+        add_an_organization_member_to_a_team.sync_detailed,
+    ),
+    "async": (
+        add_a_member_to_an_organization.asyncio_detailed,
+        add_an_organization_member_to_a_team.asyncio_detailed,
+    ),
+}
+GENERATED["aiohttp"] = GENERATED["async"]
+
+
+def generated(caller: Caller, handler: Any, number: int, *arguments: str, **body: Any) -> Any:
+    """Call a generated function through a client's `generated`."""
+    function: Any = GENERATED[caller.mode][number]
+    transport = caller.transport(handler)
+    if caller.mode == "sync":
+        with SentryMembers(token=USER_TOKEN, transport=transport) as client:
+            return function(*arguments, client=client.generated, **body)
+
+    async def call() -> Any:
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as client:
+            return await function(*arguments, client=client.generated, **body)
+
+    return asyncio.run(call())
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(520), httpx.Response(502, html="<html>"), httpx.Response(401), httpx.Response(400, json=["x"])])  # fmt: skip
+def test_a_generated_function_raises_the_same_errors(
+    answer: httpx.Response, caller: Caller, waits: list[float]
+) -> None:
+    with pytest.raises(errors.ApiError) as caught:
+        generated(caller, answering(answer), 1, "acme", "8", "backend")
+    assert answer.status_code == caught.value.status
+
+
+def test_a_generated_function_gives_status_and_headers(caller: Caller, waits: list[float]) -> None:
+    answer = httpx.Response(202, headers={"X-Test": "1"})
+    response = generated(caller, answering(LIMITED, answer), 1, "acme", "8", "backend")
+    assert (202, "1") == (response.status_code, response.headers["X-Test"])
+    assert f"Bearer {USER_TOKEN}" == caller.requests[0].headers["Authorization"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("..",),
+        (".",),
+        ("",),
+        ("a/b",),
+        ("a\x00b",),
+        ("a\nb",),
+        ("acme", "..", "backend"),
+        ("acme", "8", ".."),
+        ("acme", "8", "."),
+        ("acme", "", "backend"),
+        ("acme", "8/teams/frontend", "backend"),
+        ("acme", "8", "back\x7fend"),
+    ],
+)
+def test_a_generated_function_reaches_no_other_endpoint(
+    arguments: tuple[str, ...], caller: Caller
+) -> None:
+    body = {"body": NewMember(email="ada@example.com")} if len(arguments) == 1 else {}
+    number = 0 if body else 1
+    with pytest.raises(errors.InvalidArgumentError, match="no operation of the contract"):
+        generated(caller, answering(DONE), number, *arguments, **body)
+    assert [] == caller.requests
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_ids_reach_their_own_endpoint_or_none(
+    organization: str, member: str, team: str
+) -> None:
+    caller = Caller("sync")
+    transport = caller.transport(answering(DONE))
+    with SentryMembers(token=USER_TOKEN, transport=transport) as client:
+        for call in (
+            lambda: client.add_an_organization_member_to_a_team(organization, member, team),
+            lambda: add_an_organization_member_to_a_team.sync_detailed(
+                organization, member, team, client=client.generated
+            ),
+        ):
+            try:
+                call()
+            except (errors.InvalidArgumentError, UnicodeEncodeError):
+                continue
+    for request in caller.requests:
+        parts = request.url.raw_path.decode().split("/")
+        assert ["", "api", "0", "organizations"] == parts[:4]
+        assert (10, "members", "teams", "") == (len(parts), parts[5], parts[7], parts[9])
+        assert organization == httpx.URL(f"http://h/{parts[4]}").path[1:]
+
+
+def test_the_wrong_side_of_a_generated_client_is_refused_clearly() -> None:
+    transport = Caller("sync").transport(answering(DONE))
+    arguments = ("acme", "8", "backend")
+    client = SentryMembers(token=USER_TOKEN, transport=transport).generated
+    coroutine = add_an_organization_member_to_a_team.asyncio_detailed(*arguments, client=client)
+    with pytest.raises(errors.ConfigurationError, match="take that of AsyncSentryMembers"):
+        asyncio.run(coroutine)
+    client = AsyncSentryMembers(token=USER_TOKEN, transport=transport).generated
+    with pytest.raises(errors.ConfigurationError, match="take that of SentryMembers"):
+        add_an_organization_member_to_a_team.sync_detailed(*arguments, client=client)

@@ -1,0 +1,254 @@
+"""Says what changed since a release, and which version comes next: `python changes.py [COMMIT]`.
+
+Run at the root of the tree. Without a commit it is the last tag of a version, such as v1.2.3.
+"""
+
+import io
+import subprocess
+import sys
+import tarfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import griffe
+import yaml
+from packaging.version import Version
+
+from tests.maintenance import comparison
+from tests.maintenance.comparison import Change, Weight
+from tests.maintenance.validate import faults
+
+CONTRACT = "openapi.yaml"
+PACKAGES = {"sentry_members_api": "generated", "sentry_members": "overlays"}
+# The facade's decorator of a method that takes the fields of a model.
+FIELDS_OF = "sentry_members.client._fields_of"
+
+HEADINGS = {
+    Weight.BREAKING: "Breaking",
+    Weight.ADDITION: "Added",
+    Weight.REPAIR: "Otherwise changed",
+}
+
+# What griffe finds from old to new breaks importers; from new to old, it is new to them.
+BROKEN = {
+    griffe.BreakageKind.OBJECT_REMOVED: "is gone",
+    griffe.BreakageKind.OBJECT_CHANGED_KIND: "is something else now",
+    griffe.BreakageKind.PARAMETER_REMOVED: "is gone",
+    griffe.BreakageKind.PARAMETER_ADDED_REQUIRED: "is new, and required",
+    griffe.BreakageKind.PARAMETER_CHANGED_REQUIRED: "is required now",
+    griffe.BreakageKind.PARAMETER_CHANGED_KIND: "is passed otherwise now",
+    griffe.BreakageKind.PARAMETER_MOVED: "has another position now: new ones go last",
+}
+ADDED = {
+    griffe.BreakageKind.OBJECT_REMOVED: "is new",
+    griffe.BreakageKind.PARAMETER_REMOVED: "is new, and optional",
+    griffe.BreakageKind.PARAMETER_CHANGED_REQUIRED: "is optional now",
+}
+
+
+def main(base: str = "") -> None:
+    base = base or _last_release()
+    if not base:
+        print("nothing is released yet: name what to compare with, as in make changes BASE=HEAD~1")
+        return
+    with TemporaryDirectory() as folder:
+        before, now = Path(folder), Path()
+        _unpack(base, before)
+        # A package tells of what it imports from the other, too.
+        found = sorted({*_changes(before, now)}, key=lambda change: (-change.weight, *change[1:]))
+        released, present = _version(before), _version(now)
+    if not found:
+        print(f"{CONTRACT} and what is imported are as in {base}")
+        return
+    for weight, group in groupby(found, key=lambda change: change.weight):
+        print(f"{HEADINGS[weight]} since {base}:")
+        for _, place, what in group:
+            print(f"  {place}: {what}")
+    needed = _next(released, found[0].weight)
+    if present < needed:
+        sys.exit(f"the next version is {needed}: raise the {present} in pyproject.toml")
+    print(f"the next version is {needed} or higher: {present} in pyproject.toml will do")
+
+
+def _git(*arguments: str) -> bytes | None:
+    """What a command of git prints; None if it fails."""
+    ran = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    return None if ran.returncode else ran.stdout
+
+
+def _last_release() -> str:
+    """The last tag of a version that led here; empty if there is none."""
+    if tag := _git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*"):
+        return tag.decode().strip()
+    if _git("rev-parse", "HEAD") is None:
+        sys.exit("there is no history to compare with: this is no git repository, or an empty one")
+    if _git("rev-parse", "--is-shallow-repository") == b"true\n":
+        sys.exit("no tag of a version in this shallow clone: run git fetch --unshallow --tags")
+    return ""
+
+
+def _unpack(base: str, folder: Path) -> None:
+    archive = _git("archive", "--format=tar", "--end-of-options", base)
+    if archive is None:
+        sys.exit(f"BASE={base} names no commit of this repository")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+    packages = (f"{place}/{name}" for name, place in PACKAGES.items())
+    for name in ("pyproject.toml", CONTRACT, *packages):
+        if not (folder / name).exists():
+            sys.exit(f"BASE={base} has no {name}: name another commit")
+    if fault := next(faults((folder / CONTRACT).read_text("utf-8")), None):
+        sys.exit(f"BASE={base} has a broken {CONTRACT}: name another commit ({fault})")
+
+
+def _version(tree: Path) -> Version:
+    project = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))["project"]
+    return Version(project["version"])
+
+
+def _next(released: Version, weight: Weight) -> Version:
+    """The lowest version that can come after one. Below 1.0, only what breaks is set apart."""
+    step = weight if released.major else weight - 1
+    if step >= Weight.BREAKING:
+        return Version(f"{released.major + 1}.0.0")
+    if step >= Weight.ADDITION:
+        return Version(f"{released.major}.{released.minor + 1}.0")
+    return Version(f"{released.major}.{released.minor}.{released.micro + 1}")
+
+
+def _changes(before: Path, now: Path) -> Iterator[Change]:
+    """Yield what changed from one tree to another: in the contract, then in each package."""
+    old, new = ((tree / CONTRACT).read_text("utf-8") for tree in (before, now))
+    if old != new:
+        found = comparison.changes(yaml.safe_load(old), yaml.safe_load(new))
+        yield from _at_least(CONTRACT, found)
+    differ = {
+        name: _files(before / place / name) != _files(now / place / name)
+        for name, place in PACKAGES.items()
+    }
+    if any(differ.values()):
+        # The fields that the facade takes are the generated package's.
+        old_packages, new_packages = _packages(before), _packages(now)
+        for name in PACKAGES:
+            found = _imported(old_packages[name], new_packages[name])
+            yield from _at_least(name, found) if differ[name] else found
+
+
+def _at_least(place: str, found: Iterator[Change]) -> Iterator[Change]:
+    yield next(found, Change(Weight.REPAIR, place, "has changed within"))
+    yield from found
+
+
+def _files(package: Path) -> dict[Path, bytes]:
+    files = (file for file in package.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    return {file.relative_to(package): file.read_bytes() for file in files}
+
+
+def _imported(old: griffe.Module, new: griffe.Module) -> Iterator[Change]:
+    """Yield which names importers can no longer import or call, and which are new to them."""
+    broken = {*_breakages(old, new, BROKEN)}
+    # griffe counts the bases only, and an except clause is written for one of them.
+    bases = dict(_bases(new))
+    for place, before in _bases(old):
+        broken |= {(place, f"is no {base} any more") for base in before - bases.get(place, before)}
+    yield from (Change(Weight.BREAKING, *told) for told in broken)
+    for place, what in _breakages(new, old, ADDED):
+        if place not in dict(broken):
+            yield Change(Weight.ADDITION, place, what)
+
+
+def _breakages(
+    old: griffe.Module, new: griffe.Module, told: dict[griffe.BreakageKind, str]
+) -> Iterator[tuple[str, str]]:
+    for breakage in griffe.find_breaking_changes(old, new):
+        if breakage.kind in told:
+            place = breakage.obj.path.removesuffix(".__init__")
+            parameter = breakage.old_value or breakage.new_value
+            if isinstance(parameter, griffe.Parameter):
+                place += f"({parameter.name})"
+            yield place, told[breakage.kind]
+
+
+def _bases(scope: Any) -> Iterator[tuple[str, set[str]]]:
+    """Yield each public class, and the names of all that it is one of."""
+    for name, member in scope.members.items():
+        if member.is_alias or name.startswith("_"):
+            continue
+        if member.is_class:
+            bases = (str(base) for each in (member, *member.mro()) for base in each.bases)
+            names = {base.partition("[")[0].rpartition(".")[2] for base in bases}
+            yield member.path, {name for name in names if not name.startswith("_")}
+        if member.is_class or member.is_module:
+            yield from _bases(member)
+
+
+def _packages(tree: Path) -> dict[str, Any]:
+    """What each package holds, as its source says: nothing of it is run."""
+    loader = griffe.GriffeLoader(
+        search_paths=[tree / place for place in PACKAGES.values()],
+        extensions=griffe.load_extensions(_Constructors),
+        allow_inspection=False,
+    )
+    return {name: loader.load(name, try_relative_path=False) for name in PACKAGES}
+
+
+class _Constructors(griffe.Extension):
+    """Adds what griffe can't see: the constructors of attrs, and the fields the facade takes."""
+
+    def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
+        if any(_path(decorator.value) == "attrs.define" for decorator in cls.decorators):
+            fields = [field for member in cls.members.values() for field in _fields(member)]
+            fields.sort(key=lambda field: field.kind is griffe.ParameterKind.keyword_only)
+            parameters = griffe.Parameters(*fields)
+            cls.set_member("__init__", griffe.Function("__init__", parameters=parameters))
+
+    def on_function(self, *, func: griffe.Function, loader: griffe.GriffeLoader, **_: Any) -> None:
+        for call in (decorator.value for decorator in func.decorators):
+            if isinstance(call, griffe.ExprCall) and _path(call) == FIELDS_OF:
+                # A model that is gone is told of by itself.
+                with suppress(KeyError, griffe.AliasResolutionError):
+                    _take_fields(func, loader.modules_collection[_path(call.arguments[0])])
+
+
+def _fields(member: Any) -> Iterator[griffe.Parameter]:
+    """The argument of a constructor that a member of an attrs class is, if it is one."""
+    if member.is_alias or "instance-attribute" not in member.labels:
+        return
+    options = {"default": ""} if member.value else {}
+    if _path(member.value) == "attrs.field":
+        options = {option.name: str(option.value) for option in member.value.arguments}
+    if options.get("init") == "False":
+        return
+    yield griffe.Parameter(
+        options.get("alias", member.name).strip("'").lstrip("_"),
+        kind=(
+            griffe.ParameterKind.keyword_only
+            if options.get("kw_only") == "True"
+            else griffe.ParameterKind.positional_or_keyword
+        ),
+        default="" if options.keys() & {"default", "factory"} else None,
+    )
+
+
+def _take_fields(method: griffe.Function, model: Any) -> None:
+    """Put the fields of a model, by keyword, in the place of a method's `**fields`."""
+    variadic = (griffe.ParameterKind.var_positional, griffe.ParameterKind.var_keyword)
+    own = [parameter for parameter in method.parameters if parameter.kind not in variadic]
+    fields = [
+        griffe.Parameter(field.name, kind=griffe.ParameterKind.keyword_only, default=field.default)
+        for field in model["__init__"].parameters
+    ]
+    method.parameters = griffe.Parameters(*own, *fields)
+
+
+def _path(value: object) -> str:
+    return value.canonical_path if isinstance(value, griffe.Expr) else ""
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,3 @@
+from tests.support.tree_fixtures import built, tree
+
+__all__ = ["built", "tree"]

@@ -1,0 +1,54 @@
+"""Invite somebody and put them on teams, against a fake Sentry on loopback; print what came back."""
+
+from collections.abc import Callable
+
+from sentry_members import AccessRequested, Added, AlreadyOnTeam, Member, SentryMembers
+from sentry_members.errors import ApiError
+from sentry_members_testing import FakeSentry
+
+
+def show(call: str, attempt: Callable[[], object]) -> None:
+    try:
+        result = attempt()
+    except ApiError as error:
+        told = f"{error.status}  {type(error).__name__}: {' '.join(error.messages)}"
+    else:
+        match result:
+            case Member(id=member_id, pending=pending):
+                told = f"201  Member: id {member_id}, {'invited' if pending else 'added'}"
+            case Added(team=team):
+                told = f"201  Added: now on {team.slug}"
+            case AccessRequested():
+                told = "202  AccessRequested: nobody was added yet"
+            case AlreadyOnTeam():
+                told = "204  AlreadyOnTeam"
+            case _:
+                told = f"?  {result!r}"
+    print(f"{call}\n    {told}")
+
+
+def main() -> None:
+    fake = FakeSentry.example()
+    scopes = ["member:invite", "org:read"]
+    target, member = fake.member_id("acme", "target"), fake.member_id("closed", "target")
+    with fake.serve() as url:
+        open_token = fake.issue_token("acme", owner="manager", scopes=scopes)
+        closed_token = fake.issue_token("closed", owner="member", scopes=scopes)
+        with (
+            SentryMembers(url=url, token=open_token) as acme,
+            SentryMembers(url=url, token=closed_token) as closed,
+        ):
+            print(f"A fake Sentry answers at {url.rpartition(':')[0]}, on a port of its own.\n")
+            invite = acme.add_a_member_to_an_organization
+            join = acme.add_an_organization_member_to_a_team
+            ask = closed.add_an_organization_member_to_a_team
+            show("invite ada@example.com", lambda: invite("acme", email="ada@example.com"))
+            show("invite her again", lambda: invite("acme", email="ada@example.com"))
+            show("add a member to backend", lambda: join("acme", target, "backend"))
+            show("add them again", lambda: join("acme", target, "backend"))
+            show("add them to idp-team", lambda: join("acme", target, "idp-team"))
+            show("add to a closed team", lambda: ask("closed", member, "backend"))
+
+
+if __name__ == "__main__":
+    main()

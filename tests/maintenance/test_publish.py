@@ -1,0 +1,388 @@
+"""`make publish`: a real index gets the files that were tested, or nothing, and one line says why."""
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Generator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.maintenance import publish
+from tests.support import pypi_server
+from tests.support.pypi_server import PASSWORD, USER, Index
+from tests.support.repo_copy import ROOT, VENV, Tree
+
+SHELL = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+WHEEL, SDIST = f"sentry_members-{VERSION}-py3-none-any.whl", f"sentry_members-{VERSION}.tar.gz"
+CREDENTIALS = {"UV_PUBLISH_USERNAME": USER, "UV_PUBLISH_PASSWORD": PASSWORD}
+
+# All that is left of the tests where the real `make test` runs. It tells what it ran with.
+QUICK = """
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import sentry_members
+
+def test_quickly() -> None:
+    assert [] == [name for name in os.environ if name.startswith("UV_PUBLISH_")]
+    assert "CI" in os.environ
+    with open("../tested", "a") as tested:
+        for file in Path("dist").iterdir():
+            print(sys.prefix, file.name, hashlib.sha256(file.read_bytes()).hexdigest(), file=tested)
+"""
+
+# On this Python alone, and in one process.
+PYTHON = "{}.{}".format(*sys.version_info)
+QUICKLY = [
+    "PYTHONS=",
+    "ON_ALL_CORES=",
+    "UV_COMPILE_BYTECODE=0",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
+]
+
+COMMIT = "git -c user.name=Ada -c user.email=ada@example.com commit --quiet --allow-empty -m More"
+
+# A make of which `build` puts there what is built, and the rest succeeds at once.
+MADE = """#!/bin/sh
+echo "$2" >> ../made
+[ "$2" != build ] || { mkdir dist && cp ../built/* dist; }
+"""
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of somebody who is publishing, and tests before it. Loopback is asked directly."""
+    for name in os.environ:
+        if name.startswith(("UV_PUBLISH_", "UV_KEYRING_")) or name in ("INDEX_URL", "DRY_RUN"):
+            monkeypatch.delenv(name)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Index]:
+    folder = tmp_path_factory.mktemp("index")
+    with pypi_server.serve(
+        folder, "--disable-fallback", "--authenticate", "update,list,download"
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def empty(running: Index) -> Index:
+    """An index that asks for a password, for reading too, and has nothing yet."""
+    for file in running.packages.iterdir():
+        file.unlink()
+    return running
+
+
+@dataclass
+class Project:
+    """What publish.py needs of the tree, committed, with a make that is quick.
+
+    Attributes:
+        path: The tree.
+        output: What was printed when it was published.
+    """
+
+    path: Path
+    monkeypatch: pytest.MonkeyPatch
+    capfd: pytest.CaptureFixture[str]
+    output: str = ""
+
+    def program(self, name: str, script: str) -> None:
+        """Put a program on PATH."""
+        file = self.path.parent / "bin" / name
+        file.write_text(script)
+        file.chmod(0o755)
+
+    def publish(self, url: str, **variables: str) -> str:
+        """Return the line that says why nothing came of it; empty if something did."""
+        reason = ""
+        with self.monkeypatch.context() as patch:
+            patch.chdir(self.path)
+            for name, value in {**CREDENTIALS, "INDEX_URL": url, **variables}.items():
+                if value:
+                    patch.setenv(name, value)
+            try:
+                publish.main()
+            except SystemExit as refused:
+                reason = str(refused.code).removeprefix("publish: ")
+        self.output = "".join(self.capfd.readouterr())
+        assert 1 >= len(reason.splitlines())
+        assert PASSWORD not in f"{reason}{self.output}"
+        return reason
+
+    def made(self) -> list[str]:
+        """The verbs that were made."""
+        made = self.path.parent / "made"
+        return made.read_text().split() if made.exists() else []
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path,
+    built: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Project:
+    tree = Tree(tmp_path / "project")
+    tree.path.mkdir()
+    for name in ("pyproject.toml", ".gitignore"):
+        shutil.copy(ROOT / name, tree.path)
+    (tree.path / "CHANGELOG.md").write_text(f"## [{VERSION}] - 2026-01-31\n")
+    tree.commit()
+    (tmp_path / "built").symlink_to(built)
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{VENV / 'bin'}:{os.environ['PATH']}")
+    project = Project(tree.path, monkeypatch, capfd)
+    project.program("make", MADE)
+    return project
+
+
+@pytest.fixture
+def quick(tree: Tree) -> Tree:
+    """A commit of a tree with one test, which is quick."""
+    tests = tree.path / "tests"
+    for file in (*tests.rglob("test_*.py"), *tests.rglob("conftest.py")):
+        file.unlink()
+    for folder in ("project", "overlays"):
+        (tests / folder / "test_quickly.py").write_text(QUICK)
+    linter = tests / "contract/node_modules/.package-lock.json"
+    linter.parent.mkdir()
+    linter.touch()
+    (tree.path / "CHANGELOG.md").write_text(f"## [{VERSION}] - 2026-01-31\n")
+    # Else the verbs within would set up the environment anew.
+    for name in ("pyproject.toml", "requirements.lock"):
+        os.utime(tree.path / name, (0, 0))
+    tree.commit()
+    return tree
+
+
+def test_the_index_gets_the_files_that_were_tested(
+    quick: Tree, empty: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real verb, as the README shows it."""
+    [block] = [code for code in SHELL if "make publish" in code]
+    export, dry_run, publish = block.replace(
+        "https://packages.example.com/", empty.url
+    ).splitlines()
+    assert dry_run.startswith(f"{publish} DRY_RUN=1 ")
+    for name in re.findall(r"(\w+)=…", export):
+        monkeypatch.setenv(name, CREDENTIALS[name])
+    published = quick.make(*publish.split()[1:], *QUICKLY)
+    assert 0 == published.returncode, published.stderr
+    assert f"publish: sentry-members {VERSION} is on the index\n" in published.stdout
+    assert PASSWORD not in published.stdout + published.stderr
+    assert {WHEEL, SDIST} == empty.files().keys()
+    tested = (quick.path.parent / "tested").read_text().splitlines()
+    assert set(tested) == {
+        f"{prefix} {name} {hashlib.sha256(content).hexdigest()}"
+        for prefix in (VENV, quick.path / ".venvs" / PYTHON)
+        for name, content in empty.files().items()
+    }
+    again = quick.make(*publish.split()[1:])
+    assert 2 == again.returncode
+    assert f"publish: the index has sentry-members {VERSION} already: raise the" in again.stderr
+
+
+def test_what_is_not_committed_is_not_published(quick: Tree) -> None:
+    (quick.path / "tests" / "untracked.py").touch()
+    quick.edit("CHANGELOG.md", "##", "#")
+    refused = quick.make("publish", "INDEX_URL=http://127.0.0.1:9/")
+    assert 2 == refused.returncode
+    assert "commit or stash first:  M CHANGELOG.md ?? tests/untracked.py\n" == refused.stdout
+
+
+def test_a_dry_run_changes_nothing(project: Project, empty: Index) -> None:
+    assert "" == project.publish(empty.url, DRY_RUN="1")
+    assert f"a dry run: nothing was uploaded of dist/{WHEEL}, dist/{SDIST}\n" in project.output
+    assert ["build", "check", "test"] == project.made()
+    assert {} == empty.files()
+
+
+def test_a_failed_upload_is_completed(project: Project, empty: Index, built: Path) -> None:
+    shutil.copy(built / WHEEL, empty.packages)
+    assert "" == project.publish(empty.url)
+    assert WHEEL not in project.output
+    assert {file.name: file.read_bytes() for file in built.iterdir()} == empty.files()
+
+
+def test_another_file_of_the_same_name_is_not_completed(project: Project, empty: Index) -> None:
+    (empty.packages / WHEEL).write_text("other")
+    assert f"the index has another {WHEEL}: raise the version" in project.publish(empty.url)
+    assert ["build"] == project.made()
+    assert {WHEEL: b"other"} == empty.files()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "INDEX_URL must be an http(s) URL, such as INDEX_URL=https://"),
+        ("packages.example.com", "INDEX_URL must be an http(s) URL"),
+        ("file:///packages", "INDEX_URL must be an http(s) URL"),
+        (f"{USER}:{PASSWORD}@packages.example.com", "INDEX_URL must be an http(s) URL"),
+        ("http://[::1", "INDEX_URL must be an http(s) URL"),
+        (f"https://{USER}:{PASSWORD}@packages.example.com/", "INDEX_URL holds a user or a"),
+        ("https://packages.example.com/simple/", "leave out /simple"),
+    ],
+)
+def test_the_url_of_the_index_is_needed(url: str, reason: str, project: Project) -> None:
+    assert reason in project.publish(url)
+    assert [] == project.made()
+
+
+@pytest.mark.parametrize(
+    "entry", ["## [Unreleased]", f"## [{VERSION}]", f"## [{VERSION}0] - 2026-01-31"]
+)
+def test_the_changelog_must_have_the_version(entry: str, project: Project) -> None:
+    (project.path / "CHANGELOG.md").write_text(f"{entry}\n")
+    reason = project.publish("http://127.0.0.1:9/")
+    assert f"CHANGELOG.md has no entry for {VERSION}: write ## [{VERSION}] - YYYY-MM-DD" == reason
+    assert [] == project.made()
+
+
+def test_an_index_that_is_not_there(project: Project) -> None:
+    reason = project.publish("http://127.0.0.1:9/")
+    assert reason.startswith("the index can't be reached at http://127.0.0.1:9/: ")
+    assert [] == project.made()
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"UV_PUBLISH_PASSWORD": "wrong"}, "the index refuses these credentials, or what they"),
+        ({"UV_PUBLISH_PASSWORD": ""}, "no credentials: export UV_PUBLISH_TOKEN, or UV_"),
+        ({"UV_PUBLISH_USERNAME": ""}, "no credentials: export UV_PUBLISH_TOKEN, or UV_"),
+    ],
+    ids=str,
+)
+def test_wrong_credentials(
+    variables: dict[str, str], reason: str, project: Project, empty: Index
+) -> None:
+    assert reason in project.publish(empty.url, **variables)
+    assert [] == project.made()
+
+
+def test_wrong_credentials_where_everybody_may_read(project: Project, tmp_path: Path) -> None:
+    with pypi_server.serve(tmp_path, "--disable-fallback", "--authenticate", "update") as readable:
+        reason = project.publish(readable.url, UV_PUBLISH_PASSWORD="wrong")
+        assert reason.startswith("the index refuses these credentials, or what they may do (403 at")
+        assert [] == project.made()
+
+
+def test_what_uv_refuses_is_not_tested(project: Project, empty: Index) -> None:
+    reason = project.publish(empty.url, UV_PUBLISH_INDEX="other")
+    assert "uv can't upload this: see above" == reason
+    assert "'--publish-url <PUBLISH_URL>' cannot be used with '--index <INDEX>'" in project.output
+    assert ["build"] == project.made()
+
+
+def test_no_argument_that_everybody_sees_holds_the_password(project: Project, empty: Index) -> None:
+    project.program("uv", f'#!/bin/sh\necho "$@" >> ../arguments\nexec {VENV}/bin/uv "$@"\n')
+    assert "" == project.publish(empty.url)
+    arguments = (project.path.parent / "arguments").read_text()
+    assert 2 == arguments.count(f"--publish-url {empty.url}")
+    assert PASSWORD not in arguments
+
+
+def test_a_token(project: Project, empty: Index) -> None:
+    token = {"UV_PUBLISH_USERNAME": "", "UV_PUBLISH_PASSWORD": "", "UV_PUBLISH_TOKEN": PASSWORD}
+    assert "" == project.publish(empty.url, **token)
+    assert {WHEEL, SDIST} == empty.files().keys()
+
+
+def test_a_keyring(project: Project, empty: Index) -> None:
+    asked = f"get {empty.url} {USER}"
+    project.program("keyring", f'#!/bin/sh\n[ "$*" != "{asked}" ] || echo {PASSWORD}\n')
+    keyring = {"UV_PUBLISH_PASSWORD": "", "UV_KEYRING_PROVIDER": "subprocess"}
+    reason = project.publish(empty.url, **keyring, UV_PUBLISH_USERNAME="mary")
+    assert f"the keyring has no password: keyring set {empty.url} mary" == reason
+    assert [] == project.made()
+    assert "" == project.publish(empty.url, **keyring)
+    assert {WHEEL, SDIST} == empty.files().keys()
+
+
+@pytest.mark.parametrize("verb", ["build", "check", "test"])
+def test_a_verb_that_fails(verb: str, project: Project, empty: Index) -> None:
+    project.program("make", f'{MADE}[ "$2" != {verb} ]')
+    assert f"make {verb} failed: nothing was uploaded" == project.publish(empty.url)
+    assert verb == project.made()[-1]
+    assert {} == empty.files()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [f"echo >> dist/{WHEEL}", "touch dist/other", "echo >> CHANGELOG.md", "touch new", COMMIT],
+)
+def test_what_changes_while_the_tests_run(change: str, project: Project, empty: Index) -> None:
+    project.program("make", f'{MADE}[ "$2" != test ] || {change}')
+    assert "changed while the tests ran: nothing" in project.publish(empty.url)
+    assert {} == empty.files()
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers with the status that the path begins with, or for an upload the one that follows.
+
+    It lists the files of another host.
+    """
+
+    def do_GET(self) -> None:
+        uploaded = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.send_response(int(self.path.split("/")[2 if uploaded else 1]))
+        self.send_header("Location", f"http://localhost:{self.server.server_port}/200/")
+        self.end_headers()
+        self.wfile.write(f"<a href='/{WHEEL}#sha256=0'></a><a href='/{SDIST}'></a>".encode())
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def answering() -> Generator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_an_index_that_has_a_fault(project: Project, answering: str) -> None:
+    reason = project.publish(f"{answering}/503/")
+    assert f"the index answers 503 at {answering}/503/simple/sentry-members/" == reason
+    assert [] == project.made()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (400, "the upload failed: the same command goes on where it was"),
+        (403, "the index refuses these credentials, or what they may do (403 at {url})"),
+    ],
+)
+def test_an_upload_that_fails(status: int, reason: str, project: Project, answering: str) -> None:
+    url = f"{answering}/404/{status}/"
+    assert reason.format(url=url) == project.publish(url)
+    assert "test" == project.made()[-1]
+
+
+def test_what_a_public_index_has_is_no_matter(project: Project, answering: str) -> None:
+    """An index may lead on to it for what it does not have."""
+    assert "" == project.publish(f"{answering}/302/", DRY_RUN="1")
+    assert "/302/simple/sentry-members/ is empty" in project.output
+
+
+def test_an_index_that_lists_elsewhere(project: Project, answering: str) -> None:
+    reason = project.publish(f"{answering}/404/", UV_PUBLISH_CHECK_URL=f"{answering}/200/+simple")
+    assert f"the index has another {WHEEL}: raise the version in pyproject.toml" == reason

@@ -1,0 +1,3 @@
+from tests.support.fixtures import elsewhere, waits
+
+__all__ = ["elsewhere", "waits"]

@@ -1,0 +1,592 @@
+"""Many rows at once: what comes of each, in which order, how fast, and what is written down."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sentry_members import AsyncSentryMembers, TeamRoleAssignment
+from sentry_members.errors import (
+    ApiError,
+    ConnectionFailedError,
+    InviteQuotaError,
+    MissingScopeError,
+    NotFoundError,
+    RequestLimitError,
+    ServerError,
+    UnauthorizedError,
+)
+from sentry_members_onboarding import (
+    Addition,
+    Invite,
+    Result,
+    ResultsFile,
+    ResultsFileError,
+    Row,
+    RowOutcome,
+    onboard,
+)
+from sentry_members_testing import FakeSentry
+
+from tests.support.client_harness import USER_TOKEN
+from tests.support.fake_requests import Clock
+
+URL = "https://sentry.io/"
+SCOPES = ["member:admin", "org:read"]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that only sleeping moves on; nobody waits."""
+    clock = Clock()
+    at_once = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        clock.now += max(0, seconds)
+        await at_once(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def fake(clock: Clock) -> FakeSentry:
+    return FakeSentry.example(clock=clock)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "people.results.csv"
+
+
+def invites(count: int) -> list[Row]:
+    return [Invite(f"p{number}@example.com", line=number) for number in range(count)]
+
+
+def run(
+    rows: Iterable[Row],
+    transport: httpx.AsyncBaseTransport,
+    token: str = USER_TOKEN,
+    organization: str = "acme",
+    path: Path | None = None,
+) -> dict[str, Result]:
+    """What came of each row, by whom it is about."""
+
+    async def onboarded(results_file: ResultsFile | None) -> dict[str, Result]:
+        async with AsyncSentryMembers(token=token, transport=transport) as sentry:
+            results = [r async for r in onboard(sentry, organization, rows, results_file)]
+        by_whom = {result.row.email or result.row.team: result for result in results}
+        assert len(by_whom) == len(results)
+        return by_whom
+
+    if path is None:
+        return asyncio.run(onboarded(None))
+    with ResultsFile(path, URL, organization) as results_file:
+        return asyncio.run(onboarded(results_file))
+
+
+def ask(
+    fake: FakeSentry, rows: Iterable[Row], path: Path | None = None, **token: Any
+) -> dict[str, Result]:
+    organization = token.pop("organization", "acme")
+    issued = fake.issue_token(organization, **{"owner": "owner", "scopes": SCOPES, **token})
+    return run(rows, fake.async_transport(), issued, organization, path)
+
+
+def outcomes(results: dict[str, Result]) -> dict[str, RowOutcome]:
+    return {who: result.outcome for who, result in results.items()}
+
+
+def test_each_row_comes_to_its_outcome(fake: FakeSentry) -> None:
+    target, idp = fake.member_id("acme", "target"), fake.member_id("acme", "onidp")
+    fake.add_member("acme", "eve", email="eve@example.com", pending="approved")
+    results = ask(
+        fake,
+        [
+            Invite("ada@example.com", "manager", (TeamRoleAssignment("backend", None),)),
+            Invite("eve@example.com"),
+            Invite("owner@acme.example"),
+            Invite("bob@example.com", team_roles=(TeamRoleAssignment("none", None),)),
+            Addition(target, "backend"),
+            Addition(idp, "idp-team"),
+        ],
+    )
+    assert {
+        "ada@example.com": RowOutcome.INVITED,
+        "eve@example.com": RowOutcome.ALREADY_INVITED,
+        "owner@acme.example": RowOutcome.ALREADY_MEMBER,
+        "bob@example.com": RowOutcome.REFUSED,
+        "backend": RowOutcome.ADDED,
+        "idp-team": RowOutcome.ALREADY_ON_TEAM,
+    } == outcomes(results)
+    ada = next(member for member in fake.members if member.email == "ada@example.com")
+    assert (ada.id, "manager", ["backend"]) == (
+        results["ada@example.com"].member_id,
+        ada.org_role,
+        list(ada.teams),
+    )
+    assert "400: teamRoles: Invalid teams. Is each team there?" in results["bob@example.com"].detail
+
+
+def test_refusals_of_a_team_are_about_the_row(fake: FakeSentry) -> None:
+    target = fake.member_id("acme", "target")
+    rows = [Addition(target, "idp-team"), Addition(target, "nowhere"), Addition(target, "backend")]
+    results = ask(fake, rows)
+    assert {
+        "idp-team": RowOutcome.REFUSED,
+        "nowhere": RowOutcome.REFUSED,
+        "backend": RowOutcome.ADDED,
+    } == outcomes(results)
+    assert "Add the person to the team in the identity provider." in results["idp-team"].detail
+
+
+def test_a_request_to_join_adds_nobody(fake: FakeSentry) -> None:
+    target = fake.member_id("closed", "target")
+    results = ask(fake, [Addition(target, "backend")], organization="closed", owner="member")
+    assert RowOutcome.ACCESS_REQUESTED is results["backend"].outcome
+    assert "Nobody was added yet" in results["backend"].detail
+
+
+def test_an_argument_that_cannot_be_sent_is_not_asked_for_again(fake: FakeSentry) -> None:
+    results = ask(fake, [Addition("8", "../x"), Invite("ada@example.com")])
+    assert RowOutcome.NOT_ATTEMPTED is results["../x"].outcome
+    assert RowOutcome.INVITED is results["ada@example.com"].outcome
+
+
+@pytest.mark.parametrize("fault", ["drop-after", 504, "drop-before", 500, 502, 520])
+def test_a_lost_answer_is_asked_for_once_more(fault: Any, fake: FakeSentry, path: Path) -> None:
+    fake.fail_next(fault, every=3, times=4)
+    results = ask(fake, invites(20), path)
+    assert {RowOutcome.INVITED: 20} == Counter(outcomes(results).values())
+    assert 20 == sum(member.email.endswith("@example.com") for member in fake.members)
+    assert 24 == len(fake.requests)
+    understood = [result for result in results.values() if not result.member_id]
+    took_effect = fault in ("drop-after", 504)
+    assert (4 if took_effect else 0) == len(understood)
+    assert {"found so when asked again"} >= {result.detail for result in understood}
+    assert path.read_text().count(",outcome unknown,") == 4
+
+
+def test_it_is_asked_again_after_a_while(clock: Clock, fake: FakeSentry) -> None:
+    fake.fail_next("drop-after")
+    began = clock.now
+    ask(fake, invites(3))
+    assert 1 <= clock.now - began < 2
+
+
+def test_a_lost_answer_stays_unknown_while_nobody_can_tell(fake: FakeSentry, path: Path) -> None:
+    inner = fake.async_transport()
+
+    async def expiring(request: httpx.Request) -> httpx.Response:
+        if fake.requests:
+            return httpx.Response(401, json={"detail": "Token expired"})
+        return await inner.handle_async_request(request)
+
+    fake.fail_next("drop-after")
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+    results = run(invites(1), httpx.MockTransport(expiring), token, path=path)
+    assert RowOutcome.OUTCOME_UNKNOWN is results["p0@example.com"].outcome
+    assert "not attempted" not in path.read_text()
+
+
+@pytest.mark.parametrize("kind", ["scope", "quota"])
+def test_what_ends_the_invites_is_no_end_for_the_additions(kind: str, fake: FakeSentry) -> None:
+    target = fake.member_id("acme", "target")
+    fake.limit_invites(per_day=0)
+    scopes = ["org:read"] if kind == "scope" else SCOPES
+    results = ask(fake, [*invites(50), Addition(target, "backend")], scopes=scopes)
+    assert RowOutcome.ADDED is results.pop("backend").outcome
+    assert {RowOutcome.NOT_ATTEMPTED: 50} == Counter(outcomes(results).values())
+
+
+def test_a_broken_202_adds_nobody() -> None:
+    class Broken(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"ac"
+            raise httpx.RemoteProtocolError("peer closed connection")
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(202, stream=Broken()))
+    results = run([Addition("8", "backend")], transport)
+    assert RowOutcome.ACCESS_REQUESTED is results["backend"].outcome
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413])
+def test_what_the_gateway_refuses_has_not_been_attempted(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gateway.example")
+    monkeypatch.setenv("SENTRY_GATEWAY_KEY", "k" * 16)
+    body = {"gateway": True, "detail": "no"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
+
+    async def sent() -> list[RowOutcome]:
+        async with AsyncSentryMembers(transport=transport) as sentry:
+            rows = [Addition(str(number), "backend") for number in range(30)]
+            return [result.outcome async for result in onboard(sentry, "acme", rows)]
+
+    assert [RowOutcome.NOT_ATTEMPTED] * 30 == asyncio.run(sent())
+
+
+@pytest.mark.parametrize("row", [Invite("ada@example.com"), Addition("8", "backend")])
+def test_an_unreadable_success_is_one(row: Row) -> None:
+    answer = httpx.Response(201, text="created")
+    results = run([row], httpx.MockTransport(lambda _: answer))
+    expected = RowOutcome.INVITED if isinstance(row, Invite) else RowOutcome.ADDED
+    assert [expected] == list(outcomes(results).values())
+
+
+def test_a_lost_addition_is_understood_too(fake: FakeSentry) -> None:
+    fake.fail_next("drop-after")
+    results = ask(fake, [Addition(fake.member_id("acme", "target"), "backend")])
+    assert RowOutcome.ADDED is results["backend"].outcome
+
+
+def test_an_older_server_leaves_a_doubt(clock: Clock) -> None:
+    fake = FakeSentry.example("23.7", clock=clock)
+    fake.fail_next("drop-after")
+    result = ask(fake, [Invite("ada@example.com")])["ada@example.com"]
+    assert RowOutcome.ALREADY_MEMBER is result.outcome
+    assert "Perhaps by the invite whose answer was lost." in result.detail
+
+
+def test_what_is_lost_twice_is_unknown(fake: FakeSentry, path: Path) -> None:
+    fake.fail_next(500, times=2)
+    result = ask(fake, [Invite("ada@example.com")], path)["ada@example.com"]
+    assert RowOutcome.OUTCOME_UNKNOWN is result.outcome
+    assert isinstance(result.error, ServerError)
+    assert 2 == len(fake.requests)
+    fake.fail_next("drop-after")
+    again = ask(fake, [Invite("ada@example.com")], path)["ada@example.com"]
+    assert RowOutcome.OUTCOME_UNKNOWN is again.outcome
+    result = ask(fake, [Invite("ada@example.com")], path)["ada@example.com"]
+    assert (RowOutcome.INVITED, 4) == (result.outcome, len(fake.requests))
+
+
+def test_what_was_not_sent_is_sent_again(fake: FakeSentry) -> None:
+    fake.fail_next("refused", times=6)
+    assert {RowOutcome.INVITED: 40} == Counter(outcomes(ask(fake, invites(40))).values())
+    assert 40 == len(fake.requests)
+
+
+def test_what_the_gateway_could_not_send_is_sent_again(
+    clock: Clock, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gateway.example")
+    monkeypatch.setenv("SENTRY_GATEWAY_KEY", "k" * 16)
+    body = {"gateway": True, "detail": "The gateway can't reach Sentry: the request was not sent."}
+    answers = [httpx.Response(502, json=body), httpx.Response(204)]
+    transport = httpx.MockTransport(lambda _: answers.pop(0))
+
+    async def sent(results_file: ResultsFile) -> list[RowOutcome]:
+        async with AsyncSentryMembers(transport=transport) as sentry:
+            results = onboard(sentry, "acme", [Addition("8", "backend")], results_file)
+            return [result.outcome async for result in results]
+
+    with ResultsFile(path, URL, "acme") as results_file:
+        assert [RowOutcome.ALREADY_ON_TEAM] == asyncio.run(sent(results_file))
+
+
+def test_what_fails_at_once_is_one_failure(clock: Clock) -> None:
+    """A connection that breaks takes all that is under way with it."""
+    under_way = 0
+
+    async def sent() -> int:
+        all_under_way = asyncio.Event()
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            nonlocal under_way
+            under_way += 1
+            if 1 < under_way <= 25:
+                if under_way == 25:
+                    all_under_way.set()
+                await all_under_way.wait()
+                raise httpx.ConnectError("unreachable")
+            return httpx.Response(204)
+
+        transport = httpx.MockTransport(answer)
+        rows = [Addition(str(number), "backend", number) for number in range(50)]
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as sentry:
+            return sum([r.outcome.is_final async for r in onboard(sentry, "acme", rows)])
+
+    assert 50 == asyncio.run(sent())
+    assert 50 + 24 == under_way
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "outcome"),
+    [
+        ("refused", ConnectionFailedError, RowOutcome.NOT_ATTEMPTED),
+        (503, ServerError, RowOutcome.OUTCOME_UNKNOWN),
+    ],
+)
+def test_where_nobody_answers_half_a_minute_is_enough(
+    fault: Any, kind: type, outcome: RowOutcome, clock: Clock, fake: FakeSentry
+) -> None:
+    fake.fail_next(fault, times=None)
+    began = clock.now
+    results = ask(fake, invites(400))
+    assert 31 <= clock.now - began < 60
+    assert 400 == len(results)
+    assert 400 - 200 < Counter(outcomes(results).values())[RowOutcome.NOT_ATTEMPTED]
+    assert {RowOutcome.NOT_ATTEMPTED, outcome} == set(outcomes(results).values())
+    assert {kind} == {type(result.error) for result in results.values()}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.Response(401, json={"detail": "Token expired"}), UnauthorizedError),
+        (httpx.Response(404, json={"detail": "The requested resource does not"}), NotFoundError),
+        (
+            httpx.Response(
+                403, json={"detail": "You do not have permission to perform this action."}
+            ),
+            MissingScopeError,
+        ),
+        (httpx.Response(302, headers={"Location": "https://login.example"}), ApiError),
+        (httpx.Response(200, html="<title>Log in</title>"), ApiError),
+        (httpx.Response(429, headers={"Retry-After": "3600"}, json="later"), RequestLimitError),
+    ],
+    ids=lambda value: str(getattr(value, "status_code", "")),
+)
+def test_an_answer_that_any_row_would_get_ends_the_run(
+    answer: httpx.Response, kind: type, clock: Clock, path: Path
+) -> None:
+    requests: list[httpx.Request] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content)
+        )
+
+    results = run(invites(100), httpx.MockTransport(refuse), path=path)
+    assert {RowOutcome.NOT_ATTEMPTED: 100} == Counter(outcomes(results).values())
+    assert 1 == len(requests)
+    assert {kind} == {type(result.error) for result in results.values()}
+    assert {f"{answer.status_code}:"} == {r.detail.split()[0] for r in results.values()}
+
+
+def test_the_invite_quota_ends_the_run_and_another_day_goes_on(
+    clock: Clock, fake: FakeSentry, path: Path
+) -> None:
+    fake.limit_invites(per_day=100)
+    rows = invites(250)
+    results = ask(fake, rows, path)
+    assert {RowOutcome.INVITED: 100, RowOutcome.NOT_ATTEMPTED: 150} == Counter(
+        outcomes(results).values()
+    )
+    left = [r for r in results.values() if r.outcome is RowOutcome.NOT_ATTEMPTED]
+    assert {InviteQuotaError} == {type(result.error) for result in left}
+    assert all("go on tomorrow" in result.detail for result in left)
+    clock.now += 24 * 60 * 60
+    assert 150 == len(ask(fake, rows, path))
+    clock.now += 24 * 60 * 60
+    assert {RowOutcome.INVITED: 50} == Counter(outcomes(ask(fake, rows, path)).values())
+    assert {} == ask(fake, rows, path)
+    assert {f"p{number}@example.com": 1 for number in range(250)} == Counter(
+        member.email for member in fake.members if member.email.endswith("@example.com")
+    )
+
+
+def test_the_pace_is_what_the_limiter_allows(clock: Clock, fake: FakeSentry) -> None:
+    fake.limit_requests(per_second=40, concurrent=25)
+    began = clock.now
+    ask(fake, invites(1000))
+    assert {201} == {request.status for request in fake.requests}
+    assert 38 <= 1000 / (clock.now - began) <= 40
+
+
+def test_without_a_limiter_nobody_waits(clock: Clock, fake: FakeSentry) -> None:
+    began = clock.now
+    ask(fake, invites(100))
+    assert 0 == clock.now - began
+
+
+def test_a_429_loses_no_row(clock: Clock, fake: FakeSentry) -> None:
+    """Somebody else's requests count with ours: at times nothing is left of the second."""
+    fake.limit_requests(per_second=10, concurrent=25)
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+    inner = fake.async_transport()
+    sent = 0
+
+    async def shared(request: httpx.Request) -> httpx.Response:
+        nonlocal sent
+        sent += 1
+        if sent % 5 == 0:
+            for _ in range(8):
+                await inner.handle_async_request(
+                    httpx.Request("POST", "https://x/api/0/", headers=request.headers)
+                )
+        return await inner.handle_async_request(request)
+
+    results = run(invites(50), httpx.MockTransport(shared), token)
+    assert 429 in {request.status for request in fake.requests}
+    assert {RowOutcome.INVITED: 50} == Counter(outcomes(results).values())
+    assert all(result.member_id for result in results.values())
+
+
+def test_the_first_goes_alone_and_then_24_at_once() -> None:
+    running: set[str] = set()
+    at_once: list[int] = []
+
+    async def count() -> int:
+        full = asyncio.Event()
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            running.add(request.url.path)
+            if not at_once:
+                for _ in range(100):
+                    await asyncio.sleep(0)
+            else:
+                if len(running) == 24:
+                    full.set()
+                await asyncio.wait_for(full.wait(), 10)
+            at_once.append(len(running))
+            running.remove(request.url.path)
+            return httpx.Response(204)
+
+        rows = [Addition(str(number), "backend", number) for number in range(100)]
+        transport = httpx.MockTransport(answer)
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as sentry:
+            return sum([1 async for _ in onboard(sentry, "acme", rows)])
+
+    assert 100 == asyncio.run(count())
+    assert 1 == at_once[0]
+    assert 24 == max(at_once)
+
+
+def test_rows_are_taken_as_their_turns_come(fake: FakeSentry) -> None:
+    taken = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal taken
+        for row in invites(1000):
+            taken += 1
+            yield row
+
+    async def take_one(token: str) -> None:
+        async with (
+            AsyncSentryMembers(token=token, transport=fake.async_transport()) as sentry,
+            aclosing(onboard(sentry, "acme", rows())) as results,
+        ):
+            await anext(results)
+            assert taken < 100
+
+    asyncio.run(take_one(fake.issue_token("acme", owner="owner", scopes=SCOPES)))
+
+
+def test_what_is_sent_is_written_down_before(fake: FakeSentry, path: Path) -> None:
+    inner = fake.async_transport()
+    seen: list[bool] = []
+
+    async def look(request: httpx.Request) -> httpx.Response:
+        email = request.content.partition(b'"email":"')[2].partition(b'"')[0].decode()
+        last = [line for line in path.read_text().splitlines() if email in line][-1]
+        seen.append(last.split(",")[4] == "sending")
+        return await inner.handle_async_request(request)
+
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+    run(invites(30), httpx.MockTransport(look), token, path=path)
+    assert [True] * 30 == seen
+
+
+def test_what_has_a_final_outcome_is_passed_over(fake: FakeSentry, path: Path) -> None:
+    rows = [*invites(5), Invite("bob@example.com", team_roles=(TeamRoleAssignment("x", None),))]
+    ask(fake, rows, path)
+    asked = len(fake.requests)
+    assert {} == ask(fake, rows, path)
+    mended = Invite("bob@example.com", team_roles=(TeamRoleAssignment("backend", None),))
+    assert ["bob@example.com"] == list(ask(fake, [*rows[:5], mended], path))
+    assert asked + 1 == len(fake.requests)
+
+
+def test_what_cannot_be_written_down_is_not_sent(
+    fake: FakeSentry, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write: Callable[..., None] = ResultsFile._write
+
+    def full(self: ResultsFile, cells: Any) -> None:
+        if len(fake.requests) == 10:
+            raise ResultsFileError("no space left")
+        write(self, cells)
+
+    monkeypatch.setattr(ResultsFile, "_write", full)
+    with pytest.raises(ResultsFileError, match="no space left"):
+        ask(fake, invites(100), path)
+    assert 10 == len(fake.requests)
+
+
+def test_interrupted_before_their_turns_none_is_left_out(fake: FakeSentry, path: Path) -> None:
+    async def interrupted(results_file: ResultsFile) -> None:
+        asked = asyncio.Event()
+
+        async def never(request: httpx.Request) -> httpx.Response:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        transport = httpx.MockTransport(never)
+        async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as sentry:
+            results = onboard(sentry, "acme", invites(100), results_file)
+            task = asyncio.create_task(anext(results))  # type: ignore[arg-type]
+            await asked.wait()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    with ResultsFile(path, URL, "acme") as results_file:
+        asyncio.run(interrupted(results_file))
+    assert 99 == path.read_text().count(",not attempted,interrupted")
+    assert 1 == path.read_text().count(",outcome unknown,interrupted")
+
+
+@pytest.mark.parametrize("way", ["closed", "cancelled"])
+def test_interrupted_it_leaves_nothing_out(way: str, fake: FakeSentry, path: Path) -> None:
+    inner = fake.async_transport()
+    waiting = asyncio.Event()
+
+    async def stuck(request: httpx.Request) -> httpx.Response:
+        answer = await inner.handle_async_request(request)
+        if len(fake.requests) > 10:
+            waiting.set()
+            await asyncio.Event().wait()
+        return answer
+
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+    rows = invites(100)
+
+    async def go_on(results_file: ResultsFile) -> None:
+        transport = httpx.MockTransport(stuck)
+        async with (
+            AsyncSentryMembers(token=token, transport=transport) as sentry,
+            aclosing(onboard(sentry, "acme", rows, results_file)) as results,
+        ):
+            async for _ in results:
+                if way == "closed" and waiting.is_set():
+                    return
+
+    async def interrupted(results_file: ResultsFile) -> None:
+        task = asyncio.create_task(go_on(results_file))
+        await waiting.wait()
+        if way == "cancelled":
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    with ResultsFile(path, URL, "acme") as results_file:
+        asyncio.run(interrupted(results_file))
+        told = Counter(results_file.outcome(row) for row in rows)
+    assert 10 == told[RowOutcome.INVITED]
+    unknown = len(fake.requests) - 10
+    assert unknown == told[RowOutcome.OUTCOME_UNKNOWN]
+    assert 100 == path.read_text().count("not attempted,interrupted") + 10 + unknown
+    results = run(rows, fake.async_transport(), token, path=path)
+    assert {RowOutcome.INVITED: 90} == Counter(outcomes(results).values())
+    assert 100 == sum(member.email.endswith("@example.com") for member in fake.members)

@@ -1,0 +1,50 @@
+"""An environment without credentials, both clients, and no waiting."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.support.client_harness import Caller
+
+# A slow machine is no failure, and one that decides over a change should decide the same twice.
+settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A working directory below an empty home, and an environment that says nothing."""
+    for name in ("AUTH_TOKEN", "URL", "ORG", "GATEWAY_URL", "GATEWAY_KEY"):
+        monkeypatch.delenv(f"SENTRY_{name}", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    folder = tmp_path / "home" / "project" / "src"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(params=["sync", "async", "aiohttp"])
+def caller(request: pytest.FixtureRequest) -> Caller:
+    return Caller(request.param)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each wait, which is over at once."""
+    waited: list[float] = []
+    at_once = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        await at_once(0)
+
+    monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return waited

@@ -1,0 +1,846 @@
+"""The fake Sentry does what its documentation promises."""
+
+import asyncio
+import http.client
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import httpx
+import pytest
+import sentry_members_testing as testing
+from sentry_members_testing import FakeSentry, Fault, Version
+
+from tests.support.fake_requests import INVITES, TEAMS, Clock, add, client, invite
+
+FORBIDDEN = {"detail": "You do not have permission to perform this action."}
+NOT_FOUND = {"detail": "The requested resource does not exist"}
+
+
+def test_the_example_of_the_module() -> None:
+    (example,) = re.findall("```python\n(.*?)```", testing.__doc__ or "", re.DOTALL)
+    exec(example, {"FakeSentry": FakeSentry, "httpx": httpx})  # noqa: S102
+
+
+# The scope matrix
+
+NEVER = "org:admin team:admin team:read member:read member:write member:admin project:read"
+MATRIX = {
+    # By scopes held: internal integration, owner and manager, member, team admin on their own team.
+    "org:read": ("201 202", "201 201", "201 202", "201 202"),
+    "org:write": ("201 201", "201 201", "403 403", "403 403"),
+    "team:write": ("201 201", "201 201", "403 403", "403 403"),
+    "org:read team:write": ("201 201", "201 201", "201 202", "201 201"),
+    **dict.fromkeys([*NEVER.split(), "member:invite"], ("403 403",) * 4),
+}
+COLUMNS: list[list[str | None]] = [[None], ["owner", "manager"], ["member"], ["teamadmin"]]
+
+
+@pytest.mark.parametrize("version", ["current", "23.7"])
+@pytest.mark.parametrize("scopes", MATRIX)
+def test_scope_matrix(scopes: str, version: Version) -> None:
+    for expected, callers in zip(MATRIX[scopes], COLUMNS, strict=True):
+        for caller in callers:
+            answered = [
+                add(FakeSentry.example(version), organization, caller, scopes.split()).status_code
+                for organization in ("acme", "closed")
+            ]
+            assert expected == "{} {}".format(*answered), caller
+
+
+def test_a_team_admin_asks_for_access_to_a_team_that_is_not_theirs() -> None:
+    fake = FakeSentry.example()
+    scopes = ["org:read", "team:write"]
+    assert 202 == add(fake, "closed", "teamadmin", scopes, team="frontend").status_code
+    assert 201 == add(fake, "acme", "teamadmin", scopes, team="frontend").status_code
+
+
+@pytest.mark.parametrize("scope", ["member:admin", "member:write", "member:invite"])
+def test_each_scope_that_invites(scope: str) -> None:
+    assert 201 == invite(FakeSentry.example(), scopes=[scope]).status_code
+
+
+def test_a_scope_that_the_owners_role_lacks_does_not_count() -> None:
+    fake = FakeSentry.example()
+    assert 403 == invite(fake, owner="member", scopes=["member:admin"]).status_code
+    assert 201 == invite(fake, owner="member", scopes=["member:invite"]).status_code
+
+
+# Adding to a team
+
+
+def test_added_requested_and_already_there() -> None:
+    fake = FakeSentry.example()
+    requested = add(fake, "closed", "member")
+    assert (202, b"", None) == (
+        requested.status_code,
+        requested.content,
+        requested.headers.get("Content-Type"),
+    )
+    assert 202 == add(fake, "closed", "member").status_code
+    (request,) = fake.access_requests
+    assert ("closed", "backend", "member") == (
+        request.organization,
+        request.team,
+        request.requester,
+    )
+    assert fake.member_id("closed", "target") == request.member_id
+    added = add(fake, "closed", "owner")
+    assert (201, "backend", False, None, 2) == (
+        added.status_code,
+        *(added.json()[key] for key in ("slug", "isMember", "teamRole", "memberCount")),
+    )
+    there = add(fake, "closed", "member")
+    assert (204, b"") == (there.status_code, there.content)
+    assert 204 == add(fake, "closed", "member", name="onidp", team="idp-team").status_code
+
+
+def test_the_answer_describes_the_caller() -> None:
+    fake = FakeSentry.example()
+    team = add(fake, "acme", "teamadmin").json()
+    assert (True, "admin") == (team["isMember"], team["teamRole"])
+    team = add(fake, "acme", "member", name="owner").json()
+    assert (False, None, True) == (team["isMember"], team["teamRole"], team["hasAccess"])
+    assert "team:admin" not in team["access"]
+    team = add(fake, "closed", None, ["org:write"]).json()
+    assert (False, []) == (team["hasAccess"], team["access"])
+
+
+def test_me_is_the_caller_of_a_user_token() -> None:
+    fake = FakeSentry.example()
+    team = add(fake, "acme", "member", name="me").json()
+    assert (True, "contributor") == (team["isMember"], team["teamRole"])
+    assert 202 == add(fake, "closed", "member", name="me").status_code
+    assert None is fake.access_requests[0].requester
+    integration = add(fake, "acme", None, name="me")
+    assert (404, NOT_FOUND) == (integration.status_code, integration.json())
+
+
+def test_a_request_to_add_the_caller_shows_as_pending() -> None:
+    fake = FakeSentry.example()
+    assert False is add(fake, "closed", "owner", team="frontend").json()["isPending"]
+    assert 202 == add(fake, "closed", "member", name="owner", team="frontend").status_code
+    assert True is add(fake, "closed", "owner", name="manager", team="frontend").json()["isPending"]
+
+
+def test_order_of_the_checks() -> None:
+    fake = FakeSentry.example()
+    fake.add_member("closed", "payer", role="billing")
+    body = {"detail": "The user with a 'billing' role cannot have team-level permissions."}
+    refused = add(fake, "closed", "member", name="payer", team="idp-team")
+    assert (403, body) == (refused.status_code, refused.json())
+    body = {"detail": "This team is managed through your organization's identity provider."}
+    refused = add(fake, "closed", "member", team="idp-team")
+    assert (403, body) == (refused.status_code, refused.json())
+    assert () == fake.access_requests
+    unknown = add(fake, "closed", "member", team="nope")
+    assert (404, NOT_FOUND) == (unknown.status_code, unknown.json())
+    forbidden = add(fake, "closed", "member", ["project:read"], team="nope")
+    assert (403, FORBIDDEN) == (forbidden.status_code, forbidden.json())
+
+
+def test_a_user_of_two_organizations() -> None:
+    fake = FakeSentry.example()
+    token = fake.issue_token("closed", owner="target", scopes=["org:read"])
+    with client(fake, token) as http:
+        path = TEAMS.format("acme", fake.member_id("acme", "target"), "backend")
+        assert 403 == http.post(path).status_code
+        assert 201 == invite(fake, email="target@closed.example").status_code
+        assert 403 == http.post(path).status_code
+        fake.add_organization("third")
+        fake.add_team("third", "backend")
+        joined = fake.add_member("third", "target", email="target@closed.example")
+        assert 201 == http.post(TEAMS.format("third", "me", "backend")).status_code
+    users = {member.user_id for member in fake.members if member.email == "target@closed.example"}
+    assert joined == fake.members[-1].id
+    assert {None, fake.members[-1].user_id} == users
+
+
+def test_ids_in_the_path_on_current_servers_only() -> None:
+    by_version: dict[Version, int] = {"current": 201, "23.7": 404}
+    for version, expected in by_version.items():
+        fake = FakeSentry.example(version)
+        token = fake.issue_token("acme", owner="owner", scopes=["org:read"])
+        target = fake.member_id("acme", "target")
+        with client(fake, token) as http:
+            assert expected == http.post(TEAMS.format("1", target, "backend")).status_code
+            assert expected == http.post(TEAMS.format("acme", target, "2")).status_code
+
+
+def test_a_user_id_may_be_somebody_elses_member_id() -> None:
+    fake = FakeSentry.example()
+    by_id = {member.id: member for member in fake.members}
+    mistaken = next(each for each in fake.members if each.name == "owner")
+    assert mistaken.user_id is not None
+    assert by_id[mistaken.user_id].name == "member"
+
+
+# Inviting
+
+
+def test_an_invite_is_a_pending_member_on_the_teams() -> None:
+    fake = FakeSentry.example(clock=Clock(0))
+    answer = invite(
+        fake,
+        orgRole="manager",
+        teamRoles=[
+            {"teamSlug": "backend", "role": "admin"},
+            {"teamSlug": "frontend", "role": None},
+        ],
+        sendInvite=False,
+    )
+    member = fake.members[-1]
+    assert ("ada@x.example", "manager", None, False) == (
+        member.email,
+        member.org_role,
+        member.user_id,
+        member.invite_sent,
+    )
+    assert {"backend": "contributor", "frontend": "contributor"} == member.teams
+    body = answer.json()
+    assert {"role", "roleName", "groupOrgRoles"}.isdisjoint(body)
+    assert "1970-01-01T00:00:00.000000Z" == body["dateCreated"]
+    assert (member.id, "manager", True, "owner") == (
+        body["id"],
+        body["orgRole"],
+        body["pending"],
+        body["inviterName"],
+    )
+    assert 204 == add(fake, name="ada@x.example", team="frontend").status_code
+
+
+def test_duplicates() -> None:
+    fake = FakeSentry.example()
+    assert 201 == invite(fake).status_code
+    again = invite(fake, reinvite=True)
+    assert (400, {"email": ["The user ada@x.example has already been invited"]}) == (
+        again.status_code,
+        again.json(),
+    )
+    there = invite(fake, email="member@acme.example")
+    assert {"email": ["The user member@acme.example is already a member"]} == there.json()
+    assert 201 == invite(fake, email="ADA@x.example").status_code
+    fake.add_member("acme", "bob", email="bob@x.example", pending="requested_to_join")
+    replaced = fake.member_id("acme", "bob")
+    assert 201 == invite(fake, email="bob@x.example").status_code
+    assert [] == [member for member in fake.members if member.id == replaced]
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        (
+            {"email": f"{'a' * 60}@bbbbbbb.example"},
+            {"email": ["Ensure this field has no more than 75 characters."]},
+        ),
+        ({"orgRole": None}, {"orgRole": ["This field may not be null."]}),
+        ({"teams": "backend"}, {"teams": ['Expected a list of items but got type "str".']}),
+        (
+            {"teamRoles": [{"teamSlug": "backend", "role": "god"}]},
+            {"teamRoles": ["Invalid team-role"]},
+        ),
+        ({"regenerate": 2}, {"regenerate": ["Must be a valid boolean."]}),
+    ],
+    ids=str,
+)
+def test_bad_fields(body: dict[str, Any], errors: dict[str, Any]) -> None:
+    answer = invite(FakeSentry.example(), **body)
+    assert (400, errors) == (answer.status_code, answer.json())
+
+
+@pytest.mark.parametrize("team_roles", [None, [{"role": "admin"}], ["backend"], [1]], ids=str)
+def test_team_roles_that_the_server_fails_on(team_roles: Any) -> None:
+    answer = invite(FakeSentry.example(), teamRoles=team_roles)
+    assert (500, "Internal Error") == (answer.status_code, answer.json()["detail"])
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"[1]", "Invalid data. Expected a dictionary, but got list."),
+        (b"null", "No data provided"),
+    ],
+)
+def test_a_body_that_is_no_object(content: bytes, error: str) -> None:
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+    answer = client(fake, token).post(
+        INVITES.format("acme"), content=content, headers={"Content-Type": "application/json"}
+    )
+    assert (400, {"non_field_errors": [error]}) == (answer.status_code, answer.json())
+
+
+def test_hostile_bodies_get_an_answer() -> None:
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+    with client(fake, token) as http:
+        for content in (
+            b"[" * 100_000,
+            b'{"email": "\xff"}',
+            b'{"email": 5, "orgRole": "\\ud800"}',
+        ):
+            answer = http.post(
+                INVITES.format("acme"),
+                content=content,
+                headers={"Content-Type": "application/json"},
+            )
+            assert 400 == answer.status_code
+
+
+def test_roles_above_ones_own() -> None:
+    error = ["You do not have permission to set that org-level role"]
+    answer = invite(FakeSentry.example(), owner="manager", orgRole="owner")
+    assert (400, {"orgRole": error}) == (answer.status_code, answer.json())
+    answer = invite(FakeSentry.example(), owner="manager", orgRole="manager")
+    assert 201 == answer.status_code
+
+
+def test_internal_integrations_invite_members_only() -> None:
+    error = "Integration tokens are restricted to inviting new members with the member role only."
+    fake = FakeSentry.example()
+    refused = invite(fake, owner=None, orgRole="manager")
+    assert (400, [error]) == (refused.status_code, refused.json())
+    allowed = invite(fake, owner=None)
+    assert (201, None) == (allowed.status_code, allowed.json()["inviterName"])
+    error = "You do not have permission to set that org-level role"
+    refused = invite(FakeSentry.example("23.7"), owner=None)
+    assert (400, {"role": [error], "orgRole": [error]}) == (refused.status_code, refused.json())
+
+
+def test_billing() -> None:
+    fake = FakeSentry.example()
+    assert 201 == invite(fake, orgRole="billing").status_code
+    answer = invite(
+        fake,
+        email="bob@x.example",
+        orgRole="billing",
+        teamRoles=[{"teamSlug": "backend", "role": None}],
+    )
+    error = "The user with a 'billing' role cannot have team-level permissions."
+    assert (400, {"email": error}) == (answer.status_code, answer.json())
+
+
+def test_members_invite_to_their_own_teams_where_open_membership_is_off() -> None:
+    fake = FakeSentry.example()
+    team: list[dict[str, Any]] = [{"teamSlug": "backend", "role": None}]
+    error = "You cannot assign members to teams you are not a member of."
+    refused = invite(fake, "closed", "member", ["member:invite"], teamRoles=team)
+    assert (400, {"detail": error}) == (refused.status_code, refused.json())
+    allowed = invite(fake, "closed", "teamadmin", ["member:invite"], teamRoles=team)
+    assert 201 == allowed.status_code
+    for more in (
+        {"organization": "acme", "owner": "member"},
+        {"owner": "manager", "scopes": ["member:write"], "email": "bob@x.example"},
+        {"owner": "manager", "scopes": ["member:invite", "member:admin"], "email": "c@x.example"},
+        {"fake": FakeSentry.example("23.7"), "owner": "member"},
+    ):
+        call: dict[str, Any] = {
+            "fake": fake,
+            "organization": "closed",
+            "scopes": ["member:invite"],
+            **more,
+        }
+        assert 201 == invite(**call, teamRoles=team).status_code
+
+
+def test_a_plan_that_forbids_inviting() -> None:
+    fake = FakeSentry()
+    fake.add_organization("small", allows_inviting=False)
+    fake.add_member("small", "owner", role="owner")
+    answer = invite(fake, "small")
+    error = {"organization": "Your organization is not allowed to invite members"}
+    assert (403, error) == (answer.status_code, answer.json())
+
+
+# Tokens, methods, limits
+
+
+@pytest.mark.parametrize("version", ["current", "23.7"])
+def test_organization_tokens_can_do_neither(version: Version) -> None:
+    fake = FakeSentry.example(version)
+    token = fake.issue_token("acme", kind="organization", scopes=["org:write", "member:admin"])
+    with client(fake, token) as http:
+        added = http.post(TEAMS.format("acme", fake.member_id("acme", "target"), "backend"))
+        invited = http.post(INVITES.format("acme"), json={"email": "ada@x.example"})
+    assert (401, b"") == (added.status_code, added.content)
+    assert (401 if version == "current" else 500) == invited.status_code
+
+
+def test_kinds_of_tokens() -> None:
+    fake = FakeSentry.example()
+    assert re.fullmatch("sntryu_[0-9a-f]{64}", fake.issue_token("acme", owner="owner"))
+    assert re.fullmatch("sntryi_[0-9a-f]{64}", fake.issue_token("acme"))
+    assert re.fullmatch("sntrys_[^_]+_[0-9a-f]+", fake.issue_token("acme", kind="organization"))
+
+
+def test_tokens_that_are_no_good() -> None:
+    fake = FakeSentry.example()
+    expired = fake.issue_token("acme", owner="owner", scopes=["org:read"], expired=True)
+    foreign = fake.issue_token("closed", scopes=["member:admin"])
+    for token, status, body in (
+        (expired, 401, {"detail": "Token expired"}),
+        ("a b", 401, {"detail": "Invalid token header. Token string should not contain spaces."}),
+        (foreign, 403, FORBIDDEN),
+    ):
+        answer = client(fake, token).post(INVITES.format("acme"), json={})
+        assert (status, body) == (answer.status_code, answer.json())
+
+
+def test_other_methods() -> None:
+    answer = client(FakeSentry.example()).get(INVITES.format("acme"))
+    assert (405, {"detail": 'Method "GET" not allowed.'}) == (answer.status_code, answer.json())
+
+
+def rate_limits(answer: httpx.Response) -> dict[str, str]:
+    prefix = "x-sentry-rate-limit-"
+    return {k[len(prefix) :]: v for k, v in answer.headers.items() if k.startswith(prefix)}
+
+
+def test_no_limits_unless_asked_for() -> None:
+    fake = FakeSentry.example()
+    answers = [invite(fake, email=f"{number}@x.example") for number in range(150)]
+    assert {201} == {answer.status_code for answer in answers}
+    assert {} == rate_limits(answers[0])
+
+
+def test_request_limiter() -> None:
+    clock = Clock()
+    fake = FakeSentry.example(clock=clock)
+    fake.limit_requests(per_second=2)
+    token = fake.issue_token("acme", owner="owner", scopes=["org:read"])
+    with client(fake, token) as http:
+        answers = [http.post("/api/0/nothing/") for _ in range(3)]
+        assert [404, 404, 429] == [answer.status_code for answer in answers]
+        assert {
+            "limit": "2",
+            "remaining": "1",
+            "reset": "1800000001",
+            "concurrentlimit": "25",
+            "concurrentremaining": "24",
+        } == rate_limits(answers[0])
+        assert "None" == rate_limits(answers[2])["concurrentremaining"]
+        text = "You are attempting to use this endpoint too frequently. Limit is "
+        assert f"{text}2 requests in 1 seconds" == answers[2].json()
+        assert "text/html; charset=utf-8" == answers[2].headers["Content-Type"]
+        assert "Retry-After" not in answers[2].headers
+        assert "Fri, 15 Jan 2027 08:00:00 GMT" == answers[2].headers["Date"]
+        # Another token of the same user is the same caller, the integration another.
+        assert 429 == add(fake, "acme", "owner").status_code
+        assert 201 == add(fake, "acme", None).status_code
+        clock.now = 1_800_000_001.0
+        assert 404 == http.post("/api/0/nothing/").status_code
+
+
+def test_what_is_answered_is_no_longer_one_of_those_at_once() -> None:
+    fake = FakeSentry.example()
+    fake.limit_requests(per_second=1000, concurrent=1)
+    with client(fake) as http:
+        assert [404, 404] == [http.post("/api/0/nothing/").status_code for _ in range(2)]
+
+
+def test_a_served_request_at_once_too_many() -> None:
+    fake = FakeSentry.example()
+    fake.limit_requests(per_second=1000, concurrent=1)
+    fake.fail_next("slow", seconds=30)
+    token = fake.issue_token("acme", owner="owner", scopes=["org:read"])
+    headers = {"Authorization": f"Bearer {token}"}
+    with ThreadPoolExecutor() as pool, fake.serve() as url, httpx.Client(base_url=url) as http:
+        slow = pool.submit(httpx.post, url + "/api/0/nothing/", headers=headers, timeout=60)
+        while not fake.requests:
+            time.sleep(0.001)
+        refused = http.post("/api/0/nothing/", headers=headers)
+        assert (429, "0") == (refused.status_code, rate_limits(refused)["concurrentremaining"])
+        assert not slow.done()
+    assert slow.exception() is not None or slow.result().status_code == 404
+
+
+def test_invite_quota() -> None:
+    clock = Clock()
+    fake = FakeSentry.example(clock=clock)
+    fake.limit_requests()
+    fake.limit_invites(per_day=2)
+    assert [201, 400, 201, 400, 429] == [
+        invite(fake, email=email).status_code
+        for email in ("a@x.example", "a@x.example", "b@x.example", "bad", "c@x.example")
+    ]
+    refused = invite(fake, owner="manager", email="d@x.example")
+    error = {"detail": "You are being rate limited for too many invitations."}
+    assert (429, error) == (refused.status_code, refused.json())
+    assert "application/json" == refused.headers["Content-Type"]
+    assert "40" == rate_limits(refused)["limit"]
+    clock.now += 24 * 60 * 60
+    assert 201 == invite(fake, owner="manager", email="d@x.example").status_code
+
+
+def test_invite_quota_per_address() -> None:
+    fake = FakeSentry.example()
+    fake.limit_invites(per_day=100, per_address=1)
+    body: dict[str, Any] = {"orgRole": "billing", "teams": ["backend"]}
+    assert [400, 429] == [invite(fake, **body).status_code for _ in range(2)]
+
+
+# Faults
+
+
+FAULTS: list[tuple[Fault, int | type[Exception], bool]] = [
+    (500, 500, False),
+    (502, 502, False),
+    (503, 503, False),
+    (504, 504, True),
+    (520, 520, False),
+    ("slow", httpx.ReadTimeout, True),
+    ("refused", httpx.ConnectError, False),
+    ("drop-before", httpx.RemoteProtocolError, False),
+    ("drop-after", httpx.RemoteProtocolError, True),
+]
+
+
+@pytest.mark.parametrize(("fault", "expected", "takes_effect"), FAULTS)
+@pytest.mark.parametrize("ask", ["ask_sync", "ask_async"])
+def test_faults_in_process(
+    ask: str, fault: Fault, expected: int | type[Exception], takes_effect: bool
+) -> None:
+    fake = FakeSentry.example()
+    fake.fail_next(fault, seconds=3600)
+    before = len(fake.members)
+    outcome = globals()[ask](fake)
+    if isinstance(expected, int):
+        assert expected == outcome.status_code
+        kind = "application/json" if expected == 500 else "text/html; charset=utf-8"
+        assert kind == outcome.headers["Content-Type"]
+    else:
+        assert expected is type(outcome)
+    assert before + takes_effect == len(fake.members)
+    assert (fault != "refused") == len(fake.requests)
+    assert (400 if takes_effect else 201) == globals()[ask](fake).status_code
+
+
+@pytest.mark.parametrize("ask", ["ask_sync", "ask_async"])
+def test_a_slow_answer_comes_late(ask: str) -> None:
+    fake = FakeSentry.example()
+    fake.fail_next("slow", seconds=0.05)
+    started = time.monotonic()
+    assert 201 == globals()[ask](fake).status_code
+    assert time.monotonic() - started >= 0.05
+
+
+def ask_sync(fake: FakeSentry) -> httpx.Response | Exception:
+    try:
+        return invite(fake)
+    except httpx.HTTPError as error:
+        return error
+
+
+def ask_async(fake: FakeSentry) -> httpx.Response | Exception:
+    async def ask() -> httpx.Response | Exception:
+        token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+        async with httpx.AsyncClient(transport=fake.async_transport()) as http:
+            try:
+                return await http.post(
+                    "https://sentry.example" + INVITES.format("acme"),
+                    json={"email": "ada@x.example"},
+                    headers={"Authorization": f"Bearer {token}"},
+                )
+            except httpx.HTTPError as error:
+                return error
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("fault", ["drop-before", "drop-after", "refused"])
+def test_a_served_connection_is_really_closed(fault: Fault) -> None:
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="owner", scopes=["org:read"])
+    target = fake.member_id("acme", "target")
+    with fake.serve() as url, httpx.Client(base_url=url) as http:
+        http.headers["Authorization"] = f"Bearer {token}"
+        fake.fail_next(fault)
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            http.post(TEAMS.format("acme", target, "backend"))
+        again = http.post(TEAMS.format("acme", target, "backend"))
+    assert (204 if fault == "drop-after" else 201) == again.status_code
+
+
+def test_faults_can_be_sprinkled() -> None:
+    fake = FakeSentry.example()
+    fake.fail_next(502, times=2, every=3, operation="add_a_member_to_an_organization")
+    assert 201 == add(fake).status_code
+    answered = [invite(fake, email=f"{n}@x.example").status_code for n in range(9)]
+    assert [201, 201, 502, 201, 201, 502, 201, 201, 201] == answered
+    fake.fail_next(520, times=None)
+    assert {520} == {invite(fake).status_code for _ in range(3)}
+
+
+def test_what_was_received() -> None:
+    fake = FakeSentry.example()
+    fake.fail_next("drop-before")
+    with pytest.raises(httpx.RemoteProtocolError):
+        add(fake, team="backend")
+    invite(fake, email="ada@x.example")
+    client(fake).post("/api/0/nothing?x=1", content=b"\xff", headers={"X-One": "1"})
+    dropped, invited, other = fake.requests
+    assert ("add_an_organization_member_to_a_team", None, None) == (
+        dropped.operation,
+        dropped.status,
+        dropped.body,
+    )
+    assert ("POST", INVITES.format("acme"), {"email": "ada@x.example"}, 201) == (
+        invited.method,
+        invited.path,
+        invited.body,
+        invited.status,
+    )
+    assert "authorization" not in invited.headers
+    assert (None, "/api/0/nothing?x=1", "\ufffd", "1", 404) == (
+        other.operation,
+        other.path,
+        other.body,
+        other.headers["x-one"],
+        other.status,
+    )
+
+
+def test_no_token_is_anywhere() -> None:
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+    client(fake, token).post(INVITES.format("acme"), json={"email": "ada@x.example"})
+    seen: set[int] = set()
+
+    def walk(thing: Any) -> str:
+        if id(thing) in seen:
+            return ""
+        seen.add(id(thing))
+        inner: list[Any] = list(getattr(thing, "__dict__", {}).values())
+        inner += [getattr(thing, slot, None) for slot in getattr(thing, "__slots__", ())]
+        if isinstance(thing, Mapping):
+            inner += thing.items()
+        elif isinstance(thing, (list, tuple, set, frozenset)):
+            inner += cast("Iterable[Any]", thing)
+        return f"{thing!r}" + "".join(map(walk, inner))
+
+    everything = walk(fake) + repr(fake.requests) + repr(fake.members)
+    assert "ada@x.example" in everything
+    assert token[8:] not in everything
+    assert "FakeSentry('current', organizations=['acme', 'closed'])" == repr(fake)
+
+
+# Serving
+
+
+def test_serves_many_connections_at_once() -> None:
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+    barrier = threading.Barrier(40)
+    context = ssl.create_default_context()
+
+    def work(number: int) -> list[int]:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url, headers=headers, verify=context) as http:
+            barrier.wait()
+            return [
+                http.post(
+                    INVITES.format("acme"), json={"email": f"{number}-{turn}@x.example"}
+                ).status_code
+                for turn in range(10)
+            ]
+
+    before = len(fake.members)
+    with fake.serve() as url, ThreadPoolExecutor(40) as pool:
+        answered = Counter(status for each in pool.map(work, range(40)) for status in each)
+    assert {201: 400} == answered
+    assert 400 == len(fake.members) - before
+    assert 400 == len(fake.requests)
+    assert len(fake.members) == len({member.id for member in fake.members})
+
+
+def test_identical_invites_at_once_make_one_row() -> None:
+    def clock() -> float:
+        # Lets the other threads run wherever the fake looks at the time.
+        time.sleep(0.001)
+        return 0
+
+    fake = FakeSentry.example(clock=clock)
+    before = len(fake.members)
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(invite, fake) for _ in range(6)]
+    answers = [each.result().status_code for each in asked]
+    assert [201, 400, 400, 400, 400, 400] == sorted(answers)
+    assert before + 1 == len(fake.members)
+
+
+def test_serves_other_clients_on_one_connection() -> None:
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="owner", scopes=["org:read", "member:admin"])
+    headers = {
+        "Host": "sentry.elsewhere.example",
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+    }
+    path = TEAMS.format("acme", fake.member_id("acme", "target"), "backend")
+    with fake.serve() as url:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+        statuses: list[int] = []
+        bodies: tuple[Any, ...] = (None, None, iter([b"{", b'"email":"ada@x.example"}']))
+        for method, target, body in zip(
+            ("POST", "POST", "POST"), (path, path, INVITES.format("acme")), bodies, strict=True
+        ):
+            connection.request(method, target, body=body, headers=headers)
+            answer = connection.getresponse()
+            statuses.append(answer.status)
+            answer.read()
+        connection.close()
+    assert [201, 204, 201] == statuses
+
+
+def test_serves_heads_without_bodies() -> None:
+    with FakeSentry.example().serve() as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as raw:
+            raw.sendall(b"HEAD /api HTTP/1.1\r\nConnection: close\r\n\r\n")
+            received = b"".join(iter(lambda: raw.recv(4096), b""))
+            assert received.startswith(b"HTTP/1.1 404 Not Found\r\n")
+            assert received.endswith(b"\r\n\r\n")
+
+
+def test_closes_promptly_and_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+    fake = FakeSentry.example()
+    threads = threading.active_count()
+    with fake.serve() as url:
+        host, port = url.removeprefix("http://").split(":")
+        # One idle, one in the middle of a request, one that resets, one that waits for an answer.
+        idle = socket.create_connection((host, int(port)))
+        halfway = socket.create_connection((host, int(port)))
+        halfway.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
+        gone = socket.create_connection((host, int(port)))
+        gone.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
+        gone.close()
+        fake.fail_next("slow", seconds=3600)
+        waiting = socket.create_connection((host, int(port)))
+        waiting.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not fake.requests:
+            time.sleep(0.001)
+        started = time.monotonic()
+    assert time.monotonic() - started < 1
+    assert threads == threading.active_count()
+    assert b"" == idle.recv(1)
+    for each in (idle, halfway, waiting):
+        each.close()
+    assert ("", "") == capfd.readouterr()
+    assert 1 == len(fake.requests)
+
+
+def test_a_port_in_use() -> None:
+    with FakeSentry().serve() as url:
+        again = FakeSentry().serve(port=int(url.rpartition(":")[2]))
+        with pytest.raises(OSError, match="in use"), again:
+            pass
+
+
+# Setting up
+
+
+BAD_SET_UPS: list[tuple[Callable[[Any], object], str]] = [
+    (lambda f: type(f)("24"), "unknown version '24': use one of: current, 23.7"),
+    (lambda f: f.add_organization("acme"), "organization 'acme' is there already"),
+    (lambda f: f.add_organization("Acme Inc"), "'Acme Inc': a slug is lower-case"),
+    (
+        lambda f: f.add_team("nope", "a"),
+        "unknown organization 'nope': use one of: acme, closed, or add it with add_organization",
+    ),
+    (lambda f: f.add_team("acme", "backend"), "team 'backend' is there already"),
+    (lambda f: f.add_team("acme", "12"), "'12': a slug"),
+    (lambda f: f.add_member("nope", "a"), "unknown organization 'nope'"),
+    (lambda f: f.add_member("acme", "owner"), "'owner' <owner@acme.example> is in 'acme' already"),
+    (lambda f: f.add_member("acme", "x", email="owner@acme.example"), "is in 'acme' already"),
+    (lambda f: f.add_member("acme", "x", role="god"), "unknown organization role 'god'"),
+    (lambda f: f.add_member("acme", "x", teams={"nope": "admin"}), "unknown team 'nope'.*add_team"),
+    (lambda f: f.add_member("acme", "x", teams={"backend": "god"}), "unknown team role 'god'"),
+    (
+        lambda f: f.add_member("acme", "x", role="billing", teams={"backend": "admin"}),
+        "can't hold teams",
+    ),
+    (lambda f: f.add_member("acme", "x", pending="no"), "unknown invite status 'no'"),
+    (lambda f: f.issue_token("nope"), "unknown organization 'nope': use one of: acme, closed"),
+    (lambda f: f.issue_token("acme", owner="nope"), "unknown member 'nope'.*add_member"),
+    (
+        lambda f: f.issue_token("acme", scopes=["org:reed"]),
+        "unknown scope 'org:reed': use one of: .*org:read",
+    ),
+    (lambda f: f.issue_token("acme", kind="god"), "unknown kind of token 'god'"),
+    (
+        lambda f: f.issue_token("acme", kind="user"),
+        "kind='user', owner=None: user tokens have an owner",
+    ),
+    (
+        lambda f: f.issue_token("acme", kind="integration", owner="owner"),
+        "kind='integration', owner='owner'",
+    ),
+    (lambda f: f.member_id("acme", "nope"), "unknown member 'nope'"),
+    (lambda f: f.fail_next("drop"), "unknown fault 'drop': use one of: 500, .*drop-after"),
+    (lambda f: f.fail_next(500, operation="nope"), "unknown operation 'nope'"),
+    (lambda f: f.fail_next(500, every=0), "every=0: give a number from 1 on"),
+    (lambda f: f.fail_next(500, times=0), "times=0: give a number from 1 on"),
+    (lambda f: f.fail_next("slow", seconds=-1), "seconds=-1: give a number from 0 on"),
+    (lambda f: f.limit_requests(0), "per_second=0: give a number from 1 on"),
+    (lambda f: f.limit_requests(concurrent=0), "concurrent=0: give a number from 1 on"),
+    (lambda f: f.limit_invites(-1), "per_day=-1: give a number from 0 on"),
+]
+
+
+@pytest.mark.parametrize(("set_up", "message"), BAD_SET_UPS, ids=[m for _, m in BAD_SET_UPS])
+def test_bad_set_up(set_up: Callable[[Any], object], message: str) -> None:
+    fake = FakeSentry.example()
+    before = (fake.members, repr(fake))
+    with pytest.raises(ValueError, match=message):
+        set_up(fake)
+    assert before == (fake.members, repr(fake))
+
+
+def test_the_billing_role_is_unknown_to_23_7() -> None:
+    with pytest.raises(ValueError, match="unknown organization role 'billing'"):
+        FakeSentry.example("23.7").add_member("acme", "payer", role="billing")
+
+
+def test_a_pending_invite_has_no_tokens() -> None:
+    fake = FakeSentry.example()
+    fake.add_member("acme", "ada", pending="approved")
+    with pytest.raises(ValueError, match="'ada' is a pending invite"):
+        fake.issue_token("acme", owner="ada")
+
+
+def test_one_string_of_scopes_is_one_scope() -> None:
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", scopes="org:read")
+    assert 404 == client(fake, token).post(TEAMS.format("acme", 0, "backend")).status_code
+
+
+def test_the_example() -> None:
+    fake = FakeSentry.example()
+    acme = [member for member in fake.members if member.organization == "acme"]
+    assert ["owner", "manager", "member", "teamadmin", "onidp", "target"] == [m.name for m in acme]
+    assert {"backend": "admin"} == acme[3].teams
+    assert {"idp-team": "contributor"} == acme[4].teams
+    assert {} == acme[5].teams
+    assert fake.member_id("acme", "target") == acme[5].id
+
+
+def test_the_fixture(fake_sentry: FakeSentry) -> None:
+    assert repr(FakeSentry.example()) == repr(fake_sentry)
+
+
+def test_the_plugin_imports_the_fake_only_when_it_is_used() -> None:
+    script = "import sys, pytest_sentry_members; print('sentry_members_testing' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "False\n" == ran.stdout
