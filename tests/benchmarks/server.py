@@ -1,6 +1,6 @@
 """A server on loopback that answers each operation as a real Sentry did, the same every time.
 
-nginx where it is installed; else this file, run by itself: a process of its own in any case.
+nginx where it is installed; else this module, run by itself: a process of its own in any case.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from tests.support import programs
 from tests.support.gateway import await_start
 from tests.support.recordings import RECORDINGS, operation_of
+from tests.support.repo_copy import ROOT
 
 CONFIGURATION = """\
 daemon off;
@@ -91,8 +92,8 @@ def _nginx(nginx: str) -> Generator[Server]:
 
 @contextmanager
 def _bundled() -> Generator[Server]:
-    command = [sys.executable, __file__]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "tests.benchmarks.server"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
             yield Server(process.stdout.readline().strip(), "the bundled server")

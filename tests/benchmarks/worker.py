@@ -1,6 +1,6 @@
 """A process that makes calls in an environment of its own, and tells how long they took.
 
-Both ends of its pipe: `worker` starts it and `Worker` asks; the file run by itself answers.
+Both ends of its pipe: `worker` starts it and `Worker` asks; the module run by itself answers.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from tests.benchmarks import opponents
 from tests.benchmarks.memory import mebibytes
+from tests.support.repo_copy import ROOT
 
 NUMBERS = itertools.count(1)
 PACKAGES = ("sentry-members", "httpx", "httpcore", "sniffio", "httpx-aiohttp", "aiohttp")
@@ -82,10 +83,10 @@ def worker(python: Path, url: str, *names: str) -> Generator[Worker]:
         url: The server that is called.
         names: The opponents, by their names in `opponents`.
     """
-    command = [str(python), __file__, url, *names]
+    command = [str(python), "-m", "tests.benchmarks.worker", url, *names]
     pipe = subprocess.PIPE
     # Without the environment's variables, which may name a proxy.
-    with subprocess.Popen(command, env={}, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, env={}, stdin=pipe, stdout=pipe, text=True) as process:
         yield Worker(process)
 
 

