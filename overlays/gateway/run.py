@@ -102,7 +102,7 @@ def main() -> None:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
         assert process.stdout
         for number in STOPPING:
-            signal.signal(number, lambda *_: process.terminate())
+            signal.signal(number, lambda _signal, _frame: process.terminate())
         try:
             relay(process.stdout)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Renders a contract as a page with forms: `python render.py openapi.yaml site`.
+"""Renders a contract as a page with forms: `python -m overlays.reference.render openapi.yaml site`.
 
 The page is made of the contract alone. Only the names that a Python program calls things by are
 the generator's, and what to do about an error the client's.
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,7 +21,8 @@ from sentry_members.auth import GATEWAY_KEY_HEADER
 from sentry_members.error_mapping import reasons
 from sentry_members.scopes import Operation
 
-from .form import FIELD_PREFIX, Forms, Node, Unrenderable
+from .contract import Contract, Node, Part
+from .form import FIELD_PREFIX, Unrenderable, body_field, parameter_field
 
 HERE = Path(__file__).parent
 
@@ -35,7 +36,7 @@ def render(text: str) -> str:
     Raises:
         Unrenderable: It says something that the page has no form for.
     """
-    contract = yaml.safe_load(text)
+    contract = Contract(yaml.safe_load(text))
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -44,53 +45,49 @@ def render(text: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["markdown"] = lambda written: Markup(markdown.render(written))
+
+    def rendered(written: str) -> Markup:
+        return Markup(markdown.render(written))
+
+    environment.filters["markdown"] = rendered
     return environment.get_template("index.html.jinja").render(
-        info=contract["info"],
+        info=contract.document["info"],
         operations=list(_operations(contract)),
-        credentials=contract["components"]["securitySchemes"].values(),
+        credentials=contract.document["components"]["securitySchemes"].values(),
         key_header=GATEWAY_KEY_HEADER,
     )
 
 
-def _operations(contract: Node) -> Iterator[Node]:
-    forms = Forms(contract)
-    for path, item in contract["paths"].items():
-        for method, operation in item.items():
-            if not isinstance(operation, dict) or "responses" not in operation:
-                continue
-            nodes = [*item.get("parameters", ()), *operation.get("parameters", ())]
-            parameters = [forms.parameter(node) for node in nodes]
-            call = PythonIdentifier(operation["operationId"], FIELD_PREFIX)
-            yield {
-                "id": operation["operationId"],
-                "call": call,
-                "method": method.upper(),
-                "path": path,
-                "tags": operation["tags"],
-                "summary": operation["summary"],
-                "description": operation["description"],
-                "deprecated": operation.get("deprecated", False),
-                # The arguments of the generated function come in the order of the path.
-                "parameters": sorted(parameters, key=lambda one: path.index(f"{{{one.name}}}")),
-                "body": forms.body(operation["requestBody"])
-                if "requestBody" in operation
-                else None,
-                "answers": list(_answers(forms, operation["responses"], call)),
-            }
+def _operations(contract: Contract) -> Iterator[Node]:
+    for operation in contract.operations:
+        call = PythonIdentifier(operation.id, FIELD_PREFIX)
+        path = operation.path
+        parameters = [parameter_field(parameter) for parameter in operation.parameters]
+        yield {
+            "id": operation.id,
+            "call": call,
+            "method": operation.method,
+            "path": path,
+            "tags": operation.node["tags"],
+            "summary": operation.node["summary"],
+            "description": operation.node["description"],
+            "deprecated": operation.node.get("deprecated", False),
+            # The arguments of the generated function come in the order of the path.
+            "parameters": sorted(parameters, key=lambda one: path.index(f"{{{one.name}}}")),
+            "body": body_field(operation.body) if operation.body else None,
+            "answers": list(_answers(operation.responses, call)),
+        }
 
 
-def _answers(forms: Forms, responses: Node, call: str) -> Iterator[Node]:
+def _answers(responses: dict[str, Part], call: str) -> Iterator[Node]:
     known = [reason for name in get_args(Operation) if name == call for reason in reasons(name)]
-    for status, node in responses.items():
-        response = forms.resolved(node)
-        content: dict[str, Any] = next(iter(response.get("content", {}).values()), {})
-        schema = forms.resolved(content.get("schema", {}))
-        example = schema.get("example") if status.startswith("2") else None
+    for status, response in responses.items():
+        schema = next(iter(response.content.values()), None)
+        example = schema.keywords.get("example") if schema and status.startswith("2") else None
         yield {
             "status": status,
             "phrase": HTTPStatus(int(status)).phrase if status.isdigit() else "",
-            "description": response["description"],
+            "description": response.description,
             "example": json.dumps(example, indent=2, ensure_ascii=False) if example else "",
             "reasons": [
                 reason

@@ -60,11 +60,6 @@ def test_the_contract_is_valid() -> None:
             "        org_role: {}\n        orgRole:\n",
             "the fields 'org_role' and 'orgRole' have one name in Python: drop one of them",
         ),
-        (
-            "        orgRole:\n",
-            "        organizationIdOrSlug: {}\n        orgRole:\n",
-            "the field 'organizationIdOrSlug' and a parameter have one name in Python: call",
-        ),
     ],
 )
 def test_reports_a_fault_with_its_place(written: str, mistaken: str, fault: str) -> None:

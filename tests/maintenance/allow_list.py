@@ -1,14 +1,16 @@
-"""Writes the gateway's allow-list from the contract: `python operations.py openapi.yaml`."""
+"""Write the gateway's allow-list from the contract.
+
+Run as `python -m tests.maintenance.allow_list openapi.yaml`.
+"""
 
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
+from overlays.reference.contract import Contract, Operation
 
 TEMPLATE = """\
 # Made from openapi.yaml by make generate: an edit is lost.
@@ -25,33 +27,25 @@ map $request $gateway_methods {{
 """
 
 
-def operations(contract: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def operations(contract: Contract) -> Iterator[tuple[str, str, str]]:
     """Yield the method of each operation, a pattern of the paths that it has, and its ID."""
-    for path, item in contract["paths"].items():
-        for method in METHODS:
-            if operation := item.get(method):
-                parameters = item.get("parameters", []) + operation.get("parameters", [])
-                patterns = dict(_patterns(contract, parameters))
-                parts = re.split(r"\{(.+?)\}", path)
-                parts[::2] = map(re.escape, parts[::2])
-                parts[1::2] = (patterns[name] for name in parts[1::2])
-                yield method.upper(), "".join(parts), operation["operationId"]
+    for operation in contract.operations:
+        patterns = dict(_patterns(operation))
+        parts = re.split(r"\{(.+?)\}", operation.path)
+        parts[::2] = map(re.escape, parts[::2])
+        parts[1::2] = (patterns[name] for name in parts[1::2])
+        yield operation.method, "".join(parts), operation.id
 
 
-def _patterns(
-    contract: dict[str, Any], parameters: list[dict[str, Any]]
-) -> Iterator[tuple[str, str]]:
+def _patterns(operation: Operation) -> Iterator[tuple[str, str]]:
     """Yield the name of each parameter of a path, and what it can be, as a part of a pattern."""
-    for parameter in parameters:
-        if "$ref" in parameter:
-            name = parameter["$ref"].rpartition("/")[2]
-            parameter = contract["components"]["parameters"][name]
-        if parameter["in"] != "path":
+    for parameter in operation.parameters:
+        if parameter.location != "path":
             continue
-        name, pattern = parameter["name"], parameter["schema"].get("pattern", "")
+        pattern = parameter.schema.keywords.get("pattern", "")
         if not (pattern.startswith("^") and pattern.endswith("$")):
-            sys.exit(f"the gateway needs a pattern from ^ to $ of the parameter {name}")
-        yield name, f"(?:{pattern[1:-1]})"
+            sys.exit(f"the gateway needs a pattern from ^ to $ of the parameter {parameter.name}")
+        yield parameter.name, f"(?:{pattern[1:-1]})"
 
 
 def _row(method: str, path: str, value: str) -> str:
@@ -59,8 +53,8 @@ def _row(method: str, path: str, value: str) -> str:
     return f'    "{line}" "{value}";'
 
 
-def render(contract: dict[str, Any]) -> str:
-    """The maps of the gateway's configuration that tell what is let through."""
+def render(contract: Contract) -> str:
+    """Return the maps of the gateway's configuration that say what is let through."""
     found = list(operations(contract))
     methods: dict[str, list[str]] = {}
     for method, path, _ in found:
@@ -72,4 +66,5 @@ def render(contract: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(render(yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))), end="")
+    document = yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))
+    print(render(Contract(document)), end="")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
-from tests.maintenance.validate import follow
+from overlays.reference.contract import Contract, Node, Operation, Part, Schema
 
 # What no program hangs on.
 WORDS = frozenset(
@@ -66,7 +66,6 @@ _WEIGHTS = {
     "words": (Weight.REPAIR, Weight.REPAIR),
 }
 
-Node = dict[str, Any]
 Place = tuple[str, ...]
 Facts = dict[str, Any]
 Told = tuple[Weight, str]
@@ -74,7 +73,7 @@ Told = tuple[Weight, str]
 
 def changes(before: Node, now: Node) -> Iterator[Change]:
     """Yield what changed from one valid document to another, in the order of the places."""
-    old, new = _Contract(before).places, _Contract(now).places
+    old, new = _Reading(Contract(before)).places, _Reading(Contract(now)).places
     for name, renamed in _renamed(old, new):
         yield Change(Weight.BREAKING, name, f"is called {renamed} now")
         old = {(renamed, *p[1:]) if p[0] == name else p: facts for p, facts in old.items()}
@@ -93,89 +92,83 @@ def changes(before: Node, now: Node) -> Iterator[Change]:
             yield Change(weight, " > ".join(place), what)
 
 
-class _Contract:
-    """What a document says, by place."""
+class _Reading:
+    """What a contract says, by place."""
 
-    def __init__(self, document: Node) -> None:
-        self._document = document
+    def __init__(self, contract: Contract) -> None:
+        document = contract.document
         self.places: dict[Place, Facts] = {}
         for key in document.keys() - {"paths", "components", "security"}:
             self._say((key,), {"description": document[key]}, kind="words")
         for name, scheme in document.get("components", {}).get("securitySchemes", {}).items():
             self._say((f"security scheme {name}",), scheme, kind="part", what=scheme["type"])
-        for path, item in document["paths"].items():
-            for method, operation in item.items():
-                if isinstance(operation, dict):
-                    self._operation(f"{method.upper()} {path}", item, operation)
+        for operation in contract.operations:
+            self._operation(operation)
 
-    def _operation(self, path: str, item: Node, operation: Node) -> None:
-        place = (operation.get("operationId", path),)
-        security = operation.get("security", self._document.get("security", []))
-        accepted = {frozenset(_scopes(alternative)) for alternative in security or [{}]}
-        self._say(place, operation, kind="operation", what=path, accepted=accepted)
-        for parameter in item.get("parameters", []) + operation.get("parameters", []):
-            parameter = follow(parameter, self._document)
-            name = f"{parameter['in']} parameter {parameter['name']}"
+    def _operation(self, operation: Operation) -> None:
+        place = (operation.id,)
+        what = f"{operation.method} {operation.path}"
+        accepted = {frozenset(_scopes(alternative)) for alternative in operation.security}
+        self._say(place, operation.node, kind="operation", what=what, accepted=accepted)
+        for parameter in operation.parameters:
+            name = f"{parameter.location} parameter {parameter.name}"
             self._part((*place, name), parameter, "request")
-        if "requestBody" in operation:
-            self._part((*place, "request body"), operation["requestBody"], "request")
-        for status, answer in operation["responses"].items():
+        if operation.body:
+            self._part((*place, "request body"), operation.body, "request")
+        for status, answer in operation.responses.items():
             part = (*place, f"answer {status}")
             self._part(part, answer, "response", "success" if status[0] == "2" else "failure")
-            for name, header in follow(answer, self._document).get("headers", {}).items():
+            for name, header in answer.headers.items():
                 self._part((*part, f"header {name}"), header, "response")
 
-    def _part(self, place: Place, node: Node, way: str, kind: str = "part") -> None:
+    def _part(self, place: Place, part: Part, way: str, kind: str = "part") -> None:
         """A parameter, a body, an answer or a header: it has a schema, or one a media type."""
-        node = follow(node, self._document)
-        self._say(place, node, kind=kind, way=way, required=node.get("required", False))
-        if "schema" in node:
-            self._schema(place, node["schema"], way)
-        for media_type, media in node.get("content", {}).items():
-            self._say((*place, media_type), media, kind="part")
-            self._schema((*place, media_type), media.get("schema", {}), way)
+        self._say(place, part.node, kind=kind, way=way, required=part.required)
+        if "schema" in part.node:
+            self._schema(place, part.schema, way)
+        for media_type, schema in part.content.items():
+            self._say((*place, media_type), part.node["content"][media_type], kind="part")
+            self._schema((*place, media_type), schema, way)
 
-    def _schema(self, place: Place, schema: Any, way: str, **facts: Any) -> None:
+    def _schema(self, place: Place, schema: Schema, way: str, **facts: Any) -> None:
         types: dict[str, set[str]] = {}
         self._say(place, {}, way=way, types=types, **facts)
-        for one in self._alternatives(place, schema, way):
-            if isinstance(one, str):
-                types[one] = {ANYTHING}
-                continue
-            kind = one.get("type", ANYTHING)
-            values = one.get("enum", [one["const"]] if "const" in one else [ANYTHING])
-            name = f"{kind} ({one['format']})" if "format" in one else kind
+        for kind, one in self._alternatives(place, schema, way):
+            keywords = one.keywords if one else {}
+            values = keywords.get(
+                "enum", [keywords["const"]] if "const" in keywords else [ANYTHING]
+            )
+            name = f"{kind} ({keywords['format']})" if "format" in keywords else kind
             types.setdefault(name, set()).update(map(str, values))
-            if kind == "array":
-                self._schema((*place, "each"), one.get("items", {}), way, kind="part")
-            if kind == "object":
-                for field, described in one.get("properties", {}).items():
-                    required = field in one.get("required", [])
-                    inner = (*place, field)
-                    self._schema(inner, described, way, kind="part", required=required)
-                if (others := one.get("additionalProperties", {})) is not False:
-                    self._schema((*place, "any other key"), others, way, kind="others")
+            if one and kind == "array":
+                self._schema((*place, "each"), one.items, way, kind="part")
+            if one and kind == "object":
+                for field, described in one.properties.items():
+                    required = field in one.required
+                    self._schema((*place, field), described, way, kind="part", required=required)
+                if one.others:
+                    self._schema((*place, "any other key"), one.others, way, kind="others")
 
-    def _alternatives(self, place: Place, schema: Any, way: str) -> Iterator[Node | str]:
-        """The schemas of one type each that a schema allows; of a component's object, its name."""
-        if isinstance(schema, bool):
-            schema = {} if schema else {"not": {}}
-        self._say(place, schema)
-        if "$ref" in schema:
-            component, name = follow(schema, self._document), schema["$ref"].rpartition("/")[2]
-            if not component.keys() & {"properties", "items", "anyOf", "oneOf", "allOf"}:
-                yield from self._alternatives(place, component, way)
+    def _alternatives(
+        self, place: Place, schema: Schema, way: str
+    ) -> Iterator[tuple[str, Schema | None]]:
+        """Yield each type that a schema allows, with its schema.
+
+        A component that is more than a type is named, without its schema: it is a place of its own.
+        """
+        self._say(place, schema.written if isinstance(schema.written, dict) else schema.keywords)
+        if schema.component:
+            if not schema.keywords.keys() & {"properties", "items", "anyOf", "oneOf", "allOf"}:
+                yield from self._alternatives(place, schema.component, way)
                 return
-            if (f"{way} {name}",) not in self.places:
-                self._schema((f"{way} {name}",), component, way, kind="component")
-            yield name
-        elif several := schema.get("anyOf", []) + schema.get("oneOf", []):
-            for one in several:
+            if (f"{way} {schema.name}",) not in self.places:
+                self._schema((f"{way} {schema.name}",), schema.component, way, kind="component")
+            yield schema.name, None
+        elif schema.alternatives:
+            for one in schema.alternatives:
                 yield from self._alternatives(place, one, way)
-        elif isinstance(schema.get("type"), list):
-            yield from ({**schema, "type": kind} for kind in schema["type"])
         else:
-            yield schema
+            yield from ((kind, schema) for kind in schema.types or [ANYTHING])
 
     def _say(self, place: Place, node: Node, **facts: Any) -> None:
         said = self.places.setdefault(place, {"words": [], "keywords": {}})

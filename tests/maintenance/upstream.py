@@ -1,4 +1,6 @@
-"""Compare the contract with Sentry's published schema: `python upstream.py file-or-url`.
+"""Compare the contract with Sentry's published schema.
+
+Run as `python -m tests.maintenance.upstream file-or-url`.
 
 Intended differences are listed in upstream.yaml, each under its reason.
 """
@@ -15,6 +17,8 @@ from typing import Any
 import httpx
 import yaml
 
+from overlays.reference.contract import Contract, Node, Operation, Schema
+
 ROOT = Path(__file__).parent.parent.parent
 EXPLAINED = "tests/maintenance/upstream.yaml"
 REMEDY = (
@@ -24,9 +28,10 @@ REMEDY = (
 
 # In seconds, for connecting and for each read.
 TIMEOUT = 30
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
-# Keywords of a schema that are for people only.
+# Keywords of a schema that are for people only, and those that are read by what they mean. All
+# others are compared verbatim.
 PROSE = {"title", "description", "example", "examples", "externalDocs"}
+STRUCTURE = {"type", "anyOf", "oneOf", "properties", "required", "items", "additionalProperties"}
 
 
 @dataclass
@@ -54,26 +59,23 @@ class Part:
         return " ".join(words) or "listed"
 
 
-def operations(document: Any) -> dict[str, tuple[str, str]]:
-    """Return path and method of each operation, by both without the names of parameters."""
+def operations(document: Any) -> dict[str, Operation]:
+    """Return each operation by its method and its path without the names of parameters."""
     return {
-        f"{method.upper()} {re.sub('{.+?}', '{}', path)}": (path, method)
-        for path, item in document["paths"].items()
-        for method in METHODS
-        if method in item
+        f"{operation.method} {re.sub('{.+?}', '{}', operation.path)}": operation
+        for operation in Contract(document).operations
     }
 
 
 def differences(contract: Any, published: Any) -> Iterator[str]:
     """Yield a line for each difference in the contract's operations: place, ours, and Sentry's."""
     theirs = operations(published)
-    for name, (path, method) in operations(contract).items():
-        names = re.findall("{(.+?)}", path)
+    for name, ours in operations(contract).items():
+        names = re.findall("{(.+?)}", ours.path)
         if name in theirs:
-            ours = _operation(contract, path, method, names)
-            yield from _differences(name, ours, _operation(published, *theirs[name], names))
+            yield from _differences(name, _part(ours, names), _part(theirs[name], names))
         else:
-            yield f"{name}: ours {path}, Sentry's none"
+            yield f"{name}: ours {ours.path}, Sentry's none"
 
 
 def _differences(name: str, ours: Part | None, theirs: Part | None) -> Iterator[str]:
@@ -88,40 +90,36 @@ def _differences(name: str, ours: Part | None, theirs: Part | None) -> Iterator[
         yield from _differences(name + part, ours.parts.get(part), theirs.parts.get(part))
 
 
-def _operation(document: Any, path: str, method: str, names: list[str]) -> Part:
+def _part(operation: Operation, names: list[str]) -> Part:
     """Read an operation. The parameters of its path get these names in place of their own."""
-    item = _resolved(document["paths"][path], document)
-    described = item[method]
-    security = described.get("security") or [{}]
-    operation = Part({"scopes": " or ".join(sorted(map(_scopes, security)))})
+    part = Part({"scopes": " or ".join(sorted(map(_scopes, operation.security)))})
     for word in ("operationId", "summary"):
-        if word in described:
-            operation.facts[word] = json.dumps(described[word])
-    if described.get("deprecated"):
-        operation.facts["deprecated"] = "true"
-    # The servers of an operation replace those of its path, and these those of the document.
-    for server in described.get("servers") or item.get("servers") or document.get("servers", []):
-        operation.parts[f" server {server['url']}"] = _server(server)
-    renamed = dict(zip(re.findall("{(.+?)}", path), names, strict=True))
-    for parameter in item.get("parameters", []) + described.get("parameters", []):
-        part = _schema(parameter.get("schema", {}), parameter.get("required", False))
-        name = parameter["name"]
-        if parameter["in"] == "path":
-            part.facts["name"] = name
+        if word in operation.node:
+            part.facts[word] = json.dumps(operation.node[word])
+    if operation.node.get("deprecated"):
+        part.facts["deprecated"] = "true"
+    for server in operation.servers:
+        part.parts[f" server {server['url']}"] = _server(server)
+    renamed = dict(zip(re.findall("{(.+?)}", operation.path), names, strict=True))
+    for parameter in operation.parameters:
+        schema = _schema(parameter.schema, parameter.required)
+        name = parameter.name
+        if parameter.location == "path":
+            schema.facts["name"] = name
             name = renamed[name]
-        operation.parts[f" {parameter['in']} parameter {name}"] = part
-    if "requestBody" in described:
-        operation.parts[" request"] = _body(described["requestBody"])
-    for status, response in described["responses"].items():
+        part.parts[f" {parameter.location} parameter {name}"] = schema
+    if operation.body:
+        part.parts[" request"] = _body(operation.body.content, operation.body.required)
+    for status, response in operation.responses.items():
         # Sentry publishes no content of error responses.
-        operation.parts[f" {status}"] = _body(response) if status.startswith("2") else Part()
-    return operation
+        part.parts[f" {status}"] = _body(response.content) if status.startswith("2") else Part()
+    return part
 
 
-def _server(server: Any) -> Part:
+def _server(server: Node) -> Part:
     part = Part()
     for name, variable in server.get("variables", {}).items():
-        part.parts[f" variable {name}"] = _schema({"type": "string", **variable})
+        part.parts[f" variable {name}"] = _schema(Schema({"type": "string", **variable}, {}))
     return part
 
 
@@ -129,43 +127,44 @@ def _scopes(needs: dict[str, list[str]]) -> str:
     return " + ".join(sorted(scope for scopes in needs.values() for scope in scopes)) or "none"
 
 
-def _body(described: Any) -> Part:
-    content = described.get("content")
+def _body(content: dict[str, Schema], required: bool = False) -> Part:
     if not content:
         return Part()
-    schema = content.get("application/json", {}).get("schema", {})
-    part = _schema(schema, described.get("required", False))
+    part = _schema(content.get("application/json", Schema(True, {})), required)
     part.facts["content"] = ", ".join(sorted(content))
     return part
 
 
-def _schema(schema: Any, required: bool = False) -> Part:
-    rest = {word: value for word, value in schema.items() if word not in PROSE}
-    if types := rest.pop("type", None):
-        types = [types] if isinstance(types, str) else types
-        part = _either([Part({"type": each}) for each in types])
-    elif alternatives := rest.pop("anyOf", None) or rest.pop("oneOf", None):
-        part = _either([_schema(each) for each in alternatives])
+def _schema(schema: Schema, required: bool = False) -> Part:
+    if schema.types:
+        part = _either([Part({"type": each}) for each in schema.types])
+    elif schema.alternatives:
+        part = _either([_schema(each) for each in schema.alternatives])
     else:
         part = Part({"type": "anything"})
     if required:
         part.facts["required"] = "true"
-    if rest.pop("nullable", False):
+    keywords = dict(schema.keywords)
+    if keywords.pop("nullable", False):
         part.facts["nullable"] = "true"
-    fields_required = rest.pop("required", [])
-    for name, described in rest.pop("properties", {}).items():
-        part.parts[f".{name}"] = _schema(described, name in fields_required)
-    if "items" in rest:
-        part.parts["[]"] = _schema(rest.pop("items"))
-    others = rest.pop("additionalProperties", True)
-    if others not in (True, {}):
-        part.facts["additionalProperties"] = str(_schema(others)) if others else "false"
-    if "format" in rest:
-        part.facts["format"] = rest.pop("format")
-    if "enum" in rest:
-        rest["enum"] = sorted((value for value in rest["enum"] if value is not None), key=str)
-    # All other keywords are compared verbatim.
-    part.facts |= {word: json.dumps(rest[word]) for word in rest if not word.startswith("x-")}
+    for name, described in schema.properties.items():
+        part.parts[f".{name}"] = _schema(described, name in schema.required)
+    if "items" in keywords:
+        part.parts["[]"] = _schema(schema.items)
+    if not schema.others:
+        part.facts["additionalProperties"] = "false"
+    elif schema.others.keywords:
+        part.facts["additionalProperties"] = str(_schema(schema.others))
+    if "format" in keywords:
+        part.facts["format"] = keywords.pop("format")
+    if "enum" in keywords:
+        values = (value for value in keywords["enum"] if value is not None)
+        keywords["enum"] = sorted(values, key=str)
+    part.facts |= {
+        word: json.dumps(value)
+        for word, value in keywords.items()
+        if word not in PROSE | STRUCTURE and not word.startswith("x-")
+    }
     return part
 
 
@@ -184,21 +183,6 @@ def _either(alternatives: list[Part]) -> Part:
 
 def _is_wider(one: Part, other: Part) -> bool:
     return one.facts.items() < other.facts.items() and one.parts in ({}, other.parts)
-
-
-def _resolved(node: Any, document: Any) -> Any:
-    """Replace each reference in the node by its target."""
-    if isinstance(node, list):
-        return [_resolved(each, document) for each in node]
-    if not isinstance(node, dict):
-        return node
-    if not isinstance(node.get("$ref"), str):
-        return {name: _resolved(each, document) for name, each in node.items()}
-    target = document
-    for name in node["$ref"].split("/")[1:]:
-        target = target[name]
-    beside = {name: each for name, each in node.items() if name != "$ref"}
-    return _resolved({**target, **beside}, document)
 
 
 def read(source: str) -> Any:
@@ -250,7 +234,7 @@ def main(source: str) -> None:
         if not operations(contract).keys() & operations(published).keys():
             sys.exit(f"{source} has no {' and no '.join(operations(contract))}")
         lines = report(contract, published, known)
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         sys.exit(f"{source} is not a sound OpenAPI document: {error!r}")
     if lines:
         sys.exit("\n".join([*lines, REMEDY]))

@@ -1,4 +1,7 @@
-"""Says what is wrong with an OpenAPI document, and where: `python validate.py openapi.yaml`."""
+"""Say what is wrong with an OpenAPI document, and where.
+
+Run as `python -m tests.maintenance.validate openapi.yaml`.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -7,6 +10,8 @@ from typing import Any
 
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from overlays.reference.contract import follow
 
 
 def faults(text: str) -> Iterator[str]:
@@ -23,42 +28,13 @@ def faults(text: str) -> Iterator[str]:
         return
     # What the validator lets pass: it follows only the references that it comes by, YAML's loader
     # takes the last of two equal keys, and JSON Schema may require what is no property.
-    found = list(_slips(root, document)) or list(_errors(document))
-    yield from found or _clashes(document)
-
-
-def follow(node: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """What a node of a document without faults is, or refers to."""
-    while "$ref" in node:
-        found = document
-        for part in node["$ref"].split("/")[1:]:
-            found = found[part.replace("~1", "/").replace("~0", "~")]
-        node = found
-    return node
+    yield from list(_slips(root, document)) or _errors(document)
 
 
 def _errors(document: Any) -> Iterator[str]:
     for error in OpenAPIV31SpecValidator(document).iter_errors():
         place = " > ".join(str(part) for part in error.absolute_path) or "the document"
         yield f"{place}: {error.message}"
-
-
-def _clashes(document: Any) -> Iterator[str]:
-    """Yield what no method can take: a parameter and a field of one name."""
-    for item in document["paths"].values():
-        for operation in item.values():
-            if not isinstance(operation, dict):
-                continue
-            parameters = item.get("parameters", []) + operation.get("parameters", [])
-            taken = {_in_python(follow(parameter, document)["name"]) for parameter in parameters}
-            body = follow(operation.get("requestBody", {}), document)
-            for media in body.get("content", {}).values():
-                for field in follow(media.get("schema", {}), document).get("properties", {}):
-                    if _in_python(field) in taken:
-                        yield (
-                            f"{operation['operationId']}: the field {field!r} and a parameter have "
-                            "one name in Python: call the parameter otherwise"
-                        )
 
 
 def _in_python(name: str) -> str:
@@ -93,19 +69,12 @@ def _slips(node: yaml.Node, document: Any) -> Iterator[str]:
         if key.value in seen:
             yield f"line {key.start_mark.line + 1}: the key {key.value!r} stands here twice"
         seen.add(key.value)
-        if key.value == "$ref" and not _leads_somewhere(value.value, document):
-            yield f"line {key.start_mark.line + 1}: {value.value!r} leads nowhere"
+        if key.value == "$ref" and isinstance(value, yaml.ScalarNode):
+            try:
+                follow({"$ref": value.value}, document)
+            except LookupError as error:
+                yield f"line {key.start_mark.line + 1}: {error.args[0]}"
         yield from _slips(value, document)
-
-
-def _leads_somewhere(reference: str, document: Any) -> bool:
-    start, *parts = reference.split("/")
-    for part in parts:
-        part = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(document, dict) or part not in document:
-            return False
-        document = document[part]
-    return start == "#"
 
 
 if __name__ == "__main__":
