@@ -1,6 +1,5 @@
 """What the overlay has to know of the contract is what the contract says."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,8 @@ from sentry_members.transport import _SUCCESSES, _routes
 from sentry_members_onboarding.email_syntax import LENGTH
 from sentry_members_onboarding.people import MEMBER_ID, SLUG
 
-from tests.maintenance import overlay_imports
+from tests.support.repo_copy import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
 OPERATIONS: dict[str, dict[str, Any]] = {
     operation["operationId"].lower(): operation
@@ -75,21 +73,3 @@ def test_a_file_of_people_is_checked_as_the_contract_says() -> None:
     assert f"^{SLUG.pattern}$" == patterns["team_id_or_slug"]
     assert f"^(?:{MEMBER_ID.pattern})$" == patterns["member_id"]
     assert LENGTH == SPEC["components"]["schemas"]["NewMember"]["properties"]["email"]["maxLength"]
-
-
-def test_what_it_imports_is_there_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert [] == list(overlay_imports.missing())
-    (tmp_path / "client.py").write_text(
-        "from sentry_members_api import Client\n"
-        "from sentry_members_api.models import Member, Newcomer\n"
-        "from sentry_members_api.api.teams import join, add_an_organization_member_to_a_team\n"
-        "from sentry_members_api.api.crews import leave\n"
-    )
-    monkeypatch.setattr(overlay_imports, "OVERLAY", tmp_path)
-    advice = "any more: use what openapi.yaml calls it now, or call it there as before"
-    assert [
-        f"{tmp_path}/client.py, line 2: sentry_members_api.models has no Newcomer {advice}",
-        f"{tmp_path}/client.py, line 3: sentry_members_api.api.teams has no join {advice}",
-        f"{tmp_path}/client.py, line 4: sentry_members_api.api.crews has no leave {advice}",
-    ] == list(overlay_imports.missing())

@@ -1,6 +1,7 @@
-"""Says what changed since a release, and which version comes next: `python changes.py [COMMIT]`.
+"""Say what changed since a release, and which version comes next: `make changes`.
 
-Run at the root of the tree. Without a commit it is the last tag of a version, such as v1.2.3.
+Run at the root of the tree, as `python -m tests.maintenance.changes [COMMIT]`. Without a commit it
+compares with the last tag of a version, such as v1.2.3.
 """
 
 import io

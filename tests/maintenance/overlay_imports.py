@@ -1,7 +1,7 @@
-"""Says what the overlay imports that openapi.yaml doesn't make any more: `python overlay.py`.
+"""Say what the overlays import that is no longer generated from openapi.yaml.
 
-Run at the root of the tree, after the client is generated. pytest can't say it: it loads the
-overlay's plugin before any test.
+Run at the root of the tree, after `make generate`, as `python -m tests.maintenance.overlay_imports`.
+The source is read, not run: an import would fail at the first name that is missing.
 """
 
 import ast
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from symtable import symtable
 
-OVERLAY = Path("overlays")
+OVERLAYS = Path("overlays")
 GENERATED = Path("generated")
 PACKAGE = "sentry_members_api"
 
 
 def missing() -> Iterator[str]:
-    """Yield each import of the overlay that fails, its place first, with what to do."""
-    for file in sorted(OVERLAY.rglob("*.py")):
+    """Yield each import of the overlays that fails, its place first, with what to do."""
+    for file in sorted(OVERLAYS.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_bytes(), file)):
             if not isinstance(node, ast.ImportFrom) or not node.module:
                 continue

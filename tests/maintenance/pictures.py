@@ -1,4 +1,7 @@
-"""Takes pictures of the page, in light and in dark, into a folder: `python pictures.py folder`."""
+"""Take pictures of the page, in light and in dark: `make pictures`.
+
+Run as `python -m tests.maintenance.pictures folder`.
+"""
 
 import sys
 import tempfile

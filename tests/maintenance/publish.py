@@ -1,4 +1,4 @@
-"""Uploads the wheel and the sdist to an index once every test has passed: `make publish`.
+"""Upload the wheel and the sdist to an index once every test has passed: `make publish`.
 
 The credentials are those of the environment that uv reads; nothing but the index gets them.
 """

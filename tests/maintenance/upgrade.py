@@ -1,4 +1,4 @@
-"""Raises the exact pins of pyproject.toml and all of requirements.lock: `make upgrade`.
+"""Raise the exact pins of pyproject.toml and all of requirements.lock: `make upgrade`.
 
 Runs the command given, which is to write requirements.lock, where pyproject.toml pins nothing.
 """

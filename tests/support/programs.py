@@ -1,4 +1,4 @@
-"""Programs that tests need and that pip doesn't bring. Run by itself, it tells which are missing."""
+"""Programs that tests need and that pip doesn't bring. Run as a module, it says which are missing."""
 
 import os
 import shutil

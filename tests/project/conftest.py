@@ -1,3 +1,0 @@
-from tests.support.tree_fixtures import built, tree
-
-__all__ = ["built", "tree"]
