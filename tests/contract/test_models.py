@@ -1,10 +1,17 @@
-"""The generated models: tolerant of what servers send, strict in what they send."""
+"""The generated models tolerate what servers of any version send, and are strict in requests."""
 
 import datetime
 from typing import Any
 
 import pytest
-from sentry_members_api.models import Member, NewMember, Team, TeamRoleAssignment
+from sentry_members_api.models import (
+    Member,
+    NewMember,
+    Problem,
+    ProblemDetail,
+    Team,
+    TeamRoleAssignment,
+)
 
 from tests.support.recordings import bodies
 
@@ -15,7 +22,7 @@ TEAM: dict[str, Any] = bodies("addAnOrganizationMemberToATeam", 201)[0]
 @pytest.mark.parametrize(
     "body", bodies("addAMemberToAnOrganization", 201), ids=lambda b: b["email"]
 )
-def test_every_recorded_member_is_read_whole(body: dict[str, Any]) -> None:
+def test_reads_every_recorded_member_completely(body: dict[str, Any]) -> None:
     member = Member.from_dict(body)
     assert body["id"] == member.id
     assert isinstance(member.date_created, datetime.datetime)
@@ -23,7 +30,7 @@ def test_every_recorded_member_is_read_whole(body: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("body", bodies("addAnOrganizationMemberToATeam", 201))
-def test_every_recorded_team_is_read_whole(body: dict[str, Any]) -> None:
+def test_reads_every_recorded_team_completely(body: dict[str, Any]) -> None:
     team = Team.from_dict(body)
     assert body["slug"] == team.slug
     assert body.keys() == team.to_dict().keys()
@@ -41,12 +48,12 @@ def test_every_recorded_team_is_read_whole(body: dict[str, Any]) -> None:
         ("aNewKey", {"anything": [1, 2]}),
     ],
 )
-def test_a_member_of_another_server_version_is_read(key: str, value: Any) -> None:
+def test_reads_members_of_other_server_versions(key: str, value: Any) -> None:
     assert value == Member.from_dict({**MEMBER, key: value}).to_dict()[key]
 
 
 @pytest.mark.parametrize("key", ["role", "roleName", "groupOrgRoles"])
-def test_keys_that_only_old_servers_send_may_be_missing(key: str) -> None:
+def test_reads_members_without_the_keys_of_old_servers(key: str) -> None:
     body = {name: value for name, value in MEMBER.items() if name != key}
     assert key not in Member.from_dict(body)
 
@@ -55,14 +62,27 @@ def test_keys_that_only_old_servers_send_may_be_missing(key: str) -> None:
     ("key", "value"),
     [("teamRole", "captain"), ("teamRole", None), ("dateCreated", ""), ("orgRole", "owner")],
 )
-def test_a_team_of_another_server_version_is_read(key: str, value: Any) -> None:
+def test_reads_teams_of_other_server_versions(key: str, value: Any) -> None:
     assert value == Team.from_dict({**TEAM, key: value}).to_dict()[key]
 
 
-def test_only_what_is_said_is_sent() -> None:
+def test_tells_the_sender_of_a_problem_from_a_field() -> None:
+    problem = Problem.from_dict({"error": "apigateway", "detail": "Too many requests"})
+    assert ("apigateway", "Too many requests") == (problem.error, problem.detail)
+    assert [] == problem.additional_keys
+
+
+def test_reads_the_code_of_a_problem() -> None:
+    detail = {"code": "2fa-required", "message": "Enable it", "extra": {}}
+    problem = Problem.from_dict({"detail": detail})
+    assert isinstance(problem.detail, ProblemDetail)
+    assert detail == problem.detail.to_dict()
+
+
+def test_sends_only_the_fields_that_are_set() -> None:
     assert {"email": "ada@example.com"} == NewMember(email="ada@example.com").to_dict()
 
 
-def test_a_team_role_is_sent_with_both_keys() -> None:
+def test_sends_a_team_role_with_both_keys() -> None:
     assignment = TeamRoleAssignment(team_slug="backend", role=None)
     assert {"teamSlug": "backend", "role": None} == assignment.to_dict()

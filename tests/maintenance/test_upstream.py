@@ -1,4 +1,4 @@
-"""`make upstream`: what it says of a published schema, by what has changed in that."""
+"""`make upstream` reports each difference between the contract and a published schema."""
 
 import json
 import os
@@ -19,11 +19,12 @@ PUBLISHED = ROOT / "tests/maintenance/published.json"
 TEXT = PUBLISHED.read_text("utf-8")
 CONTRACT = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
 ROLES = json.dumps(sorted(CONTRACT["components"]["schemas"]["OrganizationRole"]["enum"]))
-# What differs before anything has changed.
+# The differences before anything has changed.
 KNOWN = list(upstream.differences(CONTRACT, json.loads(TEXT)))
 
 INVITE = "POST /api/0/organizations/{}/members/"
 JOIN = "POST /api/0/organizations/{}/members/{}/teams/{}/"
+REGION = '{variable region: string (default "us", enum ["de", "us"])}'
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def test_what_is_explained_is_no_difference(tmp_path: Path) -> None:
+def test_accepts_explained_differences(tmp_path: Path) -> None:
     tree = Tree.copied(tmp_path / "tree")
     explained = yaml.safe_dump({"Known": "\n".join(KNOWN)})
     (tree.path / upstream.EXPLAINED).write_text(explained, "utf-8")
@@ -42,7 +43,7 @@ def test_what_is_explained_is_no_difference(tmp_path: Path) -> None:
     assert f"as published, but for the {len(KNOWN)} differences in" in agreed.stdout
 
 
-def test_a_difference_is_told_and_then_what_to_do() -> None:
+def test_reports_a_difference_and_then_the_remedy() -> None:
     with recorder() as server:
         server.respond(200, TEXT.replace('"maxLength": 75', '"maxLength": 100').encode())
         differs = Tree(ROOT).make("upstream", f"SCHEMA={server.url()}/openapi-derefed.json")
@@ -53,7 +54,7 @@ def test_a_difference_is_told_and_then_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("published", "instead", "told"),
+    ("published", "instead", "expected"),
     [
         (
             '"reinvite": {"type": "boolean"}',
@@ -174,22 +175,71 @@ def test_a_difference_is_told_and_then_what_to_do() -> None:
             ],
         ),
         (
-            '"operationId": "Add an Organization Member to a Team"',
+            '"tags": ["Teams"]',
             '"deprecated": true',
             [f"{JOIN} deprecated: ours none, Sentry's true"],
+        ),
+        (
+            '"summary": "Add an Organization Member to a Team"',
+            '"summary": "Join a Team"',
+            [
+                (
+                    f'{JOIN} summary: ours "Add an Organization Member to a Team", '
+                    'Sentry\'s "Join a Team"'
+                )
+            ],
+        ),
+        (
+            "https://{region}.sentry.io",
+            "https://{region}.example.com",
+            [
+                line
+                for operation in (INVITE, JOIN)
+                for line in (
+                    f"{operation} server https://{{region}}.sentry.io: ours {REGION}, Sentry's none",
+                    f"{operation} server https://{{region}}.example.com: ours none, Sentry's {REGION}",
+                )
+            ],
+        ),
+        (
+            '"default": "us", "enum": ["us", "de"]',
+            '"default": "eu", "enum": ["eu", "us"]',
+            [
+                f"{operation} server https://{{region}}.sentry.io variable region {difference}"
+                for operation in (INVITE, JOIN)
+                for difference in (
+                    'default: ours "us", Sentry\'s "eu"',
+                    'enum: ours ["de", "us"], Sentry\'s ["eu", "us"]',
+                )
+            ],
+        ),
+        (
+            '"tags": ["Teams"]',
+            '"servers": [{"url": "https://teams.sentry.io"}]',
+            [
+                f"{JOIN} server https://{{region}}.sentry.io: ours {REGION}, Sentry's none",
+                f"{JOIN} server https://teams.sentry.io: ours none, Sentry's listed",
+            ],
         ),
         ('"description": "Accepted"', '"description": "Asked for"', []),
     ],
 )
-def test_a_change_is_told_with_its_place(published: str, instead: str, told: list[str]) -> None:
+def test_reports_a_change_with_its_place(published: str, instead: str, expected: list[str]) -> None:
     assert published in TEXT
     changed = json.loads(TEXT.replace(published, instead))
-    assert told == [line for line in upstream.differences(CONTRACT, changed) if line not in KNOWN]
+    assert expected == [
+        line for line in upstream.differences(CONTRACT, changed) if line not in KNOWN
+    ]
 
 
 @pytest.mark.parametrize(
-    ("published", "instead", "told"),
+    ("published", "instead", "expected"),
     [
+        (
+            '"operationId": "addOrganizationMember"',
+            '"operationId": "inviteMember"',
+            (f'{INVITE} operationId: ours "addAMemberToAnOrganization", Sentry\'s "inviteMember"'),
+        ),
         (
             '"default": "member"',
             '"default": "admin"',
@@ -213,27 +263,27 @@ def test_a_change_is_told_with_its_place(published: str, instead: str, told: lis
         ),
     ],
 )
-def test_an_explanation_holds_for_what_was_published(
-    published: str, instead: str, told: str
+def test_an_explanation_holds_only_for_what_was_published(
+    published: str, instead: str, expected: str
 ) -> None:
-    [was] = [line for line in KNOWN if line.startswith(told.partition(": ours")[0])]
+    [was] = [line for line in KNOWN if line.startswith(f"{expected.partition(': ours')[0]}: ")]
     changed = json.loads(TEXT.replace(published, instead))
-    assert [told, f"no longer so: {was}"] == upstream.report(CONTRACT, changed, KNOWN)
+    assert [expected, f"no longer so: {was}"] == upstream.report(CONTRACT, changed, KNOWN)
 
 
-def test_an_operation_that_is_gone_is_told() -> None:
+def test_reports_a_missing_operation() -> None:
     changed = json.loads(TEXT)
     path = list(changed["paths"])[1]
     changed["paths"][path]["put"] = changed["paths"][path].pop("post")
-    told = upstream.differences(CONTRACT, changed)
-    assert [f"{JOIN}: ours {path}, Sentry's none"] == [line for line in told if line not in KNOWN]
+    found = upstream.differences(CONTRACT, changed)
+    assert [f"{JOIN}: ours {path}, Sentry's none"] == [line for line in found if line not in KNOWN]
 
 
 def of(schema: Any) -> dict[str, Any]:
-    """A document whose one answer is of this schema."""
-    answer = {"content": {"application/json": {"schema": schema}}}
+    """Build a document whose only response has this schema."""
+    response = {"content": {"application/json": {"schema": schema}}}
     return {
-        "paths": {"/": {"get": {"responses": {"200": answer}}}},
+        "paths": {"/": {"get": {"responses": {"200": response}}}},
         "components": {"schemas": {"Role": {"enum": ["a", "b"], "type": "string"}}},
     }
 
@@ -257,12 +307,12 @@ ROLE = {"$ref": "#/components/schemas/Role"}
         ({"type": "string", "description": "Ours", "example": 1}, {"type": "string", "x-a": 1}),
     ],
 )
-def test_the_same_in_other_words_is_no_difference(ours: Any, theirs: Any) -> None:
+def test_equivalent_schemas_do_not_differ(ours: Any, theirs: Any) -> None:
     assert [] == list(upstream.differences(of(ours), of(theirs)))
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "told"),
+    ("ours", "theirs", "expected"),
     [
         (
             {"anyOf": [{"type": "string"}, {"type": "string", "nullable": True}]},
@@ -297,39 +347,42 @@ def test_the_same_in_other_words_is_no_difference(ours: Any, theirs: Any) -> Non
         ),
     ],
 )
-def test_what_is_not_the_same_is_not_lost(ours: Any, theirs: Any, told: str) -> None:
-    assert [told] == list(upstream.differences(of(ours), of(theirs)))
+def test_reports_each_difference_of_schemas(ours: Any, theirs: Any, expected: str) -> None:
+    assert [expected] == list(upstream.differences(of(ours), of(theirs)))
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"<html>", "SOURCE is not JSON (Expecting value: line 1 column 1 (char 0))"),
         (b"[" * 100_000, "SOURCE is not JSON ("),
         (b"\xff", "SOURCE is not JSON ('utf-8' codec can't decode byte 0xff"),
-        (b"[]", "SOURCE is no OpenAPI document: "),
-        (b'{"swagger": "2.0", "paths": {}}', "SOURCE is no OpenAPI document: "),
+        (b"[]", "SOURCE is not an OpenAPI document: "),
+        (b'{"swagger": "2.0", "paths": {}}', "SOURCE is not an OpenAPI document: "),
         (b'{"openapi": "3.0.3", "paths": {}}', f"SOURCE has no {INVITE} and no {JOIN}"),
-        (b'{"openapi": "3.0.3", "paths": []}', "SOURCE is no sound OpenAPI document: "),
+        (b'{"openapi": "3.0.3", "paths": []}', "SOURCE is not a sound OpenAPI document: "),
         (
             TEXT.replace('"type": "boolean"', '"$ref": "#/no"').encode(),
-            "SOURCE is no sound OpenAPI",
+            "SOURCE is not a sound OpenAPI",
         ),
-        (TEXT.replace('"type": "boolean"', '"$ref": "#"').encode(), "SOURCE is no sound OpenAPI"),
+        (
+            TEXT.replace('"type": "boolean"', '"$ref": "#"').encode(),
+            "SOURCE is not a sound OpenAPI",
+        ),
     ],
     ids=range(9),
 )
-def test_what_is_no_schema_is_told(content: bytes, told: str, tmp_path: Path) -> None:
+def test_rejects_what_is_not_a_schema(content: bytes, expected: str, tmp_path: Path) -> None:
     source = tmp_path / "schema.json"
     source.write_bytes(content)
     with pytest.raises(SystemExit) as exit_:
         upstream.main(str(source))
     [line] = str(exit_.value).splitlines()
-    assert line.startswith(told.replace("SOURCE", str(source)))
+    assert line.startswith(expected.replace("SOURCE", str(source)))
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("ftp://127.0.0.1/schema.json", "unsupported protocol 'ftp://'"),
         ("file:///schema.json", "missing an 'http://' or 'https://' protocol"),
@@ -337,11 +390,11 @@ def test_what_is_no_schema_is_told(content: bytes, told: str, tmp_path: Path) ->
         ("http://127.0.0.1:1/", "Connection refused"),
     ],
 )
-def test_a_url_that_leads_nowhere_is_told(url: str, told: str) -> None:
-    assert told in refusal(url)
+def test_reports_an_unreachable_url(url: str, expected: str) -> None:
+    assert expected in reason(url)
 
 
-def refusal(source: str) -> str:
+def reason(source: str) -> str:
     with pytest.raises(SystemExit) as exit_:
         upstream.read(source)
     [line] = str(exit_.value).splitlines()
@@ -351,40 +404,40 @@ def refusal(source: str) -> str:
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_an_error_of_the_server_is_told(status: int) -> None:
+def test_reports_an_error_response(status: int) -> None:
     with recorder() as server:
         server.respond(status, TEXT.encode())
-        assert f"'{status} " in refusal(server.url())
+        assert f"'{status} " in reason(server.url())
 
 
-def test_an_answer_that_breaks_off_is_told() -> None:
+def test_reports_a_truncated_response() -> None:
     with recorder() as server:
         server.break_off(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")
-        assert "received 1 bytes, expected 9" in refusal(server.url())
+        assert "received 1 bytes, expected 9" in reason(server.url())
 
 
-def test_a_server_that_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream, "TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert "timed out" in refusal(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        assert "timed out" in reason(f"http://127.0.0.1:{silent.getsockname()[1]}/")
 
 
-def test_a_redirect_is_followed() -> None:
+def test_follows_redirects() -> None:
     with recorder() as server, recorder() as elsewhere:
         server.respond(302, Location=f"{elsewhere.url()}/schema.json")
         elsewhere.respond(200, TEXT.encode())
         assert json.loads(TEXT) == upstream.read(server.url())
         elsewhere.respond(302, Location=elsewhere.url())
-        assert "Exceeded maximum allowed redirects" in refusal(server.url())
+        assert "Exceeded maximum allowed redirects" in reason(server.url())
 
 
-def test_a_server_is_known_by_the_certificates_of_the_environment(
+def test_trusts_the_certificates_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority(tmp_path / "authority")
     with recorder(authority.context("localhost")) as server:
         server.respond(200, TEXT.encode())
-        assert "CERTIFICATE_VERIFY_FAILED" in refusal(server.url("localhost"))
+        assert "CERTIFICATE_VERIFY_FAILED" in reason(server.url("localhost"))
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         assert json.loads(TEXT) == upstream.read(server.url("localhost"))
 
@@ -402,8 +455,8 @@ def test_a_schema_of_five_megabytes_takes_less_than_five_seconds() -> None:
         assert 5 > time.monotonic() - start
 
 
-@pytest.mark.parametrize("text", ["", "- a line", "A reason: [a line]", "A reason: told: a line"])
-def test_a_file_without_reasons_is_told(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "- a line", "A reason: [a line]", "A reason: with: a line"])
+def test_rejects_a_file_without_reasons(text: str) -> None:
     with pytest.raises(SystemExit) as exit_:
         upstream.explained(text)
     [line] = str(exit_.value).splitlines()

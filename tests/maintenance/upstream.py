@@ -1,6 +1,6 @@
-"""Says where Sentry's published schema differs from the contract: `python upstream.py file-or-url`.
+"""Compare the contract with Sentry's published schema: `python upstream.py file-or-url`.
 
-What differs on purpose stands in upstream.yaml, under its reason.
+Intended differences are listed in upstream.yaml, each under its reason.
 """
 
 import json
@@ -19,23 +19,23 @@ ROOT = Path(__file__).parent.parent.parent
 EXPLAINED = "tests/maintenance/upstream.yaml"
 REMEDY = (
     "adopt each in openapi.yaml and run make generate, or put its line under a reason in "
-    f"{EXPLAINED}; take out there what is no longer so"
+    f"{EXPLAINED}; remove from there what no longer holds"
 )
 
-# In seconds, for a connection and for what comes next over it.
+# In seconds, for connecting and for each read.
 TIMEOUT = 30
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
-# What a schema says to people only.
+# Keywords of a schema that are for people only.
 PROSE = {"title", "description", "example", "examples", "externalDocs"}
 
 
 @dataclass
 class Part:
-    """An operation or a part of one, in a form that OpenAPI 3.0 and 3.1 have in common.
+    """An operation or a part of one, in a form common to OpenAPI 3.0 and 3.1.
 
     Attributes:
-        facts: What is said of it, by keyword.
-        parts: What it consists of, by what is added to its own name.
+        facts: Its properties, by keyword.
+        parts: Its parts, by the suffix that makes their name from its own.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
@@ -49,13 +49,13 @@ class Part:
             words.append(f"of {items}")
         if fields := ", ".join(f"{name[1:]}: {part}" for name, part in parts.items()):
             words.append(f"{{{fields}}}")
-        if notes := ", ".join(f"{word} {said}" for word, said in facts.items()):
+        if notes := ", ".join(f"{word} {value}" for word, value in facts.items()):
             words.append(f"({notes})")
         return " ".join(words) or "listed"
 
 
 def operations(document: Any) -> dict[str, tuple[str, str]]:
-    """The path and the method of each operation, by both, but for the names of parameters."""
+    """Return path and method of each operation, by both without the names of parameters."""
     return {
         f"{method.upper()} {re.sub('{.+?}', '{}', path)}": (path, method)
         for path, item in document["paths"].items()
@@ -65,13 +65,13 @@ def operations(document: Any) -> dict[str, tuple[str, str]]:
 
 
 def differences(contract: Any, published: Any) -> Iterator[str]:
-    """Yield a line for each difference in the contract's operations: where, ours, and Sentry's."""
-    there = operations(published)
+    """Yield a line for each difference in the contract's operations: place, ours, and Sentry's."""
+    theirs = operations(published)
     for name, (path, method) in operations(contract).items():
         names = re.findall("{(.+?)}", path)
-        if name in there:
+        if name in theirs:
             ours = _operation(contract, path, method, names)
-            yield from _differences(name, ours, _operation(published, *there[name], names))
+            yield from _differences(name, ours, _operation(published, *theirs[name], names))
         else:
             yield f"{name}: ours {path}, Sentry's none"
 
@@ -89,27 +89,40 @@ def _differences(name: str, ours: Part | None, theirs: Part | None) -> Iterator[
 
 
 def _operation(document: Any, path: str, method: str, names: list[str]) -> Part:
-    """The operation. Parts that are parameters of its path are called by these names."""
+    """Read an operation. The parameters of its path get these names in place of their own."""
     item = _resolved(document["paths"][path], document)
     described = item[method]
     security = described.get("security") or [{}]
     operation = Part({"scopes": " or ".join(sorted(map(_scopes, security)))})
+    for word in ("operationId", "summary"):
+        if word in described:
+            operation.facts[word] = json.dumps(described[word])
     if described.get("deprecated"):
         operation.facts["deprecated"] = "true"
-    called = dict(zip(re.findall("{(.+?)}", path), names, strict=True))
+    # The servers of an operation replace those of its path, and these those of the document.
+    for server in described.get("servers") or item.get("servers") or document.get("servers", []):
+        operation.parts[f" server {server['url']}"] = _server(server)
+    renamed = dict(zip(re.findall("{(.+?)}", path), names, strict=True))
     for parameter in item.get("parameters", []) + described.get("parameters", []):
         part = _schema(parameter.get("schema", {}), parameter.get("required", False))
         name = parameter["name"]
         if parameter["in"] == "path":
             part.facts["name"] = name
-            name = called[name]
+            name = renamed[name]
         operation.parts[f" {parameter['in']} parameter {name}"] = part
     if "requestBody" in described:
         operation.parts[" request"] = _body(described["requestBody"])
-    for status, answer in described["responses"].items():
-        # Of an error only that it can come: Sentry publishes no more of it.
-        operation.parts[f" {status}"] = _body(answer) if status.startswith("2") else Part()
+    for status, response in described["responses"].items():
+        # Sentry publishes no content of error responses.
+        operation.parts[f" {status}"] = _body(response) if status.startswith("2") else Part()
     return operation
+
+
+def _server(server: Any) -> Part:
+    part = Part()
+    for name, variable in server.get("variables", {}).items():
+        part.parts[f" variable {name}"] = _schema({"type": "string", **variable})
+    return part
 
 
 def _scopes(needs: dict[str, list[str]]) -> str:
@@ -127,44 +140,44 @@ def _body(described: Any) -> Part:
 
 
 def _schema(schema: Any, required: bool = False) -> Part:
-    said = {word: value for word, value in schema.items() if word not in PROSE}
-    if kinds := said.pop("type", None):
-        kinds = [kinds] if isinstance(kinds, str) else kinds
-        part = _either([Part({"type": kind}) for kind in kinds])
-    elif alternatives := said.pop("anyOf", None) or said.pop("oneOf", None):
+    rest = {word: value for word, value in schema.items() if word not in PROSE}
+    if types := rest.pop("type", None):
+        types = [types] if isinstance(types, str) else types
+        part = _either([Part({"type": each}) for each in types])
+    elif alternatives := rest.pop("anyOf", None) or rest.pop("oneOf", None):
         part = _either([_schema(each) for each in alternatives])
     else:
         part = Part({"type": "anything"})
     if required:
         part.facts["required"] = "true"
-    if said.pop("nullable", False):
+    if rest.pop("nullable", False):
         part.facts["nullable"] = "true"
-    fields_required = said.pop("required", [])
-    for name, described in said.pop("properties", {}).items():
+    fields_required = rest.pop("required", [])
+    for name, described in rest.pop("properties", {}).items():
         part.parts[f".{name}"] = _schema(described, name in fields_required)
-    if "items" in said:
-        part.parts["[]"] = _schema(said.pop("items"))
-    others = said.pop("additionalProperties", True)
+    if "items" in rest:
+        part.parts["[]"] = _schema(rest.pop("items"))
+    others = rest.pop("additionalProperties", True)
     if others not in (True, {}):
         part.facts["additionalProperties"] = str(_schema(others)) if others else "false"
-    if "format" in said:
-        part.facts["format"] = said.pop("format")
-    if "enum" in said:
-        said["enum"] = sorted((value for value in said["enum"] if value is not None), key=str)
-    # What else there is, is compared as it stands.
-    part.facts |= {word: json.dumps(said[word]) for word in said if not word.startswith("x-")}
+    if "format" in rest:
+        part.facts["format"] = rest.pop("format")
+    if "enum" in rest:
+        rest["enum"] = sorted((value for value in rest["enum"] if value is not None), key=str)
+    # All other keywords are compared verbatim.
+    part.facts |= {word: json.dumps(rest[word]) for word in rest if not word.startswith("x-")}
     return part
 
 
 def _either(alternatives: list[Part]) -> Part:
-    """What these alternatives come to: null is a fact, and what another includes adds nothing."""
-    kinds = [part for part in alternatives if part.facts["type"] != "null"]
-    if not kinds:
+    """Merge alternatives: null becomes a fact, and one that another includes is dropped."""
+    types = [part for part in alternatives if part.facts["type"] != "null"]
+    if not types:
         return alternatives[0]
-    nullable = [part for part in kinds if part.facts.pop("nullable", None)]
-    wide = {str(part): part for part in kinds if not any(_is_wider(other, part) for other in kinds)}
+    nullable = [part for part in types if part.facts.pop("nullable", None)]
+    wide = {str(part): part for part in types if not any(_is_wider(other, part) for other in types)}
     [either] = wide.values() if len(wide) == 1 else [Part({"type": " or ".join(sorted(wide))})]
-    if nullable or len(kinds) < len(alternatives):
+    if nullable or len(types) < len(alternatives):
         either.facts["nullable"] = "true"
     return either
 
@@ -174,7 +187,7 @@ def _is_wider(one: Part, other: Part) -> bool:
 
 
 def _resolved(node: Any, document: Any) -> Any:
-    """The node, with what it refers to in the place of each reference."""
+    """Replace each reference in the node by its target."""
     if isinstance(node, list):
         return [_resolved(each, document) for each in node]
     if not isinstance(node, dict):
@@ -189,9 +202,9 @@ def _resolved(node: Any, document: Any) -> Any:
 
 
 def read(source: str) -> Any:
-    """The OpenAPI document of a file or a URL; SystemExit, and why, if it has none."""
+    """Read the OpenAPI document of a file or a URL; exit with the reason if it has none."""
     try:
-        content = _fetched(source) if "://" in source else Path(source).expanduser().read_bytes()
+        content = _fetch(source) if "://" in source else Path(source).expanduser().read_bytes()
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         sys.exit(f"{source} can't be read ({reason}): name another by SCHEMA=file-or-url")
@@ -200,19 +213,19 @@ def read(source: str) -> Any:
     except (RecursionError, ValueError) as error:
         sys.exit(f"{source} is not JSON ({error}): Sentry's schema is openapi-derefed.json")
     if not (isinstance(document, dict) and {"openapi", "paths"} <= document.keys()):
-        sys.exit(f"{source} is no OpenAPI document: Sentry's schema is openapi-derefed.json")
+        sys.exit(f"{source} is not an OpenAPI document: Sentry's schema is openapi-derefed.json")
     return document
 
 
-def _fetched(url: str) -> bytes:
-    # The system's certificates, as for the package index: a company's proxy may need them.
+def _fetch(url: str) -> bytes:
+    # As for the package index, a company's proxy may need the system's certificates.
     context = ssl.create_default_context()
-    answer = httpx.get(url, verify=context, timeout=TIMEOUT, follow_redirects=True)
-    return answer.raise_for_status().content
+    response = httpx.get(url, verify=context, timeout=TIMEOUT, follow_redirects=True)
+    return response.raise_for_status().content
 
 
 def explained(text: str) -> list[str]:
-    """The lines under all reasons; SystemExit, and why, if the text has none."""
+    """Return the lines under all reasons; exit with an explanation if the text has none."""
     try:
         by_reason = yaml.safe_load(text)
         return [line for lines in by_reason.values() for line in lines.splitlines() if line]
@@ -222,14 +235,14 @@ def explained(text: str) -> list[str]:
 
 
 def report(contract: Any, published: Any, known: list[str]) -> list[str]:
-    """The differences that are not known, then the known ones that are none."""
+    """List the differences that are not known, then the known ones that no longer hold."""
     found = list(differences(contract, published))
     gone = [f"no longer so: {line}" for line in known if line not in found]
     return [line for line in found if line not in known] + gone
 
 
 def main(source: str) -> None:
-    """Compare; SystemExit, with each line and what to do, unless all differences are explained."""
+    """Compare; unless all differences are explained, exit with each line and the remedy."""
     published = read(source)
     contract = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
     known = explained((ROOT / EXPLAINED).read_text("utf-8"))
@@ -238,7 +251,7 @@ def main(source: str) -> None:
             sys.exit(f"{source} has no {' and no '.join(operations(contract))}")
         lines = report(contract, published, known)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        sys.exit(f"{source} is no sound OpenAPI document: {error!r}")
+        sys.exit(f"{source} is not a sound OpenAPI document: {error!r}")
     if lines:
         sys.exit("\n".join([*lines, REMEDY]))
     print(f"openapi.yaml is as published, but for the {len(known)} differences in {EXPLAINED}")

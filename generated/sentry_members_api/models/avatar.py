@@ -18,7 +18,7 @@ class Avatar:
         {'avatarType': 'letter_avatar', 'avatarUuid': None}
 
     Attributes:
-        avatar_type (str): The kind of the picture, such as `letter_avatar`.
+        avatar_type (str): The type of the picture, such as `letter_avatar`.
         avatar_uuid (None | str): The ID of an uploaded picture.
     """
 

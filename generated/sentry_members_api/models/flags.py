@@ -12,8 +12,8 @@ T = TypeVar("T", bound="Flags")
 
 @_attrs_define
 class Flags:
-    """What holds for a member or a team, such as `idp:provisioned`: managed by an identity provider. Servers differ in the
-    keys.
+    """The state of a member or a team, such as `idp:provisioned`: managed through an identity provider. The keys depend on
+    the server.
 
         Example:
             {'idp:provisioned': False}

@@ -21,7 +21,7 @@ T = TypeVar("T", bound="Member")
 
 @_attrs_define
 class Member:
-    """A member of an organization. Their teams are not told. Servers send more keys than these.
+    """A member of an organization, without their teams. Servers send more keys than these.
 
     Example:
         {'id': '4711', 'email': 'ada@example.com', 'name': 'ada@example.com', 'user': None, 'orgRole': 'member',
@@ -37,10 +37,10 @@ class Member:
         org_role (OrganizationRole | str): The role in the organization.
         pending (bool): Whether the invite has not been accepted yet.
         expired (bool): Whether the invite can no longer be accepted.
-        flags (Flags): What holds for a member or a team, such as `idp:provisioned`: managed by an identity provider.
-            Servers differ in the keys. Example: {'idp:provisioned': False}.
+        flags (Flags): The state of a member or a team, such as `idp:provisioned`: managed through an identity provider.
+            The keys depend on the server. Example: {'idp:provisioned': False}.
         date_created (datetime.datetime | str): When the member was added or invited.
-        invite_status (InviteStatus | str): How the member came to be.
+        invite_status (InviteStatus | str): How the membership began.
         inviter_name (None | str): The name of the person who invited them; null when nobody did.
     """
 

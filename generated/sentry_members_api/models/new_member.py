@@ -26,23 +26,21 @@ class NewMember:
     Attributes:
         email (str): The email address to send the invitation to, at most 75 characters. Example: ada@example.com.
         org_role (OrganizationRole | Unset): A role in the organization:
-            - `billing`: can manage payment and compliance details. Servers up to 23.7.1 don't know
-              it.
+            - `billing`: can manage payment and compliance details. 23.7.1 rejects it.
             - `member`: can view and act on events, and view most other data of the organization.
             - `manager`: has full management access to all teams and projects, and can manage who
               belongs to the organization.
             - `owner`: has unrestricted access to the organization, its data and its settings. Can
               add, modify and delete projects and members, and change the billing and the plan.
             - `admin`: can edit global integrations, manage projects, and add and remove teams. Is
-              team admin of every team they join. Can no longer be assigned on Business and
-              Enterprise plans: use team roles instead. Example: member.
-        team_roles (list[TeamRoleAssignment] | Unset): The teams that the member is put on, and the role on each; every
-            team once. Servers store the team and discard the role while the invite is pending.
-        send_invite (bool | Unset): Whether or not to send an invite notification through email. The server takes true
-            when it is not sent.
+              team admin of every team they join. Can no longer be assigned where the organization
+              has team roles, as on Business and Enterprise plans: use these instead. Example: member.
+        team_roles (list[TeamRoleAssignment] | Unset): The teams of the member, each once, and the role on each. While
+            the invite is pending, servers store the teams and discard the roles.
+        send_invite (bool | Unset): Whether or not to send an invite notification through email. Servers default to
+            true.
         reinvite (bool | Unset): Whether or not to re-invite a user who has already been invited to the organization.
-            The server takes true when it is not sent. Servers accept it and don't act on it: who has been invited already
-            is refused with a 400.
+            Servers default to true and ignore the value: a second invite is rejected with a 400.
     """
 
     email: str

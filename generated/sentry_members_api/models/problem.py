@@ -18,21 +18,23 @@ T = TypeVar("T", bound="Problem")
 
 @_attrs_define
 class Problem:
-    """Why a request was refused. Any other key names a field of the request, or `non_field_errors`, and holds what is
-    wrong with it.
+    """The body of an error response. Any other key is a field of the request, or `non_field_errors`, with the messages
+    about it.
 
         Example:
             {'email': ['This field is required.']}
 
         Attributes:
             detail (ProblemDetail | str | Unset): The reason, in words or as an object.
-            error_id (str | Unset): The ID of a server error, for whoever runs the server.
+            error_id (str | Unset): The ID of a server error, for the operators of the server.
             info (str | Unset): What is wrong with the path.
+            error (str | Unset): What responded instead of Sentry's application, such as `apigateway`.
     """
 
     detail: ProblemDetail | str | Unset = UNSET
     error_id: str | Unset = UNSET
     info: str | Unset = UNSET
+    error: str | Unset = UNSET
     additional_properties: dict[str, list[str] | str] = _attrs_field(
         init=False, factory=dict
     )
@@ -52,6 +54,8 @@ class Problem:
 
         info = self.info
 
+        error = self.error
+
         field_dict: dict[str, Any] = {}
         for prop_name, prop in self.additional_properties.items():
             if isinstance(prop, list):
@@ -67,6 +71,8 @@ class Problem:
             field_dict["errorId"] = error_id
         if info is not UNSET:
             field_dict["info"] = info
+        if error is not UNSET:
+            field_dict["error"] = error
 
         return field_dict
 
@@ -95,10 +101,13 @@ class Problem:
 
         info = d.pop("info", UNSET)
 
+        error = d.pop("error", UNSET)
+
         problem = cls(
             detail=detail,
             error_id=error_id,
             info=info,
+            error=error,
         )
 
         additional_properties = {}

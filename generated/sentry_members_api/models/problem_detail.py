@@ -14,15 +14,16 @@ T = TypeVar("T", bound="ProblemDetail")
 
 @_attrs_define
 class ProblemDetail:
-    """A reason that programs can tell apart.
+    """The reason as a code for programs, and in words.
 
     Example:
-        {'code': 'sso-required', 'message': 'Must login via SSO', 'extra': {'loginUrl': '/auth/login/acme/'}}
+        {'code': 'member-disabled-over-limit', 'message': 'Organization over member limit', 'extra': {'next':
+            '/organizations/acme/disabled-member/'}}
 
     Attributes:
-        code (str): The reason, such as `sso-required`.
+        code (str): The reason, such as `2fa-required`.
         message (str | Unset): The reason in words.
-        extra (Any | Unset): What else there is to know, by code.
+        extra (Any | Unset): More about the reason; its structure depends on the code.
     """
 
     code: str

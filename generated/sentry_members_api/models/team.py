@@ -20,8 +20,8 @@ T = TypeVar("T", bound="Team")
 
 @_attrs_define
 class Team:
-    """A team, as the caller sees it: `isMember`, `teamRole`, `access` and `hasAccess` tell of the caller, not of the
-    member who was added. Servers send more keys than these.
+    """A team, as the caller sees it: `isMember`, `teamRole`, `access`, `hasAccess` and `isPending` describe the caller,
+    not the member who was added. Servers send more keys than these.
 
         Example:
             {'id': '2', 'slug': 'backend', 'name': 'backend', 'dateCreated': '2026-01-31T12:00:00.000000Z', 'isMember':
@@ -32,14 +32,14 @@ class Team:
             id (str): The ID of the team.
             slug (str): The slug of the team.
             name (str): The name of the team.
-            date_created (datetime.datetime | None | str): When the team was made; it can be null.
+            date_created (datetime.datetime | None | str): When the team was created; it can be null.
             is_member (bool): Whether the caller is on the team.
             team_role (None | str | TeamRole): The caller's role on the team; null when the caller is not on it.
-            flags (Flags): What holds for a member or a team, such as `idp:provisioned`: managed by an identity provider.
-                Servers differ in the keys. Example: {'idp:provisioned': False}.
+            flags (Flags): The state of a member or a team, such as `idp:provisioned`: managed through an identity provider.
+                The keys depend on the server. Example: {'idp:provisioned': False}.
             access (list[str]): The scopes that the caller has on the team.
             has_access (bool): Whether the caller may see the team's projects.
-            is_pending (bool): Whether the caller has asked to join the team and has no answer yet.
+            is_pending (bool): Whether the caller's request to join the team is pending.
             member_count (int): How many members are on the team.
             avatar (Avatar): The picture of a team. Example: {'avatarType': 'letter_avatar', 'avatarUuid': None}.
     """

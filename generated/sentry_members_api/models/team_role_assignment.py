@@ -13,12 +13,11 @@ T = TypeVar("T", bound="TeamRoleAssignment")
 
 @_attrs_define
 class TeamRoleAssignment:
-    """A team, and the role that the member gets on it. Sentry wants both keys: a missing one makes it fail with a 500.
+    """A team, and the role of the member on it. Both keys are required: without one of them Sentry fails with a 500.
 
     Attributes:
-        team_slug (str): The slug of the team. Its ID is refused here. Example: backend.
-        role (None | TeamRole): The role on the team: `contributor` or `admin`, or null for what the organization role
-            gives.
+        team_slug (str): The slug of the team. An ID is rejected here. Example: backend.
+        role (None | TeamRole): The role on the team, or null for the one that comes with the organization role.
     """
 
     team_slug: str

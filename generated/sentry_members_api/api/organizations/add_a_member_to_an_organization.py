@@ -83,6 +83,11 @@ def _parse_response(
 
         return response_404
 
+    if response.status_code == 408:
+        response_408 = Problem.from_dict(response.json())
+
+        return response_408
+
     if response.status_code == 429:
 
         def _parse_response_429(data: object) -> Problem | str:
@@ -132,13 +137,15 @@ def sync_detailed(
 
      Add or invite a member to an organization.
 
-    The member is pending until the invite is accepted. Sentry compares e-mail addresses
-    letter by letter: the same address in another letter case makes a second member.
+    The member is pending until the invite is accepted. An invite expires after 30 days, and
+    current servers then delete it together with the member ID. Email addresses are
+    case-sensitive: the same address in another letter case makes a second member.
 
-    The token needs one of the scopes member:admin, member:write and member:invite. With a user
-    auth token, the organization role of the token's owner must also allow the new member's
-    role. With an internal integration token, current servers allow the role `member` only
-    and 23.7.1 none at all.
+    The token needs one of the scopes member:admin, member:write and member:invite. On 23.7.1
+    only member:admin suffices; while the organization's setting "Let Members Invite Others"
+    is off, member:invite does not. With a user auth token, the organization role of the
+    token's owner must also allow the new member's role. With an internal integration token,
+    current servers allow the role `member` only, and 23.7.1 allows none.
 
     Args:
         organization_id_or_slug (str): The ID or slug of the organization the resource belongs to.
@@ -176,13 +183,15 @@ def sync(
 
      Add or invite a member to an organization.
 
-    The member is pending until the invite is accepted. Sentry compares e-mail addresses
-    letter by letter: the same address in another letter case makes a second member.
+    The member is pending until the invite is accepted. An invite expires after 30 days, and
+    current servers then delete it together with the member ID. Email addresses are
+    case-sensitive: the same address in another letter case makes a second member.
 
-    The token needs one of the scopes member:admin, member:write and member:invite. With a user
-    auth token, the organization role of the token's owner must also allow the new member's
-    role. With an internal integration token, current servers allow the role `member` only
-    and 23.7.1 none at all.
+    The token needs one of the scopes member:admin, member:write and member:invite. On 23.7.1
+    only member:admin suffices; while the organization's setting "Let Members Invite Others"
+    is off, member:invite does not. With a user auth token, the organization role of the
+    token's owner must also allow the new member's role. With an internal integration token,
+    current servers allow the role `member` only, and 23.7.1 allows none.
 
     Args:
         organization_id_or_slug (str): The ID or slug of the organization the resource belongs to.
@@ -215,13 +224,15 @@ async def asyncio_detailed(
 
      Add or invite a member to an organization.
 
-    The member is pending until the invite is accepted. Sentry compares e-mail addresses
-    letter by letter: the same address in another letter case makes a second member.
+    The member is pending until the invite is accepted. An invite expires after 30 days, and
+    current servers then delete it together with the member ID. Email addresses are
+    case-sensitive: the same address in another letter case makes a second member.
 
-    The token needs one of the scopes member:admin, member:write and member:invite. With a user
-    auth token, the organization role of the token's owner must also allow the new member's
-    role. With an internal integration token, current servers allow the role `member` only
-    and 23.7.1 none at all.
+    The token needs one of the scopes member:admin, member:write and member:invite. On 23.7.1
+    only member:admin suffices; while the organization's setting "Let Members Invite Others"
+    is off, member:invite does not. With a user auth token, the organization role of the
+    token's owner must also allow the new member's role. With an internal integration token,
+    current servers allow the role `member` only, and 23.7.1 allows none.
 
     Args:
         organization_id_or_slug (str): The ID or slug of the organization the resource belongs to.
@@ -257,13 +268,15 @@ async def asyncio(
 
      Add or invite a member to an organization.
 
-    The member is pending until the invite is accepted. Sentry compares e-mail addresses
-    letter by letter: the same address in another letter case makes a second member.
+    The member is pending until the invite is accepted. An invite expires after 30 days, and
+    current servers then delete it together with the member ID. Email addresses are
+    case-sensitive: the same address in another letter case makes a second member.
 
-    The token needs one of the scopes member:admin, member:write and member:invite. With a user
-    auth token, the organization role of the token's owner must also allow the new member's
-    role. With an internal integration token, current servers allow the role `member` only
-    and 23.7.1 none at all.
+    The token needs one of the scopes member:admin, member:write and member:invite. On 23.7.1
+    only member:admin suffices; while the organization's setting "Let Members Invite Others"
+    is off, member:invite does not. With a user auth token, the organization role of the
+    token's owner must also allow the new member's role. With an internal integration token,
+    current servers allow the role `member` only, and 23.7.1 allows none.
 
     Args:
         organization_id_or_slug (str): The ID or slug of the organization the resource belongs to.

@@ -86,6 +86,11 @@ def _parse_response(
 
         return response_404
 
+    if response.status_code == 408:
+        response_408 = Problem.from_dict(response.json())
+
+        return response_408
+
     if response.status_code == 429:
 
         def _parse_response_429(data: object) -> Problem | str:
@@ -141,11 +146,11 @@ def sync_detailed(
       made. Nobody has been added yet.
     - `204`: the member is already on the team.
 
-    Repeating the call is safe: it ends in 204 or 202. A team that is provisioned through an
-    identity provider can't be joined through Sentry.
+    Repeating the request is safe: the response is then a 204 or 202. If the team is provisioned
+    through an identity provider, the member can't join it through Sentry.
 
     Which scopes are accepted depends on the organization's setting "Open Membership" and on
-    the kind of the token:
+    the type of the token:
 
     | Open Membership            | on       | off                                                |
     | -------------------------- | -------- | -------------------------------------------------- |
@@ -201,11 +206,11 @@ def sync(
       made. Nobody has been added yet.
     - `204`: the member is already on the team.
 
-    Repeating the call is safe: it ends in 204 or 202. A team that is provisioned through an
-    identity provider can't be joined through Sentry.
+    Repeating the request is safe: the response is then a 204 or 202. If the team is provisioned
+    through an identity provider, the member can't join it through Sentry.
 
     Which scopes are accepted depends on the organization's setting "Open Membership" and on
-    the kind of the token:
+    the type of the token:
 
     | Open Membership            | on       | off                                                |
     | -------------------------- | -------- | -------------------------------------------------- |
@@ -256,11 +261,11 @@ async def asyncio_detailed(
       made. Nobody has been added yet.
     - `204`: the member is already on the team.
 
-    Repeating the call is safe: it ends in 204 or 202. A team that is provisioned through an
-    identity provider can't be joined through Sentry.
+    Repeating the request is safe: the response is then a 204 or 202. If the team is provisioned
+    through an identity provider, the member can't join it through Sentry.
 
     Which scopes are accepted depends on the organization's setting "Open Membership" and on
-    the kind of the token:
+    the type of the token:
 
     | Open Membership            | on       | off                                                |
     | -------------------------- | -------- | -------------------------------------------------- |
@@ -314,11 +319,11 @@ async def asyncio(
       made. Nobody has been added yet.
     - `204`: the member is already on the team.
 
-    Repeating the call is safe: it ends in 204 or 202. A team that is provisioned through an
-    identity provider can't be joined through Sentry.
+    Repeating the request is safe: the response is then a 204 or 202. If the team is provisioned
+    through an identity provider, the member can't join it through Sentry.
 
     Which scopes are accepted depends on the organization's setting "Open Membership" and on
-    the kind of the token:
+    the type of the token:
 
     | Open Membership            | on       | off                                                |
     | -------------------------- | -------- | -------------------------------------------------- |
