@@ -78,9 +78,9 @@ class Schema:
 
     @cached_property
     def alternatives(self) -> "tuple[Schema, ...]":
-        """The members of `anyOf` and of `oneOf`."""
-        members = [*self.keywords.get("anyOf", ()), *self.keywords.get("oneOf", ())]
-        return tuple(Schema(member, self._document) for member in members)
+        """The schemas in `anyOf` and in `oneOf`."""
+        several = [*self.keywords.get("anyOf", ()), *self.keywords.get("oneOf", ())]
+        return tuple(Schema(written, self._document) for written in several)
 
     @cached_property
     def properties(self) -> "dict[str, Schema]":
