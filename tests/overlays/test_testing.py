@@ -256,6 +256,25 @@ def test_bad_fields(body: dict[str, Any], errors: dict[str, Any]) -> None:
     assert (400, errors) == (answer.status_code, answer.json())
 
 
+@pytest.mark.parametrize(
+    ("email", "status"),
+    [
+        ("a.b+c@localhost", 201),
+        ("a@x.y-z.example", 201),
+        ("a@münchen.example", 201),
+        ("a@x.c", 400),
+        ("a@x.example-", 400),
+        ("a@-x.example", 400),
+        (f"a@{'ü' * 60}.example", 400),
+        ("a@ü..example", 400),
+        ("ä@x.example", 400),
+        ("a..b@x.example", 400),
+    ],
+)
+def test_syntax_of_an_email_address(email: str, status: int) -> None:
+    assert status == invite(FakeSentry.example(), email=email).status_code
+
+
 @pytest.mark.parametrize("team_roles", [None, [{"role": "admin"}], ["backend"], [1]], ids=str)
 def test_team_roles_that_the_server_fails_on(team_roles: Any) -> None:
     answer = invite(FakeSentry.example(), teamRoles=team_roles)

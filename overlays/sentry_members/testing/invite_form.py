@@ -1,14 +1,20 @@
 """The body of an invite, checked field by field as Sentry does."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..addresses import LENGTH, is_address
+from sentry_members_api.models.team_role import TEAM_ROLE_VALUES
+
 from .exchange import Refused, Request, internal_error
 from .state import Organization
 
+_EMAIL_LENGTH = 75
+# As Django checks an address, but for quoted local parts and IP literals.
+_LOCAL_PART = re.compile(r"(?i)[-!#$%&'*+/=?^_`{}|~0-9A-Z]+(\.[-!#$%&'*+/=?^_`{}|~0-9A-Z]+)*")
+_DOMAIN = re.compile(r"(?i)([A-Z0-9]([A-Z0-9-]{0,61}[A-Z0-9])?\.)+[A-Z0-9-]{2,63}(?<!-)|localhost")
 _TRUE = ("t", "y", "yes", "true", "on", "1")
 _FALSE = ("f", "n", "no", "false", "off", "0")
 _DEFAULTS: Mapping[str, Any] = {
@@ -84,9 +90,9 @@ class InviteForm:
         if not email:
             raise _Invalid("This field may not be blank.")
         # Sentry checks the address twice, before and after the rest.
-        syntax = [] if is_address(email) else [bad]
-        too_long = f"Ensure this field has no more than {LENGTH} characters."
-        length = [too_long] * (len(email) > LENGTH)
+        syntax = [] if _is_email(email) else [bad]
+        too_long = f"Ensure this field has no more than {_EMAIL_LENGTH} characters."
+        length = [too_long] * (len(email) > _EMAIL_LENGTH)
         null = ["Null characters are not allowed."] * ("\0" in email)
         if messages := syntax + length + null + syntax:
             raise _Invalid(*messages)
@@ -115,11 +121,21 @@ class InviteForm:
         # The server looks into null and into items of any shape, and fails on what is not there.
         try:
             items: Any = value if value is None else _list(value)
-            if {item["role"] for item in items} - {"contributor", "admin", None}:
+            if {item["role"] for item in items} - {*TEAM_ROLE_VALUES, None}:
                 raise _Invalid("Invalid team-role")
             return self._teams([item["teamSlug"] for item in items])
         except (TypeError, KeyError):
             raise Refused(500, internal_error()) from None
+
+
+def _is_email(text: str) -> bool:
+    local_part, _, domain = text.rpartition("@")
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode()
+        except UnicodeError:
+            return False
+    return bool(_LOCAL_PART.fullmatch(local_part) and _DOMAIN.fullmatch(domain))
 
 
 def _boolean(value: Any) -> bool:
