@@ -1,8 +1,11 @@
 """The two operations: every request's way to its answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from sentry_members_api.models import OrganizationRole
 
 from .exchange import ROUTES, Answer, Refused, Request, html_answer, json_answer
 from .invite_form import InviteForm, read_json
@@ -50,10 +53,11 @@ def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, 
         raise Refused(403, {"organization": text})
     # 23.7 checks orgRole, but what it gives is the deprecated role.
     role: Any = (state.is_current and data.get("orgRole")) or data.get("role") or "member"
-    if caller is not None:
-        allowed = every_role[: every_role.index(caller.org_role) + 1]
-    elif not state.is_current:
+    allowed: Sequence[OrganizationRole]
+    if not state.is_current and (caller is None or "member:admin" not in access.scopes):
         allowed = ()
+    elif caller is not None:
+        allowed = every_role[: every_role.index(caller.org_role) + 1]
     elif role == "member":
         allowed = ("member",)
     else:

@@ -1,6 +1,6 @@
 """Who asks, and what they may do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sentry_members_api.models import OrganizationRole, TeamRole
@@ -36,6 +36,22 @@ _ADMINS_OF_THEIR_TEAMS = ("admin", "manager", "owner")
 _ADMINS_OF_ALL_TEAMS = ("manager", "owner")
 
 SCOPES = sorted(_ROLE_SCOPES["owner"] | {"org:ci"})
+# On current servers a scope includes those to the left of it.
+_HIERARCHY = (
+    ("org:read", "org:write", "org:admin"),
+    ("team:read", "team:write", "team:admin"),
+    ("member:read", "member:invite", "member:write", "member:admin"),
+)
+
+
+def counted_scopes(state: State, scopes: Iterable[str]) -> frozenset[str]:
+    """Return the scopes that the server counts where a token was given these."""
+    given = frozenset(scopes)
+    if not state.is_current:
+        return given - {"member:invite"}
+    return given.union(
+        *(chain[: chain.index(scope)] for chain in _HIERARCHY for scope in given & set(chain))
+    )
 
 
 def roles(state: State) -> tuple[OrganizationRole, ...]:
@@ -133,7 +149,9 @@ def authorize(state: State, operation: Operation, request: Request) -> Access:
         raise Refused(500, internal_error()) if fails else Refused(401)
     accepted = ROUTES[operation].scopes
     if not accepted & token.scopes:
-        raise Refused(403, _FORBIDDEN)
+        scope = " ".join(sorted(accepted))
+        named = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+        raise Refused(403, _FORBIDDEN, named if state.is_current else None)
     organization = state.find(state.organizations, request.arguments[0])
     member = organization.get(token.owner) if token.owner else None
     access = Access(organization, member, token)

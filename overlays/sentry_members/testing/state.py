@@ -104,7 +104,10 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token stands for; `owner` is a user's e-mail address."""
+    """What a token stands for.
+
+    `owner` is a user's e-mail address. `scopes` are those that the server counts.
+    """
 
     kind: TokenKind
     organization: str
