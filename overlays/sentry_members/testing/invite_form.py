@@ -67,7 +67,7 @@ class InviteForm:
             "reinvite": _boolean,
             "regenerate": _boolean,
         }
-        # Defaults are checked too: who may give no role at all is told so for both fields.
+        # Defaults are validated too: a caller who may give no role gets an error for both fields.
         data = {**_DEFAULTS, **data}
         values: dict[str, Any] = {}
         errors: dict[str, Any] = {} if "email" in data else {"email": ["This field is required."]}
@@ -96,6 +96,8 @@ class InviteForm:
         null = ["Null characters are not allowed."] * ("\0" in email)
         if messages := syntax + length + null + syntax:
             raise _Invalid(*messages)
+        if self.is_current and email.lower().endswith("@qq.com"):
+            raise _Invalid(bad)
         member = self.organization.get(email)
         if member and member.invite_status == "approved":
             invited = member.user_id is None and self.is_current
@@ -108,6 +110,8 @@ class InviteForm:
             raise _Invalid(f'"{value}" is not a valid choice.')
         if value not in self.allowed_roles:
             raise _Invalid("You do not have permission to set that org-level role")
+        if value == "admin" and self.organization.team_roles:
+            raise _Invalid("The role 'admin' is deprecated and may no longer be assigned.")
         return value
 
     def _teams(self, value: Any) -> list[str]:

@@ -84,7 +84,7 @@ def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, 
         inviter_name=caller.name if caller else None,
         invite_sent=form["sendInvite"],
     )
-    organization.add(member)
+    state.add(member)
     return json_answer(201, _invite_body(state, member))
 
 
@@ -130,16 +130,15 @@ def _invite_body(state: State, member: Member) -> dict[str, Any]:
         "user": None,
         "orgRole": member.org_role,
         "pending": True,
-        "expired": False,
+        "expired": member.expired,
         "flags": dict.fromkeys(flags, False),
         "dateCreated": _timestamp(member.date_created),
         "inviteStatus": member.invite_status,
         "inviterName": member.inviter_name,
+        "role": member.org_role,
+        "roleName": member.org_role.capitalize(),
     }
-    if state.is_current:
-        return body
-    role_name = member.org_role.capitalize()
-    return body | {"role": member.org_role, "roleName": role_name, "groupOrgRoles": []}
+    return body if state.is_current else body | {"groupOrgRoles": []}
 
 
 def _team_body(state: State, access: Access, team: Team) -> dict[str, Any]:
