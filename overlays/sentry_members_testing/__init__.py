@@ -13,6 +13,15 @@ assert answer.status_code == 202  # Open Membership is off: access requested, no
 assert fake.access_requests[0].team == "backend"
 ```
 
+Settings, limits and errors are a line each:
+
+```python
+fake.add_organization("strict", require_2fa=True, allow_member_invite=False)
+fake.add_member("strict", "ada", has_2fa=False)
+fake.limit_requests(per_second=40)
+fake.fail_next("apigateway-503", every=10, times=3)
+```
+
 Statuses, headers, bodies and the order of the checks are those recorded from a self-hosted
 Sentry 23.7.1 (`FakeSentry("23.7")`) and read from the source of the current server
 (`FakeSentry("current")`, the default). `NOT_IMITATED` lists what differs.
@@ -43,8 +52,10 @@ NOT_IMITATED: Mapping[str, str] = {
     "op1-invalid: Accept-Language: fr, empty object": "messages are always English",
     "op1-auth: legacy API key, HTTP Basic": "there are no API keys any more; answered 401",
     "identical invites at once": "one is answered 201, the others 400; Sentry answers some 500",
-    "single sign-on, two-factor": "the fake's users have no sessions that could lack them",
+    "WWW-Authenticate with a 401": "current servers may name another scheme than 23.7, as here",
+    "single sign-on": "the fake's users have no sessions that could lack it",
     "quoted or IP-literal e-mail addresses": "nobody is invited by one; answered 400",
-    "retirement of the role admin": "it depends on the plan; the role can always be given",
+    "who may give the role billing": "it depends on the plan; whoever may invite can",
+    "the self-hosted setting for rejected e-mail providers": "its default, qq.com, is in force",
 }
 """What the fake does otherwise than Sentry, and why. A name with a colon is a recorded exchange."""

@@ -15,7 +15,7 @@ from sentry_members_api.models import InviteStatus, OrganizationRole, TeamRole
 from . import operations, permissions, serving
 from .arguments import check, check_counts, check_new
 from .faults import Fault, PendingFault, next_fault
-from .limits import Limits
+from .limits import Limits, bucket_of
 from .messages import Answer, ReceivedRequest, Request
 from .state import AccessRequest, Member, Organization, State, Team, Token, TokenKind, Version
 
@@ -27,14 +27,15 @@ class FakeSentry:
     "current" as sentry.io and current self-hosted servers do. So current servers take the id or the
     slug of an organization and of a team in the path, 23.7 the slug only.
 
-    No limits are in force until `limit_requests` or `limit_invites` is called. Any method may be
-    called from any thread at any time.
+    No limits are in force until `limit_requests` or `limit_invites` is called. An invite expires
+    after 30 days and is deleted 30 days later, as Sentry's clean-up does unless set up otherwise.
+    Any method may be called from any thread at any time.
 
     Args:
         version: The server to imitate.
-        clock: Gives seconds since the epoch: the dates in the answers, the seconds that the request
-            limiter counts in and the days of the invite quota. With a clock of its own a test lets
-            time pass without waiting.
+        clock: Gives seconds since the epoch: the dates in the responses, the seconds that the
+            rate limiter counts in, the days of the invite quota and the age of an invite. With a clock
+            of its own a test lets time pass without waiting.
 
     Raises:
         ValueError: There is no such version. All methods that set something up raise it for bad
@@ -49,7 +50,7 @@ class FakeSentry:
         self._clock = clock
         self._lock = threading.Lock()
         self._state = State(version, clock)
-        self._limits = Limits(clock)
+        self._limits = Limits(clock, self._state.is_current)
         self._faults: list[PendingFault] = []
         self._requests: list[ReceivedRequest] = []
 
@@ -81,20 +82,51 @@ class FakeSentry:
         return f"FakeSentry({self._version!r}, organizations={list(self._state.organizations)})"
 
     def add_organization(
-        self, slug: str, *, open_membership: bool = True, allows_inviting: bool = True
+        self,
+        slug: str,
+        *,
+        open_membership: bool = True,
+        allows_inviting: bool = True,
+        allow_member_invite: bool = True,
+        require_2fa: bool = False,
+        team_roles: bool = False,
+        member_limit: int | None = None,
     ) -> None:
         """Add an organization, by default with Open Membership on.
 
-        Without `allows_inviting` its plan forbids every invite.
+        Version 23.7 ignores `allow_member_invite`, and doesn't hold tokens to `require_2fa` and
+        `member_limit`.
+
+        Args:
+            slug: The slug, which paths and the other methods know the organization by.
+            open_membership: The setting "Open Membership".
+            allows_inviting: Whether the plan allows invites at all; if not, all get 403.
+            allow_member_invite: The setting "Let Members Invite Others". If it is off, only callers
+                with `member:write` or `member:admin` may invite, all others get 403.
+            require_2fa: The setting "Require Two-Factor Authentication". If it is on, the tokens of
+                members who were added with `has_2fa=False` get 401, `2fa-required`.
+            team_roles: Whether the plan has team roles, which retire the organization role "admin":
+                an invite with it gets 400.
+            member_limit: The seats of the plan. The members who were added first have one; the
+                tokens of all others get 401, `member-disabled-over-limit`.
 
         Raises:
-            ValueError: The slug is taken, or is no slug.
+            ValueError: The slug is taken or is not a slug, or the limit is below 0.
         """
+        check_counts(0, member_limit=member_limit or 0)
         with self._lock:
             organizations = self._state.organizations
             check_new("organization", slug, organizations)
-            id_ = str(len(organizations) + 1)
-            organizations[slug] = Organization(id_, slug, open_membership, allows_inviting)
+            organizations[slug] = Organization(
+                id=str(len(organizations) + 1),
+                slug=slug,
+                open_membership=open_membership,
+                allows_inviting=allows_inviting,
+                allow_member_invite=allow_member_invite,
+                require_2fa=require_2fa,
+                team_roles=team_roles,
+                member_limit=member_limit,
+            )
 
     def add_team(self, organization: str, slug: str, *, idp_provisioned: bool = False) -> None:
         """Add a team to the organization with a slug.
@@ -118,6 +150,8 @@ class FakeSentry:
         teams: Mapping[str, TeamRole] | None = None,
         email: str | None = None,
         pending: InviteStatus | None = None,
+        has_2fa: bool = True,
+        is_suspended: bool = False,
     ) -> str:
         """Add a member, by default one who has accepted the invite.
 
@@ -130,6 +164,10 @@ class FakeSentry:
                 one user.
             pending: "approved" for a pending invite, "requested_to_be_invited" or
                 "requested_to_join" for a request that nobody has approved yet.
+            has_2fa: Whether the user has two-factor authentication, which `add_organization` can
+                require.
+            is_suspended: Whether the user's account is suspended: their tokens get 403. Version
+                23.7 suspends nobody.
 
         Returns:
             The member id.
@@ -145,6 +183,7 @@ class FakeSentry:
         if role == "billing" and teams:
             raise ValueError(f"{name!r}: the role 'billing' can't hold teams, leave them out")
         with self._lock:
+            self._state.delete_expired_invites()
             found = self._state.organization(organization)
             for team, team_role in teams.items():
                 check("team", team, found.teams, "add_team")
@@ -162,7 +201,11 @@ class FakeSentry:
                 date_created=self._state.now(),
                 invite_status=pending or "approved",
             )
-            found.add(member)
+            self._state.add(member)
+            if not has_2fa:
+                self._state.without_2fa.add(email)
+            if is_suspended:
+                self._state.suspended.add(email)
         return member.id
 
     def issue_token(
@@ -179,7 +222,9 @@ class FakeSentry:
         Args:
             organization: The slug of the organization of the owner or the integration.
             owner: The name of the member whose user auth token it is.
-            scopes: Such as `["org:read", "team:write"]`.
+            scopes: Such as `["org:read", "team:write"]`. On current servers a scope includes lesser
+                ones: `member:admin` includes `member:invite`, `org:write` includes `org:read`.
+                Version 23.7 doesn't know `member:invite`.
             kind: By default "user" where there is an owner, else "integration". A token of the kind
                 "organization" can do neither operation, whatever its scopes.
             expired: The answer will be 401, `Token expired`.
@@ -206,7 +251,8 @@ class FakeSentry:
             if member and member.user_id is None:
                 raise ValueError(f"{owner!r} is a pending invite: use add_member for a user")
             email = member.email if member else None
-            return self._state.issue(Token(kind, slug, email, held, expired))
+            counted = permissions.counted_scopes(self._state, held)
+            return self._state.issue(Token(kind, slug, email, counted, expired))
 
     def member_id(self, organization: str, name: str) -> str:
         """The member id of a member by name, or of a pending invite by its e-mail address.
@@ -215,18 +261,21 @@ class FakeSentry:
             ValueError: There is no such organization or member.
         """
         with self._lock:
+            self._state.delete_expired_invites()
             return self._state.member(organization, name).id
 
     def limit_requests(self, per_second: int = 40, concurrent: int = 25) -> None:
-        """Switch on the request limiter of sentry.io.
+        """Switch on the rate limiter of sentry.io.
 
-        A caller is a user, or the integrations of an organization. Requests above the limit get
-        429: a bare JSON string served as text/html, without `Retry-After`. From now on every answer
-        has the headers `X-Sentry-Rate-Limit-*`, which servers without the limiter never send.
+        A caller is a user, or the integrations of an organization. Adding a member to an
+        organization is counted by itself; adding one to a team counts together with every other
+        POST. Requests above the limit get 429, a JSON object (from version 23.7 a bare JSON string)
+        served as text/html, without `Retry-After`. From now on every response of Sentry's own has
+        the headers `X-Sentry-Rate-Limit-*`, which servers without the limiter never send.
 
         Args:
             per_second: A caller's requests in one second of the clock.
-            concurrent: A caller's requests at once.
+            concurrent: A caller's requests in flight.
 
         Raises:
             ValueError: One of them is below 1.
@@ -242,7 +291,8 @@ class FakeSentry:
 
         Args:
             per_day: Invites in one day of the clock, by one caller as in one organization.
-            per_address: Invites in one day to one address in one organization.
+            per_address: Invites in one day to one address in one organization, in whatever letter
+                case.
 
         Raises:
             ValueError: One of them is below 0.
@@ -264,6 +314,10 @@ class FakeSentry:
 
         - 500: Sentry's own, with an `errorId`; 502, 503, 520: a proxy's HTML page. No effect.
         - 504: a proxy's HTML page too, but the request **takes effect**: the proxy gave up waiting.
+        - "apigateway-404", "apigateway-429", "apigateway-503", "apigateway-503-breaker": JSON of
+          sentry.io's API gateway, which didn't forward the request. No effect.
+        - "apigateway-502", "apigateway-504", and 408 from the control silo behind the gateway: JSON
+          too, but the request **takes effect**: the region broke off, or was too slow.
         - "slow": takes effect, and the answer comes `seconds` late. In-process `httpx.ReadTimeout`
           is raised, at once, where that is longer than the client's read timeout.
         - "drop-before", "drop-after": the connection is closed without an answer, before or after
@@ -294,15 +348,15 @@ class FakeSentry:
     def members(self) -> tuple[Member, ...]:
         """All members and pending invites, in the order in which they were added."""
         with self._lock:
-            found = [
-                m for each in self._state.organizations.values() for m in each.members.values()
-            ]
+            self._state.delete_expired_invites()
+            found = self._state.members()
         return tuple(sorted(found, key=lambda member: int(member.id)))
 
     @property
     def access_requests(self) -> tuple[AccessRequest, ...]:
         """All access requests, the oldest first; one a member and team, however often repeated."""
         with self._lock:
+            self._state.delete_expired_invites()
             return tuple(self._state.access_requests.values())
 
     @property
@@ -332,23 +386,26 @@ class FakeSentry:
 
     @contextmanager
     def _exchange(self, request: Request) -> Generator[Answer]:
-        """Answer a request, which is one of those running at once until the context ends."""
+        """Answer a request, which is in flight until the context ends."""
         with self._lock:
-            caller = permissions.caller(self._state, request)
-            headers, refusal = self._limits.limit_request(caller)
+            self._state.delete_expired_invites()
+            bucket = bucket_of(request, permissions.caller(self._state, request))
+            headers, refusal = self._limits.limit_request(bucket)
             perform = partial(operations.answer, self._state, self._limits, request)
             fault = None if refusal else next_fault(self._faults, request.operation)
             answer = refusal or (fault.spoil(perform) if fault else perform())
-            answer.headers |= headers | {
+            if fault is None or fault.is_sentrys_own:
+                answer.headers |= headers
+            answer.headers |= {
                 "Content-Language": "en",
                 "Content-Length": str(len(answer.body)),
                 "Date": formatdate(self._clock(), usegmt=True),
             }
             if answer.lost != "refused":
                 self._requests.append(request.received(answer.status))
-            self._limits.running[caller] += refusal is None
+            self._limits.in_flight[bucket] += refusal is None
         try:
             yield answer
         finally:
             with self._lock:
-                self._limits.running[caller] -= refusal is None
+                self._limits.in_flight[bucket] -= refusal is None

@@ -1,4 +1,4 @@
-"""Answers that go wrong on demand."""
+"""Errors on demand: of Sentry, of sentry.io's API gateway, of a proxy, of the connection."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,34 +6,76 @@ from typing import Literal
 
 from sentry_members.scopes import Operation
 
-from .messages import Answer, html_answer, internal_error, json_answer
+from .messages import Answer, coded_detail, html_answer, internal_error, json_answer
 
-Fault = Literal[500, 502, 503, 504, 520, "slow", "refused", "drop-before", "drop-after"]
+Fault = Literal[
+    408,
+    500,
+    502,
+    503,
+    504,
+    520,
+    "apigateway-404",
+    "apigateway-429",
+    "apigateway-502",
+    "apigateway-503",
+    "apigateway-503-breaker",
+    "apigateway-504",
+    "slow",
+    "refused",
+    "drop-before",
+    "drop-after",
+]
 
-_TAKE_EFFECT: tuple[Fault, ...] = ("slow", 504, "drop-after")
+_TAKE_EFFECT: tuple[Fault, ...] = (
+    408,
+    504,
+    "apigateway-502",
+    "apigateway-504",
+    "slow",
+    "drop-after",
+)
+_API_GATEWAY: dict[Fault, tuple[int, str]] = {
+    "apigateway-404": (404, "Not found"),
+    "apigateway-429": (429, "Too many requests"),
+    "apigateway-502": (502, "Downstream error"),
+    "apigateway-503": (503, "Downstream service unavailable"),
+    "apigateway-503-breaker": (503, "Downstream service temporarily unavailable"),
+    "apigateway-504": (504, "Downstream timeout"),
+}
 
 
 @dataclass(slots=True)
 class PendingFault:
     """A fault for every `every`-th matching request, until `last` of them were seen."""
 
-    kind: Fault
+    fault: Fault
     every: int
     last: int | None
     operation: Operation | None
     seconds: float
     seen: int = 0
 
-    def spoil(self, answer: Callable[[], Answer]) -> Answer:
-        """What comes of a request instead of its answer; asking for that takes effect."""
-        result = answer() if self.kind in _TAKE_EFFECT else Answer(0)
-        if self.kind == "slow":
+    @property
+    def is_sentrys_own(self) -> bool:
+        """Whether the response comes from Sentry, not from something in front of it."""
+        return self.fault in (500, "slow")
+
+    def spoil(self, perform: Callable[[], Answer]) -> Answer:
+        """Return what comes of a request, which takes effect only if `perform` is called."""
+        result = perform() if self.fault in _TAKE_EFFECT else Answer(0)
+        if self.fault == "slow":
             return replace(result, seconds=self.seconds)
-        if self.kind == 500:
+        if self.fault == 500:
             return json_answer(500, internal_error())
-        if isinstance(self.kind, int):
-            return html_answer(self.kind, f"<html><body><h1>Error {self.kind}</h1></body></html>")
-        return replace(result, lost=self.kind)
+        if self.fault == 408:
+            return json_answer(408, coded_detail("request-timeout", "Proxied request timed out"))
+        if gateway := _API_GATEWAY.get(self.fault):
+            status, detail = gateway
+            return json_answer(status, {"error": "apigateway", "detail": detail})
+        if isinstance(self.fault, int):
+            return html_answer(self.fault, f"<html><body><h1>Error {self.fault}</h1></body></html>")
+        return replace(result, lost=self.fault)
 
 
 def next_fault(pending: list[PendingFault], operation: Operation | None) -> PendingFault | None:

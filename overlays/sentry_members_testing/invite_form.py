@@ -1,15 +1,20 @@
 """The body of an invite, checked field by field as Sentry does."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sentry_members_onboarding.email_syntax import LENGTH, is_address
+from sentry_members_api.models.team_role import TEAM_ROLE_VALUES
 
 from .messages import Refused, Request, internal_error
 from .state import Organization
 
+_EMAIL_LENGTH = 75
+# As Django checks an address, but for quoted local parts and IP literals.
+_LOCAL_PART = re.compile(r"(?i)[-!#$%&'*+/=?^_`{}|~0-9A-Z]+(\.[-!#$%&'*+/=?^_`{}|~0-9A-Z]+)*")
+_DOMAIN = re.compile(r"(?i)([A-Z0-9]([A-Z0-9-]{0,61}[A-Z0-9])?\.)+[A-Z0-9-]{2,63}(?<!-)|localhost")
 _TRUE = ("t", "y", "yes", "true", "on", "1")
 _FALSE = ("f", "n", "no", "false", "off", "0")
 _DEFAULTS: Mapping[str, Any] = {
@@ -62,7 +67,7 @@ class InviteForm:
             "reinvite": _boolean,
             "regenerate": _boolean,
         }
-        # Defaults are checked too: who may give no role at all is told so for both fields.
+        # Defaults are validated too: a caller who may give no role gets an error for both fields.
         data = {**_DEFAULTS, **data}
         values: dict[str, Any] = {}
         errors: dict[str, Any] = {} if "email" in data else {"email": ["This field is required."]}
@@ -85,12 +90,14 @@ class InviteForm:
         if not email:
             raise _Invalid("This field may not be blank.")
         # Sentry checks the address twice, before and after the rest.
-        syntax = [] if is_address(email) else [bad]
-        too_long = f"Ensure this field has no more than {LENGTH} characters."
-        length = [too_long] * (len(email) > LENGTH)
+        syntax = [] if _is_email(email) else [bad]
+        too_long = f"Ensure this field has no more than {_EMAIL_LENGTH} characters."
+        length = [too_long] * (len(email) > _EMAIL_LENGTH)
         null = ["Null characters are not allowed."] * ("\0" in email)
         if messages := syntax + length + null + syntax:
             raise _Invalid(*messages)
+        if self.is_current and email.lower().endswith("@qq.com"):
+            raise _Invalid(bad)
         member = self.organization.get(email)
         if member and member.invite_status == "approved":
             invited = member.user_id is None and self.is_current
@@ -103,6 +110,8 @@ class InviteForm:
             raise _Invalid(f'"{value}" is not a valid choice.')
         if value not in self.allowed_roles:
             raise _Invalid("You do not have permission to set that org-level role")
+        if value == "admin" and self.organization.team_roles:
+            raise _Invalid("The role 'admin' is deprecated and may no longer be assigned.")
         return value
 
     def _teams(self, value: Any) -> list[str]:
@@ -116,11 +125,21 @@ class InviteForm:
         # The server looks into null and into items of any shape, and fails on what is not there.
         try:
             items: Any = value if value is None else _list(value)
-            if {item["role"] for item in items} - {"contributor", "admin", None}:
+            if {item["role"] for item in items} - {*TEAM_ROLE_VALUES, None}:
                 raise _Invalid("Invalid team-role")
             return self._teams([item["teamSlug"] for item in items])
         except (TypeError, KeyError):
             raise Refused(500, internal_error()) from None
+
+
+def _is_email(text: str) -> bool:
+    local_part, _, domain = text.rpartition("@")
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode()
+        except UnicodeError:
+            return False
+    return bool(_LOCAL_PART.fullmatch(local_part) and _DOMAIN.fullmatch(domain))
 
 
 def _boolean(value: Any) -> bool:

@@ -19,7 +19,7 @@ class Route(NamedTuple):
 
 
 # The methods of a path, and the scopes of which a token needs one for POST. Written out, not taken
-# from the client, so that the fake is a witness and no echo.
+# from the client: the fake is a witness, and a rule that both share would hide a mistake.
 ROUTES: dict[Operation, Route] = {
     "add_a_member_to_an_organization": Route(
         re.compile(r"/api/0/organizations/([^/]+)/members/"),
@@ -108,6 +108,11 @@ def json_answer(status: int, value: Any) -> Answer:
 
 def html_answer(status: int, text: str = "") -> Answer:
     return Answer(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+
+def coded_detail(code: str, message: str, **extra: str) -> dict[str, Any]:
+    """Build the body of an error that has a code for programs."""
+    return {"detail": {"code": code, "message": message, "extra": extra}}
 
 
 def internal_error() -> dict[str, str]:

@@ -1,8 +1,11 @@
 """The two operations: every request's way to its answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from sentry_members_api.models import OrganizationRole
 
 from .invite_form import InviteForm, read_json
 from .limits import Limits
@@ -50,10 +53,11 @@ def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, 
         raise Refused(403, {"organization": text})
     # 23.7 checks orgRole, but what it gives is the deprecated role.
     role: Any = (state.is_current and data.get("orgRole")) or data.get("role") or "member"
-    if caller is not None:
-        allowed = every_role[: every_role.index(caller.org_role) + 1]
-    elif not state.is_current:
+    allowed: Sequence[OrganizationRole]
+    if not state.is_current and (caller is None or "member:admin" not in access.scopes):
         allowed = ()
+    elif caller is not None:
+        allowed = every_role[: every_role.index(caller.org_role) + 1]
     elif role == "member":
         allowed = ("member",)
     else:
@@ -80,7 +84,7 @@ def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, 
         inviter_name=caller.name if caller else None,
         invite_sent=form["sendInvite"],
     )
-    organization.add(member)
+    state.add(member)
     return json_answer(201, _invite_body(state, member))
 
 
@@ -126,16 +130,15 @@ def _invite_body(state: State, member: Member) -> dict[str, Any]:
         "user": None,
         "orgRole": member.org_role,
         "pending": True,
-        "expired": False,
+        "expired": member.expired,
         "flags": dict.fromkeys(flags, False),
         "dateCreated": _timestamp(member.date_created),
         "inviteStatus": member.invite_status,
         "inviterName": member.inviter_name,
+        "role": member.org_role,
+        "roleName": member.org_role.capitalize(),
     }
-    if state.is_current:
-        return body
-    role_name = member.org_role.capitalize()
-    return body | {"role": member.org_role, "roleName": role_name, "groupOrgRoles": []}
+    return body if state.is_current else body | {"groupOrgRoles": []}
 
 
 def _team_body(state: State, access: Access, team: Team) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""Who asks, and what they may do."""
+"""The caller of a request, and what they may do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sentry_members.scopes import Operation
 from sentry_members_api.models import OrganizationRole, TeamRole
 
-from .messages import ROUTES, Refused, Request, internal_error
+from .messages import ROUTES, Refused, Request, coded_detail, internal_error
 from .state import Member, Organization, State, Team, Token
 
 _FORBIDDEN = {"detail": "You do not have permission to perform this action."}
@@ -36,6 +36,22 @@ _ADMINS_OF_THEIR_TEAMS = ("admin", "manager", "owner")
 _ADMINS_OF_ALL_TEAMS = ("manager", "owner")
 
 SCOPES = sorted(_ROLE_SCOPES["owner"] | {"org:ci"})
+# On current servers a scope includes those to the left of it.
+_HIERARCHY = (
+    ("org:read", "org:write", "org:admin"),
+    ("team:read", "team:write", "team:admin"),
+    ("member:read", "member:invite", "member:write", "member:admin"),
+)
+
+
+def counted_scopes(state: State, scopes: Iterable[str]) -> frozenset[str]:
+    """Return the scopes that the server counts where a token was given these."""
+    given = frozenset(scopes)
+    if not state.is_current:
+        return given - {"member:invite"}
+    return given.union(
+        *(chain[: chain.index(scope)] for chain in _HIERARCHY for scope in given & set(chain))
+    )
 
 
 def roles(state: State) -> tuple[OrganizationRole, ...]:
@@ -75,9 +91,17 @@ class Access:
     def administers_all_teams(self) -> bool:
         return self.caller is not None and self.caller.org_role in _ADMINS_OF_ALL_TEAMS
 
+    @property
+    def may_invite(self) -> bool:
+        """Whether "Let Members Invite Others" is on, or the caller is more than a member."""
+        manages_members = not self.scopes.isdisjoint({"member:write", "member:admin"})
+        return self.organization.allow_member_invite or manages_members
+
     def may_invite_to(self, teams: set[str]) -> bool:
-        manages_members = "member:admin" in self.scopes or "member:invite" not in self.scopes
-        return manages_members or self.organization.open_membership or teams <= set(self.own_teams)
+        # Sentry applies the rule only while members may invite.
+        if self.organization.open_membership or not self.organization.allow_member_invite:
+            return True
+        return "member:admin" in self.scopes or teams <= set(self.own_teams)
 
     def may_add_to(self, team: Team) -> bool:
         if self.organization.open_membership or self.administers_all_teams:
@@ -99,7 +123,7 @@ class Access:
 
 
 def authenticate(state: State, request: Request) -> Token:
-    """The token that a request carries; `Refused` if that is none, or no good."""
+    """Return the token that a request carries; raise `Refused` where it has no valid one."""
     scheme, *credentials = request.headers.get("Authorization", "").split() or [""]
     if scheme.lower() != "bearer":
         raise _unauthorized("Authentication credentials were not provided.")
@@ -116,7 +140,7 @@ def authenticate(state: State, request: Request) -> Token:
 
 
 def caller(state: State, request: Request) -> str:
-    """Whom the limiter counts a request of."""
+    """Return whose request the rate limiter counts it as."""
     try:
         return authenticate(state, request).caller
     except Refused:
@@ -124,22 +148,42 @@ def caller(state: State, request: Request) -> str:
 
 
 def authorize(state: State, operation: Operation, request: Request) -> Access:
-    """The caller's access to the organization of the request; `Refused` if there is none."""
+    """Return the caller's access to the organization of the request, or raise `Refused`."""
     token = authenticate(state, request)
     if origin := request.headers.get("Origin"):
         raise Refused(400, f"Invalid origin: {origin}")
     if token.kind == "organization":
         fails = operation == "add_a_member_to_an_organization" and not state.is_current
         raise Refused(500, internal_error()) if fails else Refused(401)
+    if state.is_current and token.owner in state.suspended:
+        raise Refused(403, {"detail": "Your account has been suspended."})
     accepted = ROUTES[operation].scopes
     if not accepted & token.scopes:
-        raise Refused(403, _FORBIDDEN)
+        scope = " ".join(sorted(accepted))
+        named = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+        raise Refused(403, _FORBIDDEN, named if state.is_current else None)
     organization = state.find(state.organizations, request.arguments[0])
     member = organization.get(token.owner) if token.owner else None
+    if state.is_current and member and member.user_id:
+        _check_membership(state, organization, member)
     access = Access(organization, member, token)
     if not accepted & access.scopes:
         raise Refused(403, _FORBIDDEN)
+    invites = operation == "add_a_member_to_an_organization"
+    if state.is_current and invites and not access.may_invite:
+        raise Refused(403, _FORBIDDEN)
     return access
+
+
+def _check_membership(state: State, organization: Organization, member: Member) -> None:
+    """Raise `Refused` where a member's token is valid but the organization locks them out."""
+    if organization.require_2fa and member.email in state.without_2fa:
+        message = "Organization requires two-factor authentication to be enabled"
+        raise Refused(401, coded_detail("2fa-required", message))
+    if not organization.has_seat(member):
+        path = f"/organizations/{organization.slug}/disabled-member/"
+        message = "Organization over member limit"
+        raise Refused(401, coded_detail("member-disabled-over-limit", message, next=path))
 
 
 def _unauthorized(detail: str) -> Refused:

@@ -4,9 +4,10 @@ import base64
 import hashlib
 import json
 import secrets
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Literal, TypeVar
 
@@ -18,6 +19,9 @@ from .messages import Refused
 Version = Literal["current", "23.7"]
 TokenKind = Literal["user", "integration", "organization"]
 NOT_FOUND = {"detail": "The requested resource does not exist"}
+_INVITE_LIFETIME = timedelta(days=30)
+# Sentry's clean-up keeps what has expired for another 30 days unless it is set up otherwise.
+_EXPIRED_INVITE_RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class Member:
 
     `id` is the member id that the operations want. `user_id` is another number, which may be
     somebody else's member id; it is `None` while the invite is pending. `teams` maps team slugs to
-    team roles. `invite_sent` says whether `sendInvite` had an e-mail sent.
+    team roles. `invite_sent` says whether `sendInvite` had an e-mail sent, `expired` whether the
+    invite was not accepted in time.
     """
 
     id: str
@@ -40,6 +45,12 @@ class Member:
     invite_status: InviteStatus = "approved"
     inviter_name: str | None = None
     invite_sent: bool = False
+    expired: bool = False
+
+    @property
+    def is_invite(self) -> bool:
+        """Whether this is an invite that nobody has accepted yet."""
+        return self.user_id is None and self.invite_status == "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +79,16 @@ class Team:
 
 @dataclass(slots=True)
 class Organization:
-    """An organization with all that belongs to it."""
+    """An organization with its settings and all that belongs to it."""
 
     id: str
     slug: str
     open_membership: bool
     allows_inviting: bool
+    allow_member_invite: bool
+    require_2fa: bool
+    team_roles: bool
+    member_limit: int | None
     teams: dict[str, Team] = field(default_factory=dict[str, Team])
     members: dict[str, Member] = field(default_factory=dict[str, Member])
     # Member ids by name and by e-mail address.
@@ -81,6 +96,13 @@ class Organization:
 
     def get(self, email: str) -> Member | None:
         return self.members.get(self.ids.get(email, ""))
+
+    def has_seat(self, member: Member) -> bool:
+        """Whether the plan has a seat for a member: those who were added first have one."""
+        if self.member_limit is None:
+            return True
+        accepted = [each.id for each in self.members.values() if each.user_id is not None]
+        return member.id in accepted[: self.member_limit]
 
     def add(self, member: Member) -> None:
         self.members[member.id] = member
@@ -100,11 +122,16 @@ class Organization:
             del self.members[member.id]
             for key in {member.name, member.email}:
                 del self.ids[key]
+            for team in member.teams:
+                self.teams[team].member_count -= member.invite_status == "approved"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token stands for; `owner` is a user's e-mail address."""
+    """What a token stands for.
+
+    `owner` is a user's e-mail address. `scopes` are those that the server counts.
+    """
 
     kind: TokenKind
     organization: str
@@ -129,10 +156,15 @@ class State:
         self.clock = clock
         self.organizations: dict[str, Organization] = {}
         self.access_requests: dict[tuple[str, str], AccessRequest] = {}
+        # The accounts with these e-mail addresses.
+        self.suspended: set[str] = set()
+        self.without_2fa: set[str] = set()
         self.member_ids = map(str, count(1))
         self.team_ids = map(str, count(1))
         self._user_ids: dict[str, str] = {}
         self._tokens: dict[bytes, Token] = {}
+        # All invites, the oldest first.
+        self._invites: deque[Member] = deque()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
@@ -140,6 +172,33 @@ class State:
     def user_id(self, email: str) -> str:
         # Seldom equal to the member id, as on a server, so that mixing them up shows.
         return self._user_ids.setdefault(email, str(len(self._user_ids) + 3))
+
+    def members(self) -> list[Member]:
+        """All members, pending invites and requests."""
+        expired_before = self.now() - _INVITE_LIFETIME
+        return [
+            replace(member, expired=True)
+            if member.is_invite and member.date_created <= expired_before
+            else member
+            for organization in self.organizations.values()
+            for member in organization.members.values()
+        ]
+
+    def add(self, member: Member) -> None:
+        self.organizations[member.organization].add(member)
+        if member.is_invite:
+            self._invites.append(member)
+
+    def delete_expired_invites(self) -> None:
+        """Delete the invites that expired long ago, and the access requests for them."""
+        if not self._invites:
+            return
+        kept_after = self.now() - _INVITE_LIFETIME - _EXPIRED_INVITE_RETENTION
+        while self._invites and self._invites[0].date_created <= kept_after:
+            invite = self._invites.popleft()
+            self.organizations[invite.organization].remove(invite.email)
+            for key in [key for key in self.access_requests if key[0] == invite.id]:
+                del self.access_requests[key]
 
     def organization(self, slug: str) -> Organization:
         check("organization", slug, self.organizations, "add_organization")

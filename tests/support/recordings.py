@@ -1,13 +1,21 @@
-"""What a self-hosted Sentry 23.7.1 answered, recorded: one exchange a line of recordings.jsonl."""
+"""What Sentry answers, as data.
+
+`recordings.jsonl` has exchanges with a self-hosted Sentry 23.7.1, one a line.
+`current_responses.jsonl` has responses of current servers, read from their source, one a line.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
-RECORDINGS: list[dict[str, Any]] = [
-    json.loads(line)
-    for line in Path(__file__).with_name("recordings.jsonl").read_text("utf-8").splitlines()
-]
+
+def _read(name: str) -> list[dict[str, Any]]:
+    lines = Path(__file__).with_name(name).read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+RECORDINGS = _read("recordings.jsonl")
+CURRENT_RESPONSES = _read("current_responses.jsonl")
 
 
 def operation_of(exchange: dict[str, Any]) -> str | None:
