@@ -10,7 +10,6 @@ import sys
 import tarfile
 import tomllib
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,9 +24,8 @@ from tests.maintenance.comparison import Change, Weight
 from tests.maintenance.validate import faults
 
 CONTRACT = "openapi.yaml"
-PACKAGES = {"sentry_members_api": "generated", "sentry_members": "overlays"}
-# The facade's decorator of a method that takes the fields of a model.
-FIELDS_OF = "sentry_members.client._fields_of"
+# What it promises are its commands, whatever its modules hold.
+COMMAND_LINE = "sentry_members_cli"
 
 HEADINGS = {
     Weight.BREAKING: "Breaking",
@@ -60,7 +58,7 @@ def main(base: str = "") -> None:
     with TemporaryDirectory() as folder:
         before, now = Path(folder), Path()
         _unpack(base, before)
-        # A package tells of what it imports from the other, too.
+        # A package has the changes of what it imports from another, too.
         found = sorted({*_changes(before, now)}, key=lambda change: (-change.weight, *change[1:]))
         released, present = _version(before), _version(now)
     if not found:
@@ -99,17 +97,26 @@ def _unpack(base: str, folder: Path) -> None:
         sys.exit(f"BASE={base} names no commit of this repository")
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
-    packages = (f"{place}/{name}" for name, place in PACKAGES.items())
-    for name in ("pyproject.toml", CONTRACT, *packages):
+    for name in ("pyproject.toml", CONTRACT):
         if not (folder / name).exists():
             sys.exit(f"BASE={base} has no {name}: name another commit")
     if fault := next(faults((folder / CONTRACT).read_text("utf-8")), None):
         sys.exit(f"BASE={base} has a broken {CONTRACT}: name another commit ({fault})")
 
 
+def _project(tree: Path) -> dict[str, Any]:
+    return tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))
+
+
 def _version(tree: Path) -> Version:
-    project = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))["project"]
-    return Version(project["version"])
+    return Version(_project(tree)["project"]["version"])
+
+
+def _packages(tree: Path) -> dict[str, Path]:
+    """Return the folder of each package that importers of the wheel may use, by name."""
+    wheel = _project(tree)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    folders = [tree / path for path in wheel["packages"]]
+    return {folder.name: folder for folder in folders if folder.name != COMMAND_LINE}
 
 
 def _next(released: Version, weight: Weight) -> Version:
@@ -128,16 +135,20 @@ def _changes(before: Path, now: Path) -> Iterator[Change]:
     if old != new:
         found = comparison.changes(yaml.safe_load(old), yaml.safe_load(new))
         yield from _at_least(CONTRACT, found)
-    differ = {
-        name: _files(before / place / name) != _files(now / place / name)
-        for name, place in PACKAGES.items()
-    }
-    if any(differ.values()):
-        # The fields that the facade takes are the generated package's.
-        old_packages, new_packages = _packages(before), _packages(now)
-        for name in PACKAGES:
-            found = _imported(old_packages[name], new_packages[name])
-            yield from _at_least(name, found) if differ[name] else found
+    old_packages, new_packages = _packages(before), _packages(now)
+    yield from (
+        Change(Weight.BREAKING, name, "is gone") for name in old_packages.keys() - new_packages
+    )
+    yield from (
+        Change(Weight.ADDITION, name, "is new") for name in new_packages.keys() - old_packages
+    )
+    both = old_packages.keys() & new_packages.keys()
+    differ = {name for name in both if _files(old_packages[name]) != _files(new_packages[name])}
+    if differ:
+        old_sources, new_sources = _sources(old_packages), _sources(new_packages)
+        for name in both:
+            found = _imported(old_sources[name], new_sources[name])
+            yield from _at_least(name, found) if name in differ else found
 
 
 def _at_least(place: str, found: Iterator[Change]) -> Iterator[Change]:
@@ -188,18 +199,18 @@ def _bases(scope: Any) -> Iterator[tuple[str, set[str]]]:
             yield from _bases(member)
 
 
-def _packages(tree: Path) -> dict[str, Any]:
-    """What each package holds, as its source says: nothing of it is run."""
+def _sources(packages: dict[str, Path]) -> dict[str, Any]:
+    """Read what each package holds from its source: nothing of it is run."""
     loader = griffe.GriffeLoader(
-        search_paths=[tree / place for place in PACKAGES.values()],
+        search_paths=[folder.parent for folder in packages.values()],
         extensions=griffe.load_extensions(_Constructors),
         allow_inspection=False,
     )
-    return {name: loader.load(name, try_relative_path=False) for name in PACKAGES}
+    return {name: loader.load(name, try_relative_path=False) for name in packages}
 
 
 class _Constructors(griffe.Extension):
-    """Adds what griffe can't see: the constructors of attrs, and the fields the facade takes."""
+    """Add what griffe can't see: the constructors that attrs makes."""
 
     def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
         if any(_path(decorator.value) == "attrs.define" for decorator in cls.decorators):
@@ -207,13 +218,6 @@ class _Constructors(griffe.Extension):
             fields.sort(key=lambda field: field.kind is griffe.ParameterKind.keyword_only)
             parameters = griffe.Parameters(*fields)
             cls.set_member("__init__", griffe.Function("__init__", parameters=parameters))
-
-    def on_function(self, *, func: griffe.Function, loader: griffe.GriffeLoader, **_: Any) -> None:
-        for call in (decorator.value for decorator in func.decorators):
-            if isinstance(call, griffe.ExprCall) and _path(call) == FIELDS_OF:
-                # A model that is gone is told of by itself.
-                with suppress(KeyError, griffe.AliasResolutionError):
-                    _take_fields(func, loader.modules_collection[_path(call.arguments[0])])
 
 
 def _fields(member: Any) -> Iterator[griffe.Parameter]:
@@ -234,17 +238,6 @@ def _fields(member: Any) -> Iterator[griffe.Parameter]:
         ),
         default="" if options.keys() & {"default", "factory"} else None,
     )
-
-
-def _take_fields(method: griffe.Function, model: Any) -> None:
-    """Put the fields of a model, by keyword, in the place of a method's `**fields`."""
-    variadic = (griffe.ParameterKind.var_positional, griffe.ParameterKind.var_keyword)
-    own = [parameter for parameter in method.parameters if parameter.kind not in variadic]
-    fields = [
-        griffe.Parameter(field.name, kind=griffe.ParameterKind.keyword_only, default=field.default)
-        for field in model["__init__"].parameters
-    ]
-    method.parameters = griffe.Parameters(*own, *fields)
 
 
 def _path(value: object) -> str:
