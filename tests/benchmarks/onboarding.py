@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
-from sentry_members import AsyncSentryMembers, SentryMembers
+from sentry_members import AsyncSentryMembers, NewMember, SentryMembers
 from sentry_members_onboarding import ResultsFile, onboard, read_people
 from sentry_members_testing import FakeSentry
 
@@ -23,8 +23,8 @@ def transport() -> httpx.MockTransport:
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
     with SentryMembers(token=token, transport=fake.transport()) as sentry:
-        member = sentry.add_a_member_to_an_organization("acme", email="p@example.com").to_dict()
-    body = json.dumps(member).encode()
+        member = sentry.add_a_member_to_an_organization("acme", NewMember(email="p@example.com"))
+    body = json.dumps(member.to_dict()).encode()
 
     def answer(request: httpx.Request) -> httpx.Response:
         email = json.loads(request.content)["email"]

@@ -95,14 +95,16 @@ async def facade_async(url: str, transport: Any = None) -> AsyncGenerator[Calls]
 
 
 def _of_facade(sentry: Any) -> Calls:
-    from sentry_members import TeamRoleAssignment
+    from sentry_members import NewMember, TeamRoleAssignment
 
     return Calls(
         lambda n: sentry.add_a_member_to_an_organization(
             "acme",
-            email=f"p{n}@example.com",
-            org_role="member",
-            team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
+            NewMember(
+                email=f"p{n}@example.com",
+                org_role="member",
+                team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
+            ),
         ),
         lambda n: sentry.add_an_organization_member_to_a_team("acme", str(n), "backend"),
     )

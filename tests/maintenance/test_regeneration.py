@@ -68,17 +68,17 @@ components:
 # What somebody writes who uses all of this.
 USAGE = """
 import httpx
-from sentry_members import SentryMembers, Team
+from sentry_members import NewMember, SentryMembers, Team
 
 def answer(request: httpx.Request) -> httpx.Response:
     print(request.content.decode())
     return httpx.Response(201, json={MEMBER})
 
 sentry = SentryMembers(token="0" * 64, transport=httpx.MockTransport(answer))
-assert "What the invite begins with." in (sentry.add_a_member_to_an_organization.__doc__ or "")
+assert "What the invite begins with." in (NewMember.__doc__ or "")
 assert "How many people are on it." in (Team.__doc__ or "")
 member = sentry.add_a_member_to_an_organization(
-    "acme", email="ada@example.com", org_role="auditor", greeting="Hello"
+    "acme", NewMember(email="ada@example.com", org_role="auditor", greeting="Hello")
 )
 print(member.greeting)
 """.replace(
@@ -156,7 +156,7 @@ def test_what_is_harmless_asks_for_nothing_and_what_is_required_for_its_callers(
     found = errors("mypy")
     assert found
     for error in found:
-        assert re.match(r"overlays/.*:\d+: error: Argument \"org_role\" to \"add_a_member", error)
+        assert re.match(r"overlays/.*:\d+: error: Argument \"org_role\" to \"NewMember\"", error)
 
 
 def test_an_operation_that_is_new_asks_for_its_method(released: Tree) -> None:

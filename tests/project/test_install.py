@@ -20,13 +20,13 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SHOWN = "https://packages.example.com/"
 
 USAGE = """
-from sentry_members import SentryMembers
+from sentry_members import NewMember, SentryMembers
 from sentry_members_testing import FakeSentry
 
 fake = FakeSentry.example()
 token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
 with fake.serve() as url, SentryMembers(token=token, url=url) as sentry:
-    member = sentry.add_a_member_to_an_organization("acme", email="ada@example.com")
+    member = sentry.add_a_member_to_an_organization("acme", NewMember(email="ada@example.com"))
     print("invited", member.email)
 """
 
