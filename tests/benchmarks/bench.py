@@ -19,9 +19,9 @@ from tests.benchmarks.measures import (
     ASYNC,
     FULL,
     Effort,
-    async_figures,
+    async_figure,
     generate_figure,
-    group_figures,
+    group_figure,
     import_figure,
     memory_figures,
     sync_figures,
@@ -47,7 +47,7 @@ class Report(NamedTuple):
     Attributes:
         machine: What it was measured on, and with.
         figures: The rows of the table.
-        curves: The seconds that a call takes, by how many are under way at once.
+        curves: The seconds that a call takes, by how many are concurrent.
     """
 
     machine: dict[str, Any]
@@ -55,7 +55,7 @@ class Report(NamedTuple):
     curves: dict[str, plot.Curve]
 
     def markdown(self) -> str:
-        machine, installed = self.machine, self.machine["packages"]["aiohttp"]
+        machine, installed = self.machine, self.machine["packages"]["default"]
         packages = ", ".join(f"{name} {version}" for name, version in installed.items())
         return (
             f"{table(self.figures)}\n\n{HOW}\n\n{machine['date']}: {machine['processor']}, "
@@ -80,9 +80,9 @@ def measure(pythons: Pythons, effort: Effort) -> Report:
             }
             packages = [process.packages for process in workers.values()]
             _tell("measuring async calls")
-            of_calls, curves = async_figures(workers, effort)
+            figure, curves = async_figure(workers, effort)
             _tell("measuring task groups")
-            figures += [*of_calls, *group_figures(workers, effort)]
+            figures += [figure, group_figure(workers["facade_async"], effort)]
         _tell("measuring imports")
         figures.append(import_figure(pythons.default, effort))
         _tell("measuring memory")

@@ -16,12 +16,10 @@ class Pythons(NamedTuple):
     Attributes:
         httpx: Has httpx and what it brings.
         default: Has sentry-members and what it brings.
-        aiohttp: Has sentry-members with the extra of this name.
     """
 
     httpx: Path
     default: Path
-    aiohttp: Path
 
 
 def make(root: Path) -> Pythons:
@@ -30,7 +28,6 @@ def make(root: Path) -> Pythons:
     return Pythons(
         _environment(root, "httpx", "httpx"),
         _environment(root, "default", str(wheel)),
-        _environment(root, "aiohttp", f"{wheel}[aiohttp]"),
     )
 
 

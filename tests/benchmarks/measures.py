@@ -25,10 +25,8 @@ SYNC = ("facade_sync", "handwritten_sync", "generated")
 ASYNC = {
     "handwritten_async": "httpx.AsyncClient",
     "facade_async": "AsyncSentryMembers",
-    "facade_aiohttp": 'transport="aiohttp"',
 }
 NAIVE = "`httpx.AsyncClient` without sniffio"
-EXTRA = ", `[aiohttp]`"
 IMPORT = """\
 import sentry_members
 from sentry_members_api.api.organizations import add_a_member_to_an_organization
@@ -44,7 +42,7 @@ class Effort(NamedTuple):
     Attributes:
         seconds: How long a comparison goes on; it has one round in any case.
         turns: How many rounds of sync calls are asked for at a time.
-        at_once: How many async calls are under way at once; the table has the third and the last.
+        at_once: How many async calls are concurrent; the table has the third.
         calls: How many async calls are timed together at the least.
         group: How many calls are in one task group, compared with a hundredth of it.
         many: How many calls, and people, memory is measured for, compared with a hundredth of it.
@@ -84,9 +82,7 @@ def sync_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
     return figures
 
 
-def async_figures(
-    workers: dict[str, Worker], effort: Effort
-) -> tuple[list[Figure], dict[str, Curve]]:
+def async_figure(workers: dict[str, Worker], effort: Effort) -> tuple[Figure, dict[str, Curve]]:
     seconds: dict[tuple[str, int], list[float]] = {
         (name, at_once): [] for name in workers for at_once in effort.at_once
     }
@@ -98,37 +94,27 @@ def async_figures(
                 _, taken = workers[name].seconds(to_warm_up, block)
                 seconds[name, at_once].append(taken)
 
-    def figure(name: str, extra: str, at_once: int, limit: float) -> Figure:
-        ours, theirs = seconds[name, at_once], seconds["handwritten_async", at_once]
-        return Figure.ratio(f"async, {at_once} at once{extra}", NAIVE, limit, ours, theirs)
-
-    _, _, some, _, most = effort.at_once
-    figures = [
-        figure("facade_async", "", some, 0.40),
-        figure("facade_aiohttp", EXTRA, some, 0.15),
-        figure("facade_aiohttp", EXTRA, most, 0.06),
-    ]
+    at_once = effort.at_once[2]
+    ours, theirs = seconds["facade_async", at_once], seconds["handwritten_async", at_once]
+    figure = Figure.ratio(f"async, {at_once} at once", NAIVE, 0.40, ours, theirs)
     curves = {
         told: {at_once: median(seconds[name, at_once]) for at_once in effort.at_once}
         for name, told in ASYNC.items()
     }
-    return figures, curves
+    return figure, curves
 
 
-def group_figures(workers: dict[str, Worker], effort: Effort) -> list[Figure]:
-    figures = []
-    for name, extra in {"facade_async": "", "facade_aiohttp": EXTRA}.items():
-        few, many = effort.group // 100, effort.group
-        blocks = {size: Block(_calls(name), size, size) for size in (few, many)}
-        seconds: dict[int, list[float]] = {few: [], many: []}
-        workers[name].seconds(blocks[few])  # to warm up
-        for _ in _rounds(2 * effort.seconds):
-            for size in _drawn([few, many]):
-                times = 10 if size == few else 1
-                seconds[size].append(median(workers[name].seconds(*[blocks[size]] * times)))
-        work, against = f"a call of {many:,} in one task group{extra}", f"of {few:,}"
-        figures.append(Figure.ratio(work, against, 1.15, seconds[many], seconds[few]))
-    return figures
+def group_figure(worker: Worker, effort: Effort) -> Figure:
+    few, many = effort.group // 100, effort.group
+    blocks = {size: Block(_calls("facade_async"), size, size) for size in (few, many)}
+    seconds: dict[int, list[float]] = {few: [], many: []}
+    worker.seconds(blocks[few])  # to warm up
+    for _ in _rounds(2 * effort.seconds):
+        for size in _drawn([few, many]):
+            times = 10 if size == few else 1
+            seconds[size].append(median(worker.seconds(*[blocks[size]] * times)))
+    work, against = f"a call of {many:,} in one task group", f"of {few:,}"
+    return Figure.ratio(work, against, 1.15, seconds[many], seconds[few])
 
 
 def import_figure(python: Path, effort: Effort) -> Figure:

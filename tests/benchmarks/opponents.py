@@ -5,7 +5,7 @@ that no other call sends: else a cache of URLs would be measured.
 """
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -87,10 +87,10 @@ async def facade_sync(url: str) -> AsyncGenerator[Calls]:
 
 
 @asynccontextmanager
-async def facade_async(url: str, transport: Any = None) -> AsyncGenerator[Calls]:
+async def facade_async(url: str) -> AsyncGenerator[Calls]:
     from sentry_members import AsyncSentryMembers
 
-    async with AsyncSentryMembers(token=TOKEN, url=url, transport=transport) as sentry:
+    async with AsyncSentryMembers(token=TOKEN, url=url) as sentry:
         yield _of_facade(sentry)
 
 
@@ -108,7 +108,3 @@ def _of_facade(sentry: Any) -> Calls:
         ),
         lambda n: sentry.add_an_organization_member_to_a_team("acme", str(n), "backend"),
     )
-
-
-def facade_aiohttp(url: str) -> AbstractAsyncContextManager[Calls]:
-    return facade_async(url, transport="aiohttp")

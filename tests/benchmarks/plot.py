@@ -1,4 +1,4 @@
-"""Draws the time of a call against how many are under way at once, as an SVG for light and dark."""
+"""Draws the time of a call against how many are concurrent, as an SVG for light and dark."""
 
 from math import log
 from xml.sax.saxutils import escape
@@ -14,22 +14,22 @@ text { font: 14px system-ui, sans-serif; fill: #1f2328 }
 .card { fill: #ffffff; stroke: #d1d9e0 }
 .grid { stroke: #d1d9e0 }
 .line { fill: none; stroke-width: 2.5; stroke-linejoin: round }
-.c0 { --colour: #bc4c00 } .c1 { --colour: #0969da } .c2 { --colour: #1a7f37 }
+.c0 { --colour: #bc4c00 } .c1 { --colour: #0969da }
 .line { stroke: var(--colour) } circle, .label { fill: var(--colour) }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc }
   .card { fill: #0d1117; stroke: #3d444d }
   .grid { stroke: #3d444d }
-  .c0 { --colour: #f0883e } .c1 { --colour: #58a6ff } .c2 { --colour: #3fb950 }
+  .c0 { --colour: #f0883e } .c1 { --colour: #58a6ff }
 }
 """
 
 Curve = dict[int, float]
-"""The seconds that a call takes, by how many are under way at once."""
+"""The seconds that a call takes, by how many are concurrent."""
 
 
 def draw(curves: dict[str, Curve]) -> str:
-    """An SVG of up to three curves over the same numbers, each named at its end."""
+    """An SVG of up to two curves over the same numbers, each named at its end."""
     levels = sorted({level for curve in curves.values() for level in curve})
     milliseconds = [seconds * 1e3 for curve in curves.values() for seconds in curve.values()]
     low = max(tick for tick in TICKS if tick <= min(milliseconds))
@@ -47,7 +47,7 @@ def draw(curves: dict[str, Curve]) -> str:
         _text(
             (LEFT + RIGHT) / 2,
             HEIGHT - 16,
-            "calls under way at once (both axes are logarithmic)",
+            "calls at once (both axes are logarithmic)",
             "middle",
         ),
     ]

@@ -45,7 +45,7 @@ def test_a_little_of_everything_is_measured(
     readme.write_text(committed, "utf-8")
     monkeypatch.setattr(bench, "README", readme)
     monkeypatch.setattr(bench, "PICTURE", picture)
-    monkeypatch.setattr(environments, "make", lambda _: Pythons(*3 * [Path(sys.executable)]))
+    monkeypatch.setattr(environments, "make", lambda _: Pythons(*2 * [Path(sys.executable)]))
     make = Tree.make
     monkeypatch.setattr(Tree, "make", lambda tree, verb: make(tree, "--dry-run", verb))
     bench.main(["--json", str(kept), "--readme"], LITTLE)

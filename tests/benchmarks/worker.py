@@ -22,7 +22,7 @@ from tests.benchmarks.memory import mebibytes
 from tests.support.repo_copy import ROOT
 
 NUMBERS = itertools.count(1)
-PACKAGES = ("sentry-members", "httpx", "httpcore", "sniffio", "httpx-aiohttp", "aiohttp")
+PACKAGES = ("sentry-members", "httpx", "httpcore", "sniffio")
 
 
 class Block(NamedTuple):
@@ -31,7 +31,7 @@ class Block(NamedTuple):
     Attributes:
         calls: Which: opponents and operations such as "generated.add_member", that take turns.
         size: How many there are in all.
-        at_once: How many are under way at the same time; None for a sync opponent.
+        at_once: How many are concurrent; None for a sync opponent.
     """
 
     calls: list[str]
