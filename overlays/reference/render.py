@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,8 +18,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from openapi_python_client.strings import PythonIdentifier
 from sentry_members.auth import GATEWAY_KEY_HEADER
-from sentry_members.error_mapping import reasons
-from sentry_members.scopes import Operation
+from sentry_members.error_mapping import RULES, advice_of
 
 from .form import FIELD_PREFIX, Forms, Node, Unrenderable
 
@@ -81,7 +80,12 @@ def _operations(contract: Node) -> Iterator[Node]:
 
 
 def _answers(forms: Forms, responses: Node, call: str) -> Iterator[Node]:
-    known = [reason for name in get_args(Operation) if name == call for reason in reasons(name)]
+    # The page sees only the status code and the body of a response of Sentry's.
+    advice: dict[tuple[int, str], str] = {}
+    for rule in RULES:
+        is_visible = not (rule.sender or rule.names_scopes or rule.on_sentry_io)
+        if rule.advice and is_visible and rule.operation in ("", call):
+            advice.setdefault((rule.status, rule.words or rule.code), advice_of(rule, call))
     for status, node in responses.items():
         response = forms.resolved(node)
         content: dict[str, Any] = next(iter(response.get("content", {}).values()), {})
@@ -93,9 +97,9 @@ def _answers(forms: Forms, responses: Node, call: str) -> Iterator[Node]:
             "description": response["description"],
             "example": json.dumps(example, indent=2, ensure_ascii=False) if example else "",
             "reasons": [
-                reason
-                for reason in known
-                if status in (str(reason.status), f"{reason.status // 100}XX")
+                {"words": words, "advice": text}
+                for (rule_status, words), text in advice.items()
+                if status in (str(rule_status), f"{rule_status // 100}XX")
             ],
         }
 
