@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import get_args
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,8 +17,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from openapi_python_client.strings import PythonIdentifier
 from sentry_members.auth import GATEWAY_KEY_HEADER
-from sentry_members.error_mapping import reasons
-from sentry_members.scopes import Operation
+from sentry_members.error_mapping import RULES, advice_of
 
 from .contract import Contract, Node, Part
 from .form import FIELD_PREFIX, Unrenderable, body_field, parameter_field
@@ -80,7 +78,12 @@ def _operations(contract: Contract) -> Iterator[Node]:
 
 
 def _answers(responses: dict[str, Part], call: str) -> Iterator[Node]:
-    known = [reason for name in get_args(Operation) if name == call for reason in reasons(name)]
+    # The page sees only the status code and the body of a response of Sentry's.
+    advice: dict[tuple[int, str], str] = {}
+    for rule in RULES:
+        is_visible = not (rule.sender or rule.names_scopes or rule.on_sentry_io)
+        if rule.advice and is_visible and rule.operation in ("", call):
+            advice.setdefault((rule.status, rule.words or rule.code), advice_of(rule, call))
     for status, response in responses.items():
         schema = next(iter(response.content.values()), None)
         example = schema.keywords.get("example") if schema and status.startswith("2") else None
@@ -90,9 +93,9 @@ def _answers(responses: dict[str, Part], call: str) -> Iterator[Node]:
             "description": response.description,
             "example": json.dumps(example, indent=2, ensure_ascii=False) if example else "",
             "reasons": [
-                reason
-                for reason in known
-                if status in (str(reason.status), f"{reason.status // 100}XX")
+                {"words": words, "advice": text}
+                for (rule_status, words), text in advice.items()
+                if status in (str(rule_status), f"{rule_status // 100}XX")
             ],
         }
 

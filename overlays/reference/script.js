@@ -253,9 +253,10 @@
     // Accepted is not done yet.
     const outcome = status === 202 ? "asked" : status < 300 && answer ? "done" : "failed";
     const reasons = [...(answer?.querySelectorAll("[data-words]") ?? [])];
-    const exact = reasons.filter(({ dataset }) => dataset.words && text.includes(dataset.words));
-    const general = reasons.filter(({ dataset }) => !dataset.words);
-    const advice = (exact.length ? exact : general).map((reason) => reason.textContent).join(" ");
+    const reason =
+      reasons.find(({ dataset }) => dataset.words && text.includes(dataset.words)) ??
+      reasons.find(({ dataset }) => !dataset.words);
+    const advice = reason?.textContent ?? "";
     if (parsed?.gateway === true) {
       // Of these requests Sentry has seen only those that it gave no answer to.
       const said = `The gateway says ${status}: ${parsed.detail}`;

@@ -2,7 +2,7 @@
 
 `SentryMembers` and `AsyncSentryMembers` have one method an operation of `openapi.yaml`;
 `sentry_members.errors` draws the tree of what they raise, `sentry_members.auth` says where the
-credentials come from, `sentry_members.scopes` what a token must be allowed.
+credentials come from, `sentry_members.scopes` which permission scopes a token needs.
 """
 
 from sentry_members_api.models import (
@@ -16,6 +16,7 @@ from sentry_members_api.models import (
 from sentry_members_api.types import UNSET, Unset
 
 from .client import AsyncSentryMembers, SentryMembers
+from .errors import ApiError, SentryMembersError
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
 from .scopes import accepted_scopes, asking_scopes
 
@@ -24,12 +25,14 @@ __all__ = [
     "AccessRequested",
     "Added",
     "AlreadyOnTeam",
+    "ApiError",
     "AsyncSentryMembers",
     "Member",
     "NewMember",
     "OrganizationRole",
     "Outcome",
     "SentryMembers",
+    "SentryMembersError",
     "Team",
     "TeamRole",
     "TeamRoleAssignment",

@@ -1,4 +1,4 @@
-"""Where the credential comes from, what kind it is, and how it gets into a request.
+"""Finds the credential, and the URL that it is for.
 
 The token and the URL are each looked for in this order: the argument; the environment
 (`SENTRY_AUTH_TOKEN`, `SENTRY_URL`); the `.sentryclirc` in the working directory or nearest above
@@ -11,7 +11,7 @@ for.
 
 import os
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -59,39 +59,24 @@ class Secret:
         return re.match(pattern, self.reveal()) is not None
 
 
-class HeaderAuth(httpx.Auth):
-    """Puts a secret into a header, in place of any other credential."""
-
-    def __init__(self, header: str, prefix: str, secret: Secret) -> None:
-        self._header = header
-        self._prefix = prefix
-        self._secret = secret
-
-    def add_to(self, request: httpx.Request) -> None:
-        """Put the secret into the headers of a request."""
-        if "Authorization" in request.headers:
-            del request.headers["Authorization"]
-        request.headers[self._header] = self._prefix + self._secret.reveal()
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        self.add_to(request)
-        yield request
-
-
 class Credentials(NamedTuple):
     """Where requests go, and as whom.
 
     Attributes:
         url: The root of a Sentry or of a gateway.
-        auth: What puts the credential into a request.
-        token_kind: The kind of the token; None if its prefix doesn't tell, or behind a gateway.
-        told: The credential in words, for a `repr`.
+        header: The name of the header that carries the credential.
+        secret: The value of that header.
+        token_kind: The kind of the token; None if its prefix doesn't say, or behind a gateway.
+        description: The credential in words, for a `repr`.
+        is_default_url: Whether no source names a URL, so that sentry.io is asked.
     """
 
     url: httpx.URL
-    auth: HeaderAuth
+    header: str
+    secret: Secret
     token_kind: TokenKind | None
-    told: str
+    description: str
+    is_default_url: bool = False
 
 
 class _Source(NamedTuple):
@@ -166,27 +151,36 @@ def default_organization() -> str:
 
 
 def _direct(sources: Iterator[_Source]) -> Credentials:
-    holder = namer = None
+    token_source = url_source = None
     looked: list[str] = []
     for source in sources:
         looked.append(source.token_name)
-        holder = holder or (source if source.token else None)
-        namer = namer or (source if source.url is not None else None)
-        if holder and namer:
+        token_source = token_source or (source if source.token else None)
+        url_source = url_source or (source if source.url is not None else None)
+        if token_source and url_source:
             break
-    if holder is None or holder.token is None:
+    if token_source is None or token_source.token is None:
         raise ConfigurationError(
             f"no token found. Looked in: {'; '.join(looked)}. Give {_GOOD_TOKENS}, or a gateway "
             "(SENTRY_GATEWAY_URL)."
         )
-    root = _root(namer.url, namer.url_name) if namer and namer.url is not None else DEFAULT_URL
-    if namer and not namer.is_users_own and namer is not holder and root != DEFAULT_URL:
+    root = (
+        _root(url_source.url, url_source.url_name)
+        if url_source and url_source.url is not None
+        else DEFAULT_URL
+    )
+    if (
+        url_source
+        and not url_source.is_users_own
+        and url_source is not token_source
+        and root != DEFAULT_URL
+    ):
         raise ConfigurationError(
-            f"{namer.url_name} is not for the token from elsewhere ({holder.token_name}): a "
+            f"{url_source.url_name} is not for the token from elsewhere ({token_source.token_name}): a "
             "project's file may lead it astray. Give the url yourself, as an argument or in "
             "SENTRY_URL"
         )
-    name, secret = holder.token_name, holder.token
+    name, secret = token_source.token_name, token_source.token
     if not secret.matches(r"[A-Za-z0-9_+/=.-]+\Z"):
         raise ConfigurationError(
             f"{name} holds a character that no token has, such as a blank, a quote or a letter "
@@ -199,10 +193,11 @@ def _direct(sources: Iterator[_Source]) -> Credentials:
         )
     kinds: list[TokenKind] = [kind for prefix, kind in _KINDS.items() if secret.matches(prefix)]
     kind = kinds[0] if kinds else None
-    if namer and root.path != "/":
-        raise ConfigurationError(f"{namer.url_name} must be the root of a Sentry, not a page")
-    auth = HeaderAuth("Authorization", "Bearer ", secret)
-    return Credentials(root, auth, kind, f"{kind or 'unknown'} token from {name}")
+    if url_source and root.path != "/":
+        raise ConfigurationError(f"{url_source.url_name} must be the root of a Sentry, not a page")
+    description = f"{kind or 'unknown'} token from {name}"
+    bearer = Secret(f"Bearer {secret.reveal()}")
+    return Credentials(root, "Authorization", bearer, kind, description, url_source is None)
 
 
 def _behind_gateway(gateway_url: str | None, gateway_key: Secret | None) -> Credentials:
@@ -215,8 +210,7 @@ def _behind_gateway(gateway_url: str | None, gateway_key: Secret | None) -> Cred
             "the gateway's key is missing, or holds a blank, a control character or a letter "
             "outside ASCII: give gateway_key, or set SENTRY_GATEWAY_KEY"
         )
-    auth = HeaderAuth(GATEWAY_KEY_HEADER, "", key)
-    return Credentials(_root(url, url_name), auth, None, "a gateway's token")
+    return Credentials(_root(url, url_name), GATEWAY_KEY_HEADER, key, None, "a gateway's token")
 
 
 def _sources(token: Secret | None, url: str | None) -> Iterator[_Source]:

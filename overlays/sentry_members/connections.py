@@ -1,25 +1,22 @@
 """The connections that requests leave by, where the caller gives no transport."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 from typing import Any, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from .errors import ConfigurationError, InvalidArgumentError
+from .errors import ConfigurationError
 
-T = TypeVar("T")
-
-AT_ONCE = 100
-"""How many calls an async client has under way at the most; httpx has as many connections."""
+ConnectionsT = TypeVar("ConnectionsT")
 
 
-def connections(kind: Callable[..., T], url: httpx.URL) -> T:
-    """The connections to one Sentry, by way of the environment's proxy if it names one.
+def connect(connections: Callable[..., ConnectionsT], url: httpx.URL) -> ConnectionsT:
+    """Make the connections to one Sentry, through the environment's proxy if it names one.
 
     Args:
-        kind: What `sync_kind` or `async_kind` returns.
+        connections: `httpx.HTTPTransport`, or `AsyncConnections`.
         url: Where the connections lead.
 
     Raises:
@@ -40,7 +37,7 @@ def connections(kind: Callable[..., T], url: httpx.URL) -> T:
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
     try:
-        return kind(verify=context, proxy=httpx.Proxy(proxy) if proxy else None)
+        return connections(verify=context, proxy=httpx.Proxy(proxy) if proxy else None)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         reason = type(error).__name__
     raise ConfigurationError(
@@ -51,38 +48,58 @@ def connections(kind: Callable[..., T], url: httpx.URL) -> T:
 
 @cache
 def _ssl_context() -> Any:
-    """One for the process: making it takes longer than a call."""
+    """Make one context for the process: that takes longer than a call."""
     return httpx.create_ssl_context()
 
 
-def async_kind(asked: object) -> Callable[..., httpx.AsyncBaseTransport]:
-    """The kind of connections that an async client is asked for: None or `"aiohttp"`.
+class AsyncConnections(httpx.AsyncBaseTransport):
+    """Connections of httpx, each in a pool of its own.
 
-    Raises:
-        ConfigurationError: The extra `aiohttp` is not installed.
-        InvalidArgumentError: There is no such kind.
+    In one pool, what a request costs grows with the number of connections.
     """
-    if asked is None:
-        from .httpx_connections import HttpxConnections
 
-        return HttpxConnections
-    if asked != "aiohttp":
-        raise InvalidArgumentError('transport must be an httpx.AsyncBaseTransport or "aiohttp"')
-    try:
-        from .aiohttp_connections import AiohttpConnections
-    except ImportError as error:
-        raise ConfigurationError(
-            'transport="aiohttp" needs more: pip install "sentry-members[aiohttp]"'
-        ) from error
-    return AiohttpConnections
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+        self._pools = [httpx.AsyncHTTPTransport(**settings)]
+        # The one used last comes first: those that stay unused lose their connections.
+        self._idle = [*self._pools]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not self._idle:
+            self._idle.append(httpx.AsyncHTTPTransport(**self._settings))
+            self._pools += self._idle
+        pool = self._idle.pop()
+
+        def release() -> None:
+            self._idle.append(pool)
+
+        try:
+            response = await pool.handle_async_request(request)
+        except BaseException:
+            release()
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, release)
+        return response
+
+    async def aclose(self) -> None:
+        for pool in self._pools:
+            await pool.aclose()
 
 
-def sync_kind(asked: object) -> Callable[..., httpx.BaseTransport]:
-    """The kind of connections that a sync client is asked for: None.
+class _Body(httpx.AsyncByteStream):
+    """The body of a response, which releases its connection when it is closed."""
 
-    Raises:
-        InvalidArgumentError: There is no other.
-    """
-    if asked is not None:
-        raise InvalidArgumentError("transport must be an httpx.BaseTransport")
-    return httpx.HTTPTransport
+    def __init__(self, stream: httpx.AsyncByteStream, release: Callable[[], None]) -> None:
+        self._stream = stream
+        self._release = release
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._release()

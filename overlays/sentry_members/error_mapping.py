@@ -1,236 +1,269 @@
-"""What an answer that is no success says, and so which error it is."""
+"""Maps an error response to an exception: what is known of Sentry's responses, as a table."""
 
 import json
 import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import httpx
 
 from . import errors
-from .auth import GATEWAY_KEY_HEADER
-from .scopes import Operation, TokenKind, needed
+from .auth import GATEWAY_KEY_HEADER, Credentials
+from .routes import TEXT_LIMIT, OperationRequest, parse_json, single_line
+from .scopes import TokenKind, needed
 
-# How much is kept of what a server, or whatever stands before it, may send.
-_BODY_LIMIT = 8192
-_JSON_LIMIT = 1024 * 1024
-_MESSAGE_LIMIT = 500
 _MESSAGES_LIMIT = 20
 
-_SECRET_HEADERS = (b"authorization", GATEWAY_KEY_HEADER.lower().encode())
-_SECRET_LENGTH = 8  # what is shorter may be part of any text, and its place would show it
-# The brackets take in what is left of a token whose end has been redacted.
-_TOKEN = re.compile(rb"sntry[a-z]_[\w+/=.\[\]-]+")
+ErrorT = TypeVar("ErrorT", bound=errors.ApiError)
 
-_BY_STATUS: dict[int, type[errors.ApiError]] = {
-    400: errors.BadRequestError,
-    401: errors.UnauthorizedError,
-    403: errors.ForbiddenError,
-    404: errors.NotFoundError,
-    429: errors.RequestLimitError,
-}
+_INVITE = "add_a_member_to_an_organization"
+_JOIN = "add_an_organization_member_to_a_team"
 
-_BY_GATEWAY: dict[int, type[errors.ApiError]] = {
-    403: errors.GatewayKeyError,
-    502: errors.SentryUnreachableError,
-}
-
-# Where only the server's words tell one reason from another.
-_BY_WORDS: tuple[tuple[int, str, type[errors.ApiError]], ...] = (
-    (400, "has already been invited", errors.AlreadyInvitedError),
-    (400, "is already a member", errors.AlreadyMemberError),
-    (400, "do not have permission to set that org-level role", errors.RoleNotAllowedError),
-    (400, "restricted to inviting new members with the member role", errors.RoleNotAllowedError),
-    (400, "Invalid teams", errors.UnknownTeamError),
-    (400, "cannot have team-level permissions", errors.RoleCannotHoldTeamsError),
-    (403, "cannot have team-level permissions", errors.RoleCannotHoldTeamsError),
-    (
-        403,
-        "managed through your organization's identity provider",
-        errors.IdentityProviderTeamError,
-    ),
-    (403, "do not have permission to perform this action", errors.MissingScopeError),
+_WHERE_A_URL_GOES = (
+    "No URL is configured, so sentry.io was asked: the URL of a self-hosted Sentry goes into the "
+    "argument url, SENTRY_URL or .sentryclirc."
 )
 
 
-class Call:
-    """A request, as the operation that it is and the arguments that it carries."""
-
-    def __init__(self, operation: Operation, path: tuple[str, ...], request: httpx.Request) -> None:
-        self.operation: Operation = operation
-        self._path = path
-        self.request = request
-
-    def __str__(self) -> str:
-        arguments = [repr(argument) for argument in self._path]
-        body = _json(self.request.read())
-        if isinstance(body, dict):
-            fields = cast(dict[str, Any], body).items()
-            arguments += [f"{key}={value!r}" for key, value in fields]
-        return self.told(f"{self.operation}({', '.join(arguments)})")
-
-    def redacted(self, content: bytes) -> bytes:
-        """The content without the secrets that the request carries, and without any token."""
-        for name, value in self.request.headers.raw:
-            # A server may show a token without its prefix, or in another letter case.
-            secret = re.sub(rb".* |sntry[a-z]_", b"", value)
-            if name.lower() in _SECRET_HEADERS and len(secret) >= _SECRET_LENGTH:
-                content = re.sub(re.escape(secret), b"[redacted]", content, flags=re.IGNORECASE)
-        return _TOKEN.sub(b"[redacted]", content)
-
-    def told(self, text: str) -> str:
-        """One line of the text, without secrets."""
-        return plain(self.redacted(text.encode("utf-8", "replace")).decode())
-
-
-def error_of(
-    call: Call, response: httpx.Response, token_kind: TokenKind | None, note: str = ""
-) -> errors.ApiError:
-    """The error that an answer is, by its status, and by its words where need be."""
-    status, told = response.status_code, _read(call, response)
-    kind = errors.ServerError if 500 <= status < 600 else errors.ApiError
-    kind = _BY_STATUS.get(status, kind)
-    if told["from_gateway"]:
-        kind = _BY_GATEWAY.get(status, kind)
-        # Sentry, which the advice on this is about, never saw the request.
-        advice = "" if kind is errors.NotFoundError else kind.advice
-        return kind(_message(call, status, *told["messages"], advice), advice=advice, **told)
-    if status == 429 and not _is_request_limit(call, response):
-        # Without a body nothing tells which of them it is.
-        kind = errors.InviteQuotaError if response.content else errors.TooManyRequestsError
-    for of_status, words, meaning in _BY_WORDS:
-        # Of several reasons none is the reason.
-        if of_status == status and _all_hold(words, told["messages"]):
-            kind = meaning
-            break
-    advice = _advice(kind, call.operation, token_kind)
-    if response.has_redirect_location:
-        advice = "A redirect is never followed: is the URL right?"
-    elif response.is_success:
-        advice = "Sentry does not answer so: is the URL right, and nothing else before it?"
-    message = _message(call, status, *told["messages"], note, advice)
-    return kind(message, advice=advice, **told)
-
-
-def _advice(kind: type[errors.ApiError], operation: Operation, token_kind: TokenKind | None) -> str:
-    if kind is errors.MissingScopeError:
-        owner = "" if token_kind == "internal integration" else ", or its owner's role is too low"
-        return (
-            f"The token lacks a scope, or the organization is not its own{owner}. Accepted scopes: "
-            + needed(operation, token_kind)
-        )
-    if kind is errors.NotFoundError and operation == "add_an_organization_member_to_a_team":
-        return f"{kind.advice} A member's ID is not a user's ID, and `me` needs a user auth token."
-    return kind.advice
-
-
-class Reason(NamedTuple):
-    """A reason for which Sentry refuses a call.
+class Rule(NamedTuple):
+    """An error response, and the error that it means. A column left out holds for any response.
 
     Attributes:
-        status: The HTTP status; 500 stands for every 5xx.
-        words: What the server's message then holds; empty where the status alone tells.
-        advice: What to do.
+        status: The status code; 500 stands for every 5xx.
+        error: The class of the error, which also decides whether the request is sent again.
+        advice: What to do. `{scopes}` stands for the scopes that the operation accepts,
+            `{accepted}` for those that the response names.
+        words: What every message of a JSON object or list holds.
+        code: The `code` of a `detail` that is an object.
+        operation: The operation that was asked for.
+        sender: `"gateway"` for our own, `"apigateway"` for sentry.io's.
+        names_scopes: Whether the response names the scopes of which one is missing.
+        on_sentry_io: Whether sentry.io was asked.
+        is_elsewhere: Whether it may mean that the wrong Sentry was asked.
     """
 
     status: int
-    words: str
-    advice: str
+    error: type[errors.ApiError]
+    advice: str = ""
+    words: str = ""
+    code: str = ""
+    operation: str = ""
+    sender: str = ""
+    names_scopes: bool = False
+    on_sentry_io: bool = False
+    is_elsewhere: bool = False
 
 
-def reasons(operation: Operation) -> Iterator[Reason]:
-    """What to do about the errors of an operation, for whoever has only the answer.
+_FORBIDDEN = "do not have permission to perform this action"
+_NO_TEAMS = "cannot have team-level permissions"
+_GIVE_NO_TEAMS = "Give another organization role, or no teams."
+_WHICH_IS_UNKNOWN = "Check the slugs and the IDs: which one is unknown, Sentry doesn't say."
 
-    Not of a 429: which of the two limits it is, its status and words don't tell.
+# The first that fits is taken.
+RULES: tuple[Rule, ...] = (
+    Rule(403, errors.GatewayKeyError, "Is SENTRY_GATEWAY_KEY, or gateway_key, the one that the gateway was started with?", sender="gateway"),
+    Rule(404, errors.NotFoundError, sender="gateway"),
+    Rule(502, errors.SentryUnreachableError, "Is it up, and the gateway's SENTRY_URL right?", sender="gateway"),
+    Rule(503, errors.SentryUnreachableError, "The region of the organization can't be reached, and nothing was done: try again later.", sender="apigateway"),
+
+    Rule(400, errors.AlreadyInvitedError, "The invite is pending; this operation can't send it again.", "has already been invited"),
+    Rule(400, errors.AlreadyMemberError, "They are in the organization, or invited; teams of this call were not added.", "is already a member"),
+    Rule(400, errors.RoleNotAllowedError, "Give another organization role, and the team role `admin`.", "may no longer be assigned"),
+    Rule(400, errors.RoleNotAllowedError, "Give a role that the token's owner may give. An internal integration may give the role `member` only, and on 23.7.1 none.", "do not have permission to set that org-level role"),
+    Rule(400, errors.RoleNotAllowedError, "Give the role `member`, or use a user auth token.", "restricted to inviting new members with the member role"),
+    Rule(400, errors.UnknownTeamError, "Is each team there? Name it once, by its slug, not by its ID.", "Invalid teams"),
+    Rule(400, errors.RoleCannotHoldTeamsError, _GIVE_NO_TEAMS, _NO_TEAMS),
+    Rule(400, errors.BadRequestError, "Open Membership is off: name teams that the token's owner is on, or let a manager invite.", "cannot assign members to teams you are not a member of"),
+    Rule(400, errors.BadRequestError, "Is the address complete? sentry.io also rejects some providers, such as qq.com.", "Enter a valid email address"),
+    Rule(400, errors.BadRequestError),
+
+    Rule(401, errors.TwoFactorRequiredError, "The token is good: its owner has to switch on two-factor authentication in their account. An internal integration's token needs none.", code="2fa-required"),
+    Rule(401, errors.OverMemberLimitError, "The token is good: the organization's plan has too few seats, and none for the token's owner. Add seats, or remove members.", code="member-disabled-over-limit"),
+    Rule(401, errors.UnauthorizedError, "Is the token, or the gateway's, complete, not expired, and of this Sentry?", is_elsewhere=True),
+
+    Rule(403, errors.IdentityProviderTeamError, "Add the person to the team in the identity provider.", "managed through your organization's identity provider"),
+    Rule(403, errors.RoleCannotHoldTeamsError, _GIVE_NO_TEAMS, _NO_TEAMS),
+    Rule(403, errors.ForbiddenError, "An administrator of this Sentry has suspended the token's owner: ask them, or use the token of somebody else.", "account has been suspended"),
+    Rule(403, errors.ForbiddenError, "The organization's plan allows no invites.", "not allowed to invite members"),
+    Rule(403, errors.MissingScopeError, "The token lacks a scope. Any one of these is enough: {accepted}.", names_scopes=True),
+    Rule(403, errors.ForbiddenError, "Sentry names no missing scope. So the role of the token's owner is too low, \"Let Members Invite Others\" is off, or the organization is not the token's.", _FORBIDDEN, operation=_INVITE, on_sentry_io=True),
+    Rule(403, errors.ForbiddenError, "Sentry names no missing scope. So the role of the token's owner is too low, or the organization is not the token's.", _FORBIDDEN, on_sentry_io=True),
+    Rule(403, errors.MissingScopeError, "The token lacks a scope, the role of its owner is too low, \"Let Members Invite Others\" is off, or the organization is not the token's. {scopes}", _FORBIDDEN, operation=_INVITE),
+    Rule(403, errors.MissingScopeError, "The token lacks a scope, the role of its owner is too low, or the organization is not the token's. {scopes}", _FORBIDDEN),
+    Rule(403, errors.ForbiddenError),
+
+    Rule(404, errors.NotFoundError, f"{_WHICH_IS_UNKNOWN} A member's ID is not a user's ID, and `me` needs a user auth token. An invite that was not accepted within 30 days is deleted: invite again.", operation=_JOIN, is_elsewhere=True),
+    Rule(404, errors.NotFoundError, _WHICH_IS_UNKNOWN, is_elsewhere=True),
+
+    Rule(408, errors.ServerError, errors.REPEATING_IS_SAFE, code="request-timeout"),
+    Rule(429, errors.InviteQuotaError, "Sentry allows 100 invites a day for a user and for an organization, and 10 for an address: go on tomorrow.", "too many invitations", operation=_INVITE),
+    Rule(429, errors.RateLimitError, "Send fewer at a time, or wait until the window ends."),
+    Rule(500, errors.ServerError, errors.REPEATING_IS_SAFE),
+)  # fmt: skip
+
+
+class _Details(NamedTuple):
+    """The readable parts of an error response."""
+
+    sender: str = ""
+    code: str = ""
+    is_json: bool = False
+    messages: tuple[str, ...] = ()
+    field_errors: dict[str, tuple[str, ...]] | None = None
+    request_id: str | None = None
+
+    def match(self, rule: Rule) -> bool:
+        if rule.words and not (
+            self.is_json
+            and self.messages
+            and all(rule.words in message for message in self.messages)
+        ):
+            return False  # Of several reasons, none is the reason.
+        return rule.sender in ("", self.sender) and rule.code in ("", self.code)
+
+
+def map_error(
+    call: OperationRequest, response: httpx.Response, credentials: Credentials, note: str = ""
+) -> errors.ApiError:
+    """Map an error response to the exception that the first rule that fits names.
+
+    Args:
+        call: The request.
+        response: The response, its body read.
+        credentials: What it was sent with.
+        note: What else is wrong with the response.
     """
-    by_status = {**_BY_STATUS, 500: errors.ServerError}
-    del by_status[429]
-    for status, words, kind in (*((s, "", kind) for s, kind in by_status.items()), *_BY_WORDS):
-        if advice := _advice(kind, operation, None):
-            yield Reason(status, words, advice)
+    details = _read(call, response)
+    accepted = _scopes(response.headers.get("WWW-Authenticate", ""))
+    on_sentry_io = re.fullmatch(r"(.*\.)?sentry\.io", call.request.url.host) is not None
+    rule = Rule(0, errors.ApiError, _unexpected(response))
+    for candidate in RULES:
+        if (
+            _status_matches(candidate.status, response.status_code)
+            and candidate.operation in ("", call.operation)
+            and not (candidate.names_scopes and not accepted)
+            and not (candidate.on_sentry_io and not on_sentry_io)
+            and details.match(candidate)
+        ):
+            rule = candidate
+            break
+    advice = advice_of(rule, call.operation, credentials.token_kind, accepted)
+    if rule.is_elsewhere and credentials.is_default_url:
+        advice = f"{advice} {_WHERE_A_URL_GOES}"
+    return _build(rule.error, call, response, details, note, advice, accepted)
 
 
-def unreadable(call: Call, response: httpx.Response, reason: str) -> errors.UnreadableAnswerError:
-    """The error that a success is whose answer can't be read."""
-    kind = errors.UnreadableAnswerError
-    reason = f"the answer can't be read ({call.told(reason)})"
-    message = _message(call, response.status_code, reason, kind.advice)
-    return kind(message, **_read(call, response))
+def advice_of(
+    rule: Rule,
+    operation: str,
+    token_kind: TokenKind | None = None,
+    accepted: tuple[str, ...] = (),
+) -> str:
+    """Return the advice of a rule on an operation."""
+    scopes = needed(operation, token_kind)
+    return rule.advice.format(scopes=scopes, accepted=", ".join(accepted)).rstrip()
 
 
-def _message(call: Call, status: int, *texts: str) -> str:
+def unreadable(
+    call: OperationRequest, response: httpx.Response, reason: str
+) -> errors.UnreadableAnswerError:
+    """Build the error for a success whose body can't be read or parsed."""
+    note = f"the response can't be read ({call.redacted_line(reason)})"
+    advice = "Sentry did what was asked. Repeating it is safe: it is not done twice."
+    details = _Details(request_id=_read(call, response).request_id)
+    return _build(errors.UnreadableAnswerError, call, response, details, note, advice)
+
+
+def _status_matches(rule: int, status: int) -> bool:
+    return rule == status or (rule == 500 and 500 <= status < 600)
+
+
+def _unexpected(response: httpx.Response) -> str:
+    if response.has_redirect_location:
+        return "A redirect is never followed: is the URL right?"
+    if response.is_success:
+        return "Sentry does not answer so: is the URL right, and nothing else before it?"
+    return ""
+
+
+def _scopes(challenge: str) -> tuple[str, ...]:
+    """Return the scopes that a `WWW-Authenticate` header names, as OAuth writes them (RFC 6750)."""
+    found = (
+        re.search(r'\bscope="([^"]*)"', challenge) if "insufficient_scope" in challenge else None
+    )
+    return tuple(found[1].split()) if found else ()
+
+
+def _build(
+    error: type[ErrorT],
+    call: OperationRequest,
+    response: httpx.Response,
+    details: _Details,
+    note: str,
+    advice: str,
+    accepted: tuple[str, ...] = (),
+) -> ErrorT:
+    status = response.status_code
     phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
-    return sentences(f"{call}: {status}{phrase}", *texts)
+    title = f"{call}: {status}{phrase} from {call.host}"
+    return error(
+        join_sentences(title, *details.messages, note, advice),
+        operation=call.operation,
+        host=call.host,
+        status=status,
+        advice=advice,
+        from_gateway=details.sender == "gateway",
+        messages=details.messages,
+        field_errors=details.field_errors,
+        accepted_scopes=accepted,
+        request_id=details.request_id,
+        rate_limit=rate_limit(response.headers),
+        retry_after=_retry_after(response, counts_windows=issubclass(error, errors.RateLimitError)),
+        body=call.redacted(response.content)[:TEXT_LIMIT],
+    )
 
 
-def sentences(*texts: str) -> str:
-    """Texts one after the other, each with its end."""
-    return " ".join(text if text[-1] in ".?!" else f"{text}." for text in texts if text)
-
-
-def _read(call: Call, response: httpx.Response) -> dict[str, Any]:
-    """What an answer says, as the attributes of `ApiError`."""
+def _read(call: OperationRequest, response: httpx.Response) -> _Details:
+    """Read what a response says, whatever it holds."""
     content = call.redacted(response.content)
     messages: list[str] = []
     field_errors: dict[str, tuple[str, ...]] = {}
-    request_id = call.told(response.headers.get("X-Request-Id", "")) or None
-    from_gateway = False
-    match body := _json(content):
-        case {"gateway": True, "detail": str(detail)} if GATEWAY_KEY_HEADER in call.request.headers:
-            from_gateway = True
-            messages.append(call.told(detail))
-        case dict():
-            for key, value in list(cast(dict[str, Any], body).items())[:_MESSAGES_LIMIT]:
-                texts = tuple(map(call.told, _texts(value)))
-                if key == "errorId":
-                    request_id = next(iter(texts), None)
-                elif key in ("detail", "info"):
-                    messages.extend(texts)
-                else:
-                    field_errors[call.told(key)] = texts
-                    messages.extend(call.told(f"{key}: {text}") for text in texts)
-        case None:
-            messages.extend(map(plain, _page(content)))
-        case _:
-            messages.extend(map(call.told, _texts(body)))
-    return {
-        "operation": call.operation,
-        "status": response.status_code,
-        "from_gateway": from_gateway,
-        "messages": tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
-        "field_errors": field_errors,
-        "request_id": request_id,
-        "rate_limit": rate_limit(response.headers),
-        "retry_after": _retry_after(call, response),
-        "body": content[:_BODY_LIMIT],
-    }
-
-
-def _all_hold(words: str, messages: tuple[str, ...]) -> bool:
-    return bool(messages) and all(words in message for message in messages)
-
-
-def _is_request_limit(call: Call, response: httpx.Response) -> bool:
-    """Whether a 429 is: the request limiter sends a bare text, the invite quota an object."""
-    if call.operation == "add_a_member_to_an_organization":
-        body = _json(response.content)
-        return bool(response.content) and not (isinstance(body, dict) and "detail" in body)
-    return True
-
-
-def _json(content: bytes) -> object:
-    if len(content) > _JSON_LIMIT:
-        return None
-    try:
-        return json.loads(content.decode())
-    except (ValueError, RecursionError):
-        return None
+    request_id = call.redacted_line(response.headers.get("X-Request-Id", "")) or None
+    body = parse_json(content)
+    fields = cast(dict[str, Any], body) if isinstance(body, dict) else {}
+    sender, detail = "", fields.get("detail")
+    if fields.get("gateway") is True and isinstance(detail, str):
+        # Who asked no gateway hears none.
+        sender = "gateway" if GATEWAY_KEY_HEADER in call.request.headers else ""
+    elif fields.get("error") == "apigateway":
+        sender = "apigateway"
+    for key, value in list(fields.items())[:_MESSAGES_LIMIT]:
+        texts = tuple(map(call.redacted_line, _texts(value)))
+        if key == "errorId":
+            request_id = next(iter(texts), None)
+        elif key in ("detail", "info"):
+            messages.extend(texts)
+        elif not sender:
+            field_errors[call.redacted_line(key)] = texts
+            messages.extend(call.redacted_line(f"{key}: {text}") for text in texts)
+    if body is None:
+        messages.extend(map(single_line, _page(content)))
+    elif not isinstance(body, dict):
+        messages.extend(map(call.redacted_line, _texts(body)))
+    return _Details(
+        sender=sender,
+        code=cast(dict[str, Any], detail).get("code", "") if isinstance(detail, dict) else "",
+        is_json=isinstance(body, dict | list),
+        messages=tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
+        field_errors=field_errors,
+        request_id=request_id,
+    )
 
 
 def _texts(value: object, depth: int = 3) -> Iterator[str]:
-    """The texts in a part of a body: one text, a list of them, or an object with a message."""
+    """Yield the texts in a part of a body: a text, a list of them, or an object with a message."""
     match value:
         case str():
             yield value
@@ -248,22 +281,21 @@ def _texts(value: object, depth: int = 3) -> Iterator[str]:
 
 
 def _page(content: bytes) -> Iterator[str]:
-    """The title of a page of HTML, or the first of a text."""
-    text = content[:_BODY_LIMIT].decode("utf-8", "replace")
+    """Yield the title of an HTML page, or the beginning of another text."""
+    text = content[:TEXT_LIMIT].decode("utf-8", "replace")
     title = re.search(r"<title[^<>]*>([^<]*)", text, re.IGNORECASE)
     text = title[1] if title else re.sub(r"<[^<>]*>", " ", text)
     if text.strip():
         yield text
 
 
-def plain(text: str) -> str:
-    """One line without control characters, and not too long."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[:_BODY_LIMIT]).split())
-    return text if len(text) <= _MESSAGE_LIMIT else text[: _MESSAGE_LIMIT - 1] + "…"
+def join_sentences(*texts: str) -> str:
+    """Join the texts that are not empty, each ended by a full stop where it has no end."""
+    return " ".join(text if text[-1] in ".?!" else f"{text}." for text in texts if text)
 
 
 def rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
-    """The figures of the request limiter, if the answer has any."""
+    """Read the figures of the rate limiter; None where a response has none."""
     names = ("Limit", "Remaining", "Reset", "ConcurrentLimit", "ConcurrentRemaining")
     texts = [headers.get(f"X-Sentry-Rate-Limit-{name}") for name in names]
     if not any(texts):
@@ -271,14 +303,14 @@ def rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
     return errors.RateLimit(*(_whole_number(text) for text in texts))
 
 
-def _retry_after(call: Call, response: httpx.Response) -> float | None:
-    """How many seconds to wait, counted against the answer's own date."""
+def _retry_after(response: httpx.Response, *, counts_windows: bool) -> float | None:
+    """Read how many seconds to wait, counted against the date of the response itself."""
     headers = response.headers
-    told: str = headers.get("Retry-After", "")
-    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", told):
-        return float(told)
-    end = _timestamp(told)
-    if end is None and response.status_code == 429 and _is_request_limit(call, response):
+    text: str = headers.get("Retry-After", "")
+    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text):
+        return float(text)
+    end = _timestamp(text)
+    if end is None and counts_windows:
         end = _whole_number(headers.get("X-Sentry-Rate-Limit-Reset"))
     date = _timestamp(headers.get("Date"))
     return None if date is None or end is None else max(0.0, end - date)

@@ -1,18 +1,20 @@
-"""Everything that can go wrong, as one tree.
+"""The exceptions that this package raises, as one tree.
 
     SentryMembersError
     ├── ConfigurationError                the credentials or settings can't work
     ├── InvalidArgumentError              an argument can't be sent (a ValueError, too)
-    ├── NoAnswerError                     no answer came
+    ├── NoAnswerError                     no response arrived
     │   ├── AnswerTimeoutError            in the time given
     │   └── ConnectionFailedError         because there was no connection, or it broke off
-    └── ApiError                          an answer came, and is not the success asked for
+    └── ApiError                          a response arrived that is not the success asked for
         ├── BadRequestError               400
         │   ├── AlreadyMemberError        the e-mail address is a member's
         │   │   └── AlreadyInvitedError   whose invite is pending
-        │   ├── RoleNotAllowedError       the organization role is not the caller's to give
+        │   ├── RoleNotAllowedError       the organization role can't be given by this caller
         │   └── UnknownTeamError          a team is unknown, or named twice
         ├── UnauthorizedError             401
+        │   ├── TwoFactorRequiredError    the token's owner has to switch on two-factor
+        │   └── OverMemberLimitError      the token's owner has no seat in the plan
         ├── ForbiddenError                403
         │   ├── GatewayKeyError           the gateway's key is missing or wrong
         │   ├── MissingScopeError         the token's scopes, organization or owner don't do
@@ -20,20 +22,20 @@
         ├── RoleCannotHoldTeamsError      400 or 403, by the operation
         ├── NotFoundError                 404
         ├── TooManyRequestsError          429
-        │   ├── RequestLimitError         too many requests: goes by in seconds
-        │   └── InviteQuotaError          too many invites: goes by in hours
-        ├── ServerError                   5xx
-        │   └── SentryUnreachableError    the gateway can't reach Sentry
-        └── UnreadableAnswerError         a success, but its answer can't be read
+        │   ├── RateLimitError            too many requests: passes in seconds
+        │   └── InviteQuotaError          too many invites: passes in hours
+        ├── ServerError                   5xx or 408
+        │   └── SentryUnreachableError    a gateway can't reach Sentry
+        └── UnreadableAnswerError         a success whose body can't be read
 
-The first two come before anything is sent. No message, attribute or traceback holds a token.
+ConfigurationError and InvalidArgumentError are raised before anything is sent. No message,
+attribute or traceback holds a token.
 """
 
+import copyreg
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from .scopes import Operation
 
 REPEATING_IS_SAFE = (
     "Sentry may have acted on it all the same. Repeating it is safe: what is done already is not "
@@ -42,11 +44,19 @@ REPEATING_IS_SAFE = (
 
 
 class SentryMembersError(Exception):
-    """The base of every error of this package. Its attributes survive pickling."""
+    """The base of every error of this package. Its attributes survive pickling.
 
-    def __init__(self, message: str, **attributes: Any) -> None:
-        super().__init__(message)
-        vars(self).update(attributes)
+    Attributes:
+        is_transient: Whether the same request may succeed a little later.
+        may_have_acted: Whether Sentry may have done what was asked, in spite of the error.
+    """
+
+    is_transient: bool = False
+    may_have_acted: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default an exception is rebuilt by its constructor, from the message alone.
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
 class ConfigurationError(SentryMembersError):
@@ -58,37 +68,47 @@ class InvalidArgumentError(SentryMembersError, ValueError):
 
 
 class NoAnswerError(SentryMembersError):
-    """No answer came; of this class itself where trying again would not help.
+    """No response arrived; of this class itself where sending again would not help.
 
     Attributes:
         operation: The operation, by its method's name.
+        host: The host that the request was for, with its port where that is not the usual one.
         may_have_arrived: Whether Sentry may have received the request, and so acted on it.
         reason: The message without the call.
     """
 
-    operation: Operation
-    may_have_arrived: bool
-    reason: str
+    def __init__(
+        self, message: str, *, operation: str, host: str, may_have_arrived: bool, reason: str
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.host = host
+        self.may_have_arrived = self.may_have_acted = may_have_arrived
+        self.reason = reason
 
 
 class AnswerTimeoutError(NoAnswerError):
-    """No answer came in the time given."""
+    """No response arrived in the time given."""
+
+    is_transient = True
 
 
 class ConnectionFailedError(NoAnswerError):
-    """There was no connection, or it broke off before the answer was whole."""
+    """There was no connection, or it broke off before the response was complete."""
+
+    is_transient = True
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """The figures of the request limiter. sentry.io sends them, self-hosted servers don't.
+    """The figures of the rate limiter. sentry.io sends them, self-hosted servers don't.
 
     Attributes:
         limit: How many requests the window allows.
         remaining: How many of them are left.
         reset: When the window ends, in seconds since the epoch by the server's clock.
-        concurrent_limit: How many requests may be under way at once.
-        concurrent_remaining: How many more may be.
+        concurrent_limit: How many requests may be in flight; None from current servers.
+        concurrent_remaining: How many more may be; None from current servers.
     """
 
     limit: int | None
@@ -99,34 +119,56 @@ class RateLimit:
 
 
 class ApiError(SentryMembersError):
-    """An answer came, and is not the success asked for.
+    """A response arrived that is not the success asked for.
 
     Attributes:
         operation: The operation, by its method's name.
-        status: The HTTP status, such as 400, or 520, which is in no list.
-        from_gateway: Whether the gateway itself answered. Below 500, and with 502, Sentry then
+        host: The host that was asked, with its port where that is not the usual one.
+        status: The status code, such as 400, or 520, which is in no list.
+        advice: What to do, if anything is known.
+        from_gateway: Whether our own gateway responded. Below 500, and with 502, Sentry then
             never saw the request.
         messages: What the server says is wrong, at most 500 characters each.
-        field_errors: Those that are about a field of the request, by the field's name in JSON.
+        field_errors: Those about a field of the request, by the field's name in JSON.
+        accepted_scopes: The scopes of which the token needs any one, as Sentry names them in a
+            403; empty where it names none.
         request_id: The ID by which the server's operators find the failure; None if none came.
-        rate_limit: The figures of the request limiter; None if none came.
-        retry_after: How many seconds from the answer on the server wants no further request;
-            None if it does not say.
+        rate_limit: The figures of the rate limiter; None if none came.
+        retry_after: How many seconds after the response the server wants no further request; None
+            if it does not say.
         body: The body, its first 8,192 bytes, tokens redacted.
-        advice: What to do, if anything is known.
     """
 
-    operation: Operation
-    status: int
-    from_gateway: bool
-    messages: tuple[str, ...]
-    field_errors: Mapping[str, tuple[str, ...]]
-    request_id: str | None
-    rate_limit: RateLimit | None
-    retry_after: float | None
-    body: bytes
-
-    advice: str = ""
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        host: str,
+        status: int,
+        advice: str = "",
+        from_gateway: bool = False,
+        messages: tuple[str, ...] = (),
+        field_errors: Mapping[str, tuple[str, ...]] | None = None,
+        accepted_scopes: tuple[str, ...] = (),
+        request_id: str | None = None,
+        rate_limit: RateLimit | None = None,
+        retry_after: float | None = None,
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.host = host
+        self.status = status
+        self.advice = advice
+        self.from_gateway = from_gateway
+        self.messages = messages
+        self.field_errors = field_errors or {}
+        self.accepted_scopes = accepted_scopes
+        self.request_id = request_id
+        self.rate_limit = rate_limit
+        self.retry_after = retry_after
+        self.body = body
 
 
 class BadRequestError(ApiError):
@@ -136,34 +178,29 @@ class BadRequestError(ApiError):
 class AlreadyMemberError(BadRequestError):
     """The e-mail address is a member's. Servers up to 23.7.1 say so of pending invites too."""
 
-    advice = "They are in the organization, or invited; teams of this call were not added."
-
 
 class AlreadyInvitedError(AlreadyMemberError):
     """The e-mail address is a member's whose invite is pending."""
 
-    advice = "The invite is pending; this operation can't send it again."
-
 
 class RoleNotAllowedError(BadRequestError):
-    """The organization role is not the caller's to give."""
-
-    advice = (
-        "Give a role that the token's owner may give. An internal integration may give the role "
-        "`member` only, and on 23.7.1 none."
-    )
+    """The organization role can't be given by this caller, or no longer by anybody."""
 
 
 class UnknownTeamError(BadRequestError):
     """A team of the new member is unknown, or named twice."""
 
-    advice = "Is each team there? Name it once, by its slug, not by its ID."
-
 
 class UnauthorizedError(ApiError):
-    """401: the token is missing, unknown or expired, or single sign-on is wanted."""
+    """401: the token is missing, unknown or expired; a subclass where the token is good."""
 
-    advice = "Is the token, or the gateway's, whole, not expired, and of this Sentry?"
+
+class TwoFactorRequiredError(UnauthorizedError):
+    """The organization requires two-factor authentication, and the token's owner has none."""
+
+
+class OverMemberLimitError(UnauthorizedError):
+    """The organization has more members than its plan has seats; the token's owner has none."""
 
 
 class ForbiddenError(ApiError):
@@ -173,63 +210,56 @@ class ForbiddenError(ApiError):
 class GatewayKeyError(ForbiddenError):
     """The gateway's key is missing or wrong: Sentry never saw the request."""
 
-    advice = "Is SENTRY_GATEWAY_KEY, or gateway_key, the one that the gateway was started with?"
-
 
 class MissingScopeError(ForbiddenError):
-    """The token lacks a scope; or it is of another organization; or its owner may not do this."""
+    """The token lacks a scope.
+
+    From servers that don't name the scopes in a header (self-hosted ones before June 2026), it may
+    also be of another organization, or its owner may not do this.
+    """
 
 
 class IdentityProviderTeamError(ForbiddenError):
     """The team is managed by an identity provider, and can't be joined through Sentry."""
 
-    advice = "Add the person to the team in the identity provider."
-
 
 class RoleCannotHoldTeamsError(ApiError):
     """The organization role, such as `billing`, can't hold teams (400 or 403, by the operation)."""
-
-    advice = "Give another organization role, or no teams."
 
 
 class NotFoundError(ApiError):
     """404: there is no such organization, member or team; the server doesn't say which."""
 
-    advice = "Check the URL, the slugs and the IDs: which one is unknown, Sentry doesn't say."
-
 
 class TooManyRequestsError(ApiError):
-    """429: too much of something."""
+    """429: too many requests, or too many invites."""
 
 
-class RequestLimitError(TooManyRequestsError):
-    """Too many requests in a window of time, or at once. It goes by in seconds."""
+class RateLimitError(TooManyRequestsError):
+    """Too many requests in a window of time, or in flight. It passes in seconds."""
 
-    advice = "Send fewer at a time, or wait until the window ends."
+    is_transient = True
 
 
 class InviteQuotaError(TooManyRequestsError):
-    """Too many invites in a day. It goes by in hours; repeating the call sooner is pointless."""
-
-    advice = (
-        "Sentry allows 100 invites a day for a user and for an organization, and 10 for an "
-        "address: go on tomorrow."
-    )
+    """Too many invites in a day. It passes in hours; repeating the call sooner is pointless."""
 
 
 class ServerError(ApiError):
-    """5xx: Sentry failed, or a proxy before it. It may have acted on the request all the same."""
+    """5xx, or 408 from within Sentry: it failed, or a proxy before it. It may have acted."""
 
-    advice = REPEATING_IS_SAFE
+    is_transient = True
+    may_have_acted = True
 
 
 class SentryUnreachableError(ServerError):
-    """502 of the gateway: it can't reach Sentry, which never saw the request."""
+    """A gateway, ours or sentry.io's own, can't reach Sentry, which never saw the request."""
 
-    advice = "Is it up, and the gateway's SENTRY_URL right?"
+    may_have_acted = False
 
 
 class UnreadableAnswerError(ApiError):
-    """A success, but its answer can't be read: Sentry did what was asked."""
+    """A success whose body can't be read: Sentry did what was asked."""
 
-    advice = "Sentry did what was asked. Repeating it is safe: it is not done twice."
+    is_transient = True
+    may_have_acted = True

@@ -1,7 +1,6 @@
-"""The three things that adding a member to a team can come to."""
+"""The three outcomes of adding a member to a team."""
 
 from dataclasses import dataclass
-from typing import NoReturn
 
 from sentry_members_api.models import Team
 
@@ -9,7 +8,8 @@ from sentry_members_api.models import Team
 class _Outcome:
     __slots__ = ()
 
-    def __bool__(self) -> NoReturn:
+    # Typed bool: after a NoReturn, type checkers would take the code that follows for unreachable.
+    def __bool__(self) -> bool:
         raise TypeError(
             "an outcome is neither true nor false: tell Added, AccessRequested and AlreadyOnTeam "
             "apart by `match` or isinstance"
@@ -18,10 +18,10 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Added(_Outcome):
-    """201: the member is on the team now.
+    """201: the member was added to the team.
 
     Attributes:
-        team: The team as the caller sees it: `is_member` and `team_role` tell of the caller.
+        team: The team as the caller sees it: `is_member` and `team_role` describe the caller.
     """
 
     team: Team

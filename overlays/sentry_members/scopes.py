@@ -28,7 +28,7 @@ _ORG_READ, _ORG_WRITE, _TEAM_WRITE = (
     frozenset({scope}) for scope in ("org:read", "org:write", "team:write")
 )
 
-_TABLE: dict[Operation, dict[TokenKind, _Row]] = {
+_TABLE: dict[str, dict[TokenKind, _Row]] = {
     "add_a_member_to_an_organization": {
         "internal integration": _Row(on=_MEMBER, off=_MEMBER),
         "user": _Row(on=_MEMBER, off=_MEMBER),
@@ -119,16 +119,19 @@ def permissions(operation: Operation) -> str:
     return "\n".join(lines)
 
 
-def needed(operation: Operation, token_kind: TokenKind | None) -> str:
-    """The scopes that a token needs, in a sentence; of both kinds of token if `None`."""
+def needed(operation: str, token_kind: TokenKind | None) -> str:
+    """Return which scopes a token needs, in sentences; of both kinds of token if None.
+
+    Empty for an operation that has no row in the table.
+    """
     sentences: list[str] = []
-    for kind, row in _TABLE[operation].items():
+    for kind, row in _TABLE.get(operation, {}).items():
         if token_kind in (None, kind):
             accepted = _any_of(row.on)
             if row.on != row.off:
                 accepted = f"with Open Membership on {accepted}; with it off {_any_of(row.off)}"
             sentences.append(f"{_TOKEN_NAMES[kind]}: {accepted}.")
-    return " ".join(sentences)
+    return " ".join(["Accepted scopes:", *sentences] if sentences else [])
 
 
 def _all_of(scopes: Scopes) -> str:

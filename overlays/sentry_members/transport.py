@@ -1,71 +1,34 @@
-"""The single place where a request leaves.
+"""The one way out: every request, of a method or of a generated function, is sent from here.
 
-A request that is none of the contract's operations is refused. Of what comes back only a success
-goes on to the generated parser: every other answer, and every lost one, is raised as one of
-`sentry_members.errors`. What is safe to send again is sent again.
+A request that is not an operation of the contract is rejected. Of the responses, only a success of
+the operation goes on to the generated parser; every other one, and every lost one, is raised as one
+of `sentry_members.errors`. What is safe to send again is sent again.
 """
 
 import logging
 import random
-import re
-from collections.abc import Callable
-from functools import cache
+import time
 from http import HTTPStatus
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import unquote
+from threading import Semaphore
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 import httpx
-from sentry_members_api.api.organizations import add_a_member_to_an_organization
-from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 
 from . import errors
 from .auth import Credentials
-from .connections import AT_ONCE
-from .error_mapping import Call, error_of, plain, rate_limit, unreadable
-from .scopes import Operation
+from .error_mapping import map_error, rate_limit, unreadable
+from .routes import OperationRequest, identify
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
+    import anyio
 
-WAITING_LIMIT = 60.0
+MAX_CONCURRENT_CALLS = 25
+"""How many calls of a client are in flight; further ones wait. Sentry allows a caller as many."""
+
+MAX_SECONDS_WAITED = 60.0
 """How many seconds a call may spend waiting between its attempts, in all."""
 
 _log = logging.getLogger("sentry_members")
-
-# An argument as it stands in a path. In it, "/" would be %2F, and "." or ".." would lead to
-# another endpoint.
-_ARGUMENT = r"(?!\.{1,2}/)((?:[\w.~-]|%(?!2F)[0-9A-F]{2})+)"
-
-
-def _route(kwargs: dict[str, Any]) -> re.Pattern[str]:
-    """The method and the path that a generated function makes, given arguments `x`."""
-    parts = [_ARGUMENT if part == "x" else re.escape(part) for part in kwargs["url"].split("/")]
-    return re.compile(f"{kwargs['method'].upper()} (?:/[^/?]+)*{'/'.join(parts)}", re.ASCII)
-
-
-@cache
-def _routes() -> dict[Operation, re.Pattern[str]]:
-    # No route hangs on a body, and so on no field of it.
-    body: Any = SimpleNamespace(to_dict=dict)
-    return {
-        "add_a_member_to_an_organization": _route(
-            add_a_member_to_an_organization._get_kwargs("x", body=body)
-        ),
-        "add_an_organization_member_to_a_team": _route(
-            add_an_organization_member_to_a_team._get_kwargs("x", "x", "x")
-        ),
-    }
-
-
-# A second call of these finds the work of the first done, and says so: 204, or 202 once more.
-_REPEATABLE: frozenset[Operation] = frozenset({"add_an_organization_member_to_a_team"})
-
-# What an answer of each may be; any other success is somebody else's, such as a login page.
-_SUCCESSES: dict[Operation, frozenset[int]] = {
-    "add_a_member_to_an_organization": frozenset({201}),
-    "add_an_organization_member_to_a_team": frozenset({201, 202, 204}),
-}
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -76,172 +39,166 @@ _NOT_SENT = (
     httpx.UnsupportedProtocol,
 )
 
-InnerT = TypeVar("InnerT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+NetworkT = TypeVar("NetworkT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+SlotsT = TypeVar("SlotsT", Semaphore, "anyio.Semaphore")
 
 
-class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[InnerT]):
+class Settings(NamedTuple):
+    """What a client is made with, its connections aside."""
+
+    credentials: Credentials
+    timeout: httpx.Timeout
+    attempts: int
+
+
+class Retries:
+    """Decides how long a call waits after each failed attempt."""
+
+    def __init__(self, attempts: int, *, is_repeatable: bool) -> None:
+        self._attempts = attempts
+        self._is_repeatable = is_repeatable
+        self._failed = 0
+        self._waited = 0.0
+
+    def wait_after(self, error: errors.SentryMembersError) -> float | None:
+        """Return the seconds to wait before the next attempt, or None to give up."""
+        self._failed += 1
+        is_safe = self._is_repeatable or not error.may_have_acted
+        if not (error.is_transient and is_safe and self._failed < self._attempts):
+            return None
+        retry_after = error.retry_after if isinstance(error, errors.ApiError) else None
+        wait = 2.0 ** (self._failed - 2) if retry_after is None else retry_after
+        wait += random.uniform(0, 0.5)
+        self._waited += wait
+        if self._waited > MAX_SECONDS_WAITED:
+            return None
+        number = self._failed + 1
+        _log.warning(
+            "attempt %d of %d in %.1f s, because of: %s", number, self._attempts, wait, error
+        )
+        return wait
+
+
+class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[NetworkT, SlotsT]):
     """What the sync and the async transport share: everything but the sending itself.
 
-    Closing it leaves the connections open: they are the client's, and every client that is made
-    from the generated one shares its transport.
+    Closing it leaves the connections open: they belong to the client, and every client made from
+    the generated one shares its transport.
     """
 
     def __init__(
-        self,
-        inner: InnerT,
-        credentials: Credentials,
-        timeout: httpx.Timeout,
-        attempts: int,
-        is_closed: Callable[[], bool],
+        self, network: NetworkT, slots: SlotsT, settings: Settings, parent: Self | None = None
     ) -> None:
-        self._inner: InnerT = inner
-        self._credentials = credentials
-        self._timeout = timeout.as_dict()
-        self._attempts = attempts
-        self._is_closed = is_closed
-        self._headers = httpx.Headers()
+        self.network: NetworkT = network
+        self.settings = settings
+        self._slots: SlotsT = slots
+        self._parent = parent
+        self._root = settings.credentials.url.path.rstrip("/")
+        self._timeout = settings.timeout.as_dict()
+        self._latest_headers = httpx.Headers()
+        self._is_ended = False
+
+    def sibling(self, settings: Settings) -> Self:
+        """Make a transport with other settings, over the same connections and slots."""
+        return type(self)(self.network, self._slots, settings, self)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing is sent any more."""
+        return self._is_ended or (self._parent is not None and self._parent.is_ended)
+
+    def end(self) -> bool:
+        """Send nothing from now on; return whether the connections are to be closed, too."""
+        self._is_ended = True
+        return self._parent is None
 
     @property
     def rate_limit(self) -> errors.RateLimit | None:
-        """The figures of the request limiter in the latest answer."""
-        return rate_limit(self._headers)
+        """The figures of the rate limiter in the latest response."""
+        return rate_limit(self._latest_headers)
 
-    def _call(self, request: httpx.Request) -> Call:
-        url, own = request.url, self._credentials.url
+    def unreadable(
+        self, request: httpx.Request, response: httpx.Response, reason: str
+    ) -> errors.UnreadableAnswerError:
+        """Build the error for a success whose body can't be parsed."""
+        return unreadable(identify(request, self._root), response, reason)
+
+    def _prepare(self, request: httpx.Request) -> tuple[OperationRequest, Retries]:
+        """Identify a request; give it finite timeouts and the credential.
+
+        Raises:
+            ConfigurationError: It is for another server than the credential.
+            InvalidArgumentError: It is not an operation of the contract.
+        """
+        credentials = self.settings.credentials
+        url, own = request.url, credentials.url
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
-        # A generated client may have been given a timeout of its own; none waits for ever.
+        call = identify(request, self._root)
+        # A generated client may have been given a timeout of its own, with parts that are None.
         given: dict[str, float | None] = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
             part: given.get(part) or seconds for part, seconds in self._timeout.items()
         }
-        line = f"{request.method} {url.raw_path.decode('ascii')}"
-        for operation, route in _routes().items():
-            if found := route.fullmatch(line):
-                arguments = tuple(map(unquote, found.groups()))
-                if all(map(str.isprintable, arguments)):
-                    return Call(operation, arguments, request)
-        raise errors.InvalidArgumentError(
-            f"{plain(line)} is no operation of the contract: an ID or a slug can't be empty, `.` "
-            "or `..`, nor hold a slash or an unprintable character"
-        )
+        request.headers.pop("Authorization", None)
+        request.headers[credentials.header] = credentials.secret.reveal()
+        return call, Retries(self.settings.attempts, is_repeatable=call.route.is_repeatable)
 
     def _check_open(self) -> None:
-        if self._is_closed():
+        if self.is_ended:
             raise errors.ConfigurationError("this client is closed: make a new one")
 
-    def _judge(self, call: Call, response: httpx.Response) -> httpx.Response | errors.ApiError:
-        self._headers = response.headers
+    def _judge(
+        self, call: OperationRequest, response: httpx.Response
+    ) -> httpx.Response | errors.ApiError:
+        """Return a success as it is, and anything else as the error that it means."""
+        self._latest_headers = response.headers
         if _log.isEnabledFor(logging.INFO):
             line = f"{call.request.method} {call.request.url}"
-            _log.info("%s: %d", call.told(line), response.status_code)
-        if response.status_code in _SUCCESSES[call.operation]:
+            _log.info("%s: %d", call.redacted_line(line), response.status_code)
+        if response.status_code in call.route.successes:
             return response
-        return error_of(call, response, self._credentials.token_kind)
+        return map_error(call, response, self.settings.credentials)
 
-    def _broken(
-        self, call: Call, response: httpx.Response, error: Exception
+    def _judge_broken(
+        self, call: OperationRequest, response: httpx.Response, error: Exception
     ) -> httpx.Response | errors.ApiError:
-        """What an answer is whose status came, and whose body broke."""
+        """Classify a response whose headers arrived but whose body could not be read."""
         reason = f"its body broke ({type(error).__name__})"
         bodiless = httpx.Response(response.status_code, headers=response.headers.raw, content=b"")
         if response.status_code == HTTPStatus.CREATED:
             return unreadable(call, bodiless, reason)
-        # Of the other successes the status tells all.
-        if response.status_code in _SUCCESSES[call.operation]:
+        # Of the other successes the status code says everything.
+        if response.status_code in call.route.successes:
             return bodiless
-        return error_of(call, bodiless, self._credentials.token_kind, reason)
-
-    def _is_final(self, call: Call, error: BaseException) -> bool:
-        if isinstance(error, errors.RequestLimitError | errors.SentryUnreachableError):
-            return False
-        if isinstance(error, errors.AnswerTimeoutError | errors.ConnectionFailedError):
-            return error.may_have_arrived and call.operation not in _REPEATABLE
-        if isinstance(error, errors.ServerError | errors.UnreadableAnswerError):
-            return call.operation not in _REPEATABLE
-        return True
-
-    def _policy(self, call: Call) -> dict[str, Any]:
-        """How tenacity is to go on after a first attempt that failed."""
-
-        def error_in(state: "RetryCallState") -> Any:
-            assert state.outcome is not None
-            return state.outcome.exception()
-
-        def retry(state: "RetryCallState") -> bool:
-            error = error_in(state)
-            return error is not None and not self._is_final(call, error)
-
-        def wait(state: "RetryCallState") -> float:
-            told: float | None = getattr(error_in(state), "retry_after", None)
-            seconds = 2.0 ** (state.attempt_number - 2) if told is None else told
-            return seconds + random.uniform(0, 0.5)
-
-        def stop(state: "RetryCallState") -> bool:
-            return (
-                state.attempt_number >= self._attempts
-                or state.idle_for + state.upcoming_sleep > WAITING_LIMIT
-            )
-
-        def before_sleep(state: "RetryCallState") -> None:
-            _log.warning(
-                "attempt %d of %d in %.1f s, because of: %s",
-                state.attempt_number + 1,
-                self._attempts,
-                state.upcoming_sleep,
-                error_in(state),
-            )
-
-        return {
-            "retry": retry,
-            "wait": wait,
-            "stop": stop,
-            "before_sleep": before_sleep,
-            "reraise": True,
-        }
+        return map_error(call, bodiless, self.settings.credentials, reason)
 
 
-class SyncTransport(_Transport[httpx.BaseTransport]):
-    """Sends the requests of a sync client by its inner transport."""
+class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
+    """Sends the requests of a sync client over its connections."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self.send(self._call(request))
+        call, retries = self._prepare(request)
+        with self._slots:
+            while True:
+                self._check_open()
+                outcome = self._attempt(call)
+                if isinstance(outcome, httpx.Response):
+                    return outcome
+                wait = retries.wait_after(outcome)
+                if wait is None:
+                    raise outcome
+                time.sleep(wait)
 
-    def send(self, call: Call) -> httpx.Response:
-        """The answer to a call, its body read, if it is a success.
-
-        Raises:
-            SentryMembersError: It is none, or none came, or the client is closed.
-        """
-        self._check_open()
-        outcome = self._attempt(call)
-        if isinstance(outcome, httpx.Response):
-            return outcome
-        if self._attempts == 1 or self._is_final(call, outcome):
-            raise outcome
-
-        from tenacity import Retrying  # most calls never need it
-
-        made = [outcome]
-
-        def attempt() -> httpx.Response:
-            self._check_open()
-            outcome = made.pop() if made else self._attempt(call)
-            if isinstance(outcome, errors.SentryMembersError):
-                raise outcome
-            return outcome
-
-        return Retrying(**self._policy(call))(attempt)
-
-    def _attempt(self, call: Call) -> httpx.Response | errors.SentryMembersError:
+    def _attempt(self, call: OperationRequest) -> httpx.Response | errors.SentryMembersError:
         try:
-            response = self._inner.handle_request(call.request)
-        except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
+            response = self.network.handle_request(call.request)
+        except Exception as error:  # noqa: BLE001 - a caller's own transport may raise anything
             return _no_answer(call, error)
         try:
             response.read()
-        except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
-            return self._broken(call, response, error)
+        except Exception as error:  # noqa: BLE001 - a caller's own transport may raise anything
+            return self._judge_broken(call, response, error)
         finally:
             response.close()
         return self._judge(call, response)
@@ -253,54 +210,33 @@ class SyncTransport(_Transport[httpx.BaseTransport]):
         )
 
 
-class AsyncTransport(_Transport[httpx.AsyncBaseTransport]):
-    """Sends the requests of an async client by its inner transport.
-
-    Attributes:
-        turn: Held during a call: `AT_ONCE` calls have theirs at the same time.
-    """
-
-    def __init__(self, *settings: Any) -> None:
-        super().__init__(*settings)
-        from anyio import Semaphore  # a sync client doesn't need it
-
-        self.turn = Semaphore(AT_ONCE, fast_acquire=True)
+class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
+    """Sends the requests of an async client over its connections."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        async with self.turn:
-            return await self.send(self._call(request))
+        from anyio import sleep  # A sync client doesn't need it.
 
-    async def send(self, call: Call) -> httpx.Response:
-        """As `SyncTransport.send`, awaited."""
-        self._check_open()
-        outcome = await self._attempt(call)
-        if isinstance(outcome, httpx.Response):
-            return outcome
-        if self._attempts == 1 or self._is_final(call, outcome):
-            raise outcome
+        call, retries = self._prepare(request)
+        async with self._slots:
+            while True:
+                self._check_open()
+                outcome = await self._attempt(call)
+                if isinstance(outcome, httpx.Response):
+                    return outcome
+                wait = retries.wait_after(outcome)
+                if wait is None:
+                    raise outcome
+                await sleep(wait)
 
-        from tenacity import AsyncRetrying  # most calls never need it
-
-        made = [outcome]
-
-        async def attempt() -> httpx.Response:
-            self._check_open()
-            outcome = made.pop() if made else await self._attempt(call)
-            if isinstance(outcome, errors.SentryMembersError):
-                raise outcome
-            return outcome
-
-        return await AsyncRetrying(**self._policy(call))(attempt)
-
-    async def _attempt(self, call: Call) -> httpx.Response | errors.SentryMembersError:
+    async def _attempt(self, call: OperationRequest) -> httpx.Response | errors.SentryMembersError:
         try:
-            response = await self._inner.handle_async_request(call.request)
-        except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
+            response = await self.network.handle_async_request(call.request)
+        except Exception as error:  # noqa: BLE001 - a caller's own transport may raise anything
             return _no_answer(call, error)
         try:
             await response.aread()
-        except Exception as error:  # noqa: BLE001 - an inner transport may raise anything
-            return self._broken(call, response, error)
+        except Exception as error:  # noqa: BLE001 - a caller's own transport may raise anything
+            return self._judge_broken(call, response, error)
         finally:
             await response.aclose()
         return self._judge(call, response)
@@ -312,19 +248,26 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport]):
         )
 
 
-def _no_answer(call: Call, error: Exception) -> errors.NoAnswerError:
-    """The error that a lost answer is. The frames of the original, which hold the token, go."""
-    request, name = call.request, type(error).__name__
-    told = f"no answer from {request.url.host} ({name}: {call.told(str(error)) or 'no reason'})"
-    kind = errors.NoAnswerError
+def _no_answer(call: OperationRequest, error: Exception) -> errors.NoAnswerError:
+    """Convert a network error to NoAnswerError, without the original traceback.
+
+    Its frames hold the token.
+    """
+    name, description = type(error).__name__, call.redacted_line(str(error)) or "no reason"
+    reason = f"no answer from {call.host} ({name}: {description})"
+    error_type = errors.NoAnswerError
     if isinstance(error, httpx.TimeoutException):
-        kind = errors.AnswerTimeoutError
-        seconds = request.extensions["timeout"].get(name.removesuffix("Timeout").lower())
-        told = f"no answer from {request.url.host} within {seconds} s ({name})"
+        error_type = errors.AnswerTimeoutError
+        seconds = call.request.extensions["timeout"].get(name.removesuffix("Timeout").lower())
+        reason = f"no answer from {call.host} within {seconds} s ({name})"
     elif isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.ProxyError):
-        kind = errors.ConnectionFailedError
+        error_type = errors.ConnectionFailedError
     may_have_arrived = not isinstance(error, _NOT_SENT)
     advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
-    reason = f"{told}. {advice}"
-    attributes = {"operation": call.operation, "may_have_arrived": may_have_arrived}
-    return kind(f"{call}: {reason}", reason=reason, **attributes)
+    return error_type(
+        f"{call}: {reason}. {advice}",
+        operation=call.operation,
+        host=call.host,
+        may_have_arrived=may_have_arrived,
+        reason=f"{reason}. {advice}",
+    )

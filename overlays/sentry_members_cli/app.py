@@ -12,7 +12,7 @@ from sentry_members.client import SentryMembers
 from sentry_members.errors import ConfigurationError, SentryMembersError
 from sentry_members.results import Outcome
 from sentry_members.scopes import Operation, Scopes, TokenKind, accepted_scopes, asking_scopes
-from sentry_members_api.models import Member, OrganizationRole
+from sentry_members_api.models import Member, NewMember, OrganizationRole
 from sentry_members_api.types import UNSET
 from sentry_members_onboarding import Addition, Invite, Result, Row, read_teams
 
@@ -87,10 +87,12 @@ def invite(
         with SentryMembers(**credentials(token_file)) as sentry:
             return sentry.add_a_member_to_an_organization(
                 organization(org),
-                email=email,
-                org_role=role or UNSET,
-                team_roles=list(teams) or UNSET,
-                send_invite=False if no_email else UNSET,
+                NewMember(
+                    email=email,
+                    org_role=role or UNSET,
+                    team_roles=list(teams) or UNSET,
+                    send_invite=False if no_email else UNSET,
+                ),
             )
 
     _finish(row, ask, as_json)

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import sentry_members_onboarding as onboarding
 import typer
@@ -77,8 +76,7 @@ def onboard(
         if dry_run and not path.exists():
             exit_ = _show(rows, None, as_json=as_json)
         else:
-            transport: Literal["aiohttp"] | None = "aiohttp" if find_spec("httpx_aiohttp") else None
-            sentry = AsyncSentryMembers(**credentials(token_file), transport=transport)
+            sentry = AsyncSentryMembers(**credentials(token_file))
             with ResultsFile(path, sentry.url, name) as results_file:
                 if retry_refused:
                     results_file.forget_refused()

@@ -4,7 +4,7 @@ import json
 
 from rich.console import Console
 from rich.text import Text
-from sentry_members.error_mapping import sentences
+from sentry_members.error_mapping import join_sentences
 from sentry_members.errors import ApiError, SentryMembersError
 from sentry_members_onboarding import BadRow, Result, RowOutcome
 from sentry_members_onboarding.rows import reason_of
@@ -72,7 +72,7 @@ def print_error(title: str, error: SentryMembersError, *, as_json: bool) -> None
         return
     texts = [reason_of(error)]
     if isinstance(error, ApiError):
-        reason = sentences(*error.messages) or "no reason given"
+        reason = join_sentences(*error.messages) or "no reason given"
         texts = [f"{error.status}: {reason}", error.advice]
     err.print(Text(title, "bold red"))
     for text in filter(None, texts):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Self
 
-from sentry_members.error_mapping import sentences
+from sentry_members.error_mapping import join_sentences
 from sentry_members.errors import (
     AlreadyInvitedError,
     AlreadyMemberError,
@@ -164,5 +164,7 @@ def _meaning(row: Row, error: SentryMembersError) -> RowOutcome:
 def reason_of(error: SentryMembersError) -> str:
     """An error without the call that it came of."""
     if isinstance(error, ApiError):
-        return f"{error.status}: {sentences(*error.messages, error.advice) or 'no reason given'}"
+        return (
+            f"{error.status}: {join_sentences(*error.messages, error.advice) or 'no reason given'}"
+        )
     return error.reason if isinstance(error, NoAnswerError) else str(error)

@@ -7,15 +7,16 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, replace
 
-from sentry_members.client import AsyncSentryMembers, check_path
+from sentry_members.client import AsyncSentryMembers
 from sentry_members.errors import (
     ApiError,
     ConfigurationError,
     ForbiddenError,
     IdentityProviderTeamError,
+    InvalidArgumentError,
     NoAnswerError,
     NotFoundError,
-    RequestLimitError,
+    RateLimitError,
     SentryMembersError,
     SentryUnreachableError,
     ServerError,
@@ -24,10 +25,11 @@ from sentry_members.errors import (
     UnreadableAnswerError,
 )
 from sentry_members.results import Outcome
-from sentry_members_api.models import Member
+from sentry_members_api.models import Member, NewMember
 from sentry_members_api.types import UNSET
 
 from .pace import Pace
+from .people import SLUG
 from .results_file import ResultsFile
 from .rows import Addition, Invite, Result, Row, RowOutcome, reason_of
 
@@ -42,7 +44,7 @@ _LONGEST_WAIT = 60.0
 # How many seconds after a lost answer it is asked again at the earliest.
 _SETTLING = 1.0
 # What says nothing of the request, nor of those after it.
-_IN_VAIN = (NoAnswerError, RequestLimitError, ServerError)
+_IN_VAIN = (NoAnswerError, RateLimitError, ServerError)
 
 
 async def onboard(
@@ -81,7 +83,11 @@ async def onboard(
         InvalidArgumentError: The organization can't be sent. Nothing was.
         ResultsFileError: The file can't be written. Nothing was sent after that.
     """
-    check_path({"organization_id_or_slug": organization_id_or_slug})
+    if not (isinstance(organization_id_or_slug, str) and SLUG.fullmatch(organization_id_or_slug)):
+        raise InvalidArgumentError(
+            f"organization_id_or_slug is {organization_id_or_slug!r}: an ID or a slug is letters, "
+            "digits, - and _"
+        )
     run = _Run(sentry.with_options(attempts=1), organization_id_or_slug, rows, results_file)
     tasks = {asyncio.create_task(run.next()) for _ in range(_AT_ONCE)}
     try:
@@ -205,9 +211,11 @@ class _Run:
             )
         return await self._sentry.add_a_member_to_an_organization(
             self._organization,
-            email=row.email,
-            org_role=row.org_role or UNSET,
-            team_roles=list(row.team_roles) or UNSET,
+            NewMember(
+                email=row.email,
+                org_role=row.org_role or UNSET,
+                team_roles=list(row.team_roles) or UNSET,
+            ),
         )
 
     def _heed(self, row: Row, error: SentryMembersError | None, is_turned_away: bool) -> None:

@@ -132,7 +132,7 @@ def test_an_id_that_leads_elsewhere_is_refused_by_name(bad: str, place: int) -> 
     arguments[place] = bad
     caller = Caller("sync")
     members = client(transport=caller.transport(answering(DONE)))
-    with pytest.raises(errors.InvalidArgumentError, match=rf"^{names[place]} is "):
+    with pytest.raises(errors.InvalidArgumentError, match=rf"{names[place]}( is |='.ud800')"):
         members.add_an_organization_member_to_a_team(*arguments)
     assert [] == caller.requests
 
@@ -143,8 +143,14 @@ class Slug(str, Enum):  # noqa: UP042 - what many programs have
     ACME = "acme"
 
 
-@pytest.mark.parametrize("bad", [None, 8, b"7", Slug.ACME])
-def test_an_id_that_is_no_text_is_refused_by_name(bad: Any, caller: Caller) -> None:
+def test_sends_the_value_of_an_enums_member(caller: Caller) -> None:
+    operation = "add_an_organization_member_to_a_team"
+    caller.call(answering(DONE), operation, Slug.ACME, "8", "backend")
+    assert "/organizations/acme/" in caller.requests[0].url.path
+
+
+@pytest.mark.parametrize("bad", [None, 8, b"7"])
+def test_rejects_an_id_that_is_not_a_text_by_name(bad: Any, caller: Caller) -> None:
     operation = "add_an_organization_member_to_a_team"
     with pytest.raises(errors.InvalidArgumentError, match=r"^member_id must be a text, not "):
         caller.call(answering(DONE), operation, "acme", bad, "backend")
@@ -160,44 +166,41 @@ def test_any_other_slug_arrives_as_it_is(slug: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reason"),
     [
-        (
-            {"team_roles": [{"teamSlug": "backend", "role": None}]},
-            "^team_roles takes list.TeamRole",
-        ),
-        ({"team_roles": ["backend"]}, r"^team_roles takes .*, not \['backend'\]"),
-        ({"team_roles": "backend"}, "^team_roles takes"),
-        ({"team_roles": {}}, "^team_roles takes"),
-        ({"team_roles": None}, r"^team_roles takes .* \(or leave it out\), not None"),
-        ({"team_roles": (role for role in [])}, "^team_roles takes .* not <generator"),
-        ({"team_roles": [TeamRoleAssignment("backend", UNSET)]}, "^team_roles takes"),  # type: ignore[arg-type]
-        ({"team_roles": [TeamRoleAssignment(None, None)]}, "^team_roles takes"),  # type: ignore[arg-type]
-        ({"team_roles": [NewMember(email="a@example.com")]}, "^team_roles takes"),
-        ({"org_role": {"member"}}, "^org_role takes OrganizationRole"),
-        ({"send_invite": math.nan}, "^send_invite takes bool .* not nan"),
-        ({"send_invite": math.nan, "team_roles": None}, "^team_roles takes"),
-        ({"email": b"ada@example.com"}, "^email takes str, not b'ada"),
-        ({"email": None}, "^email takes str, not None"),
-        ({"email": "\ud800@example.com"}, "^email takes str"),
-        (
-            {"emial": "ada@example.com"},
-            "unexpected keyword argument 'emial'.*; the fields are email",
-        ),
+        ({"team_roles": [{"teamSlug": "backend", "role": None}]}, "'dict' object has no attribute"),
+        ({"team_roles": ["backend"]}, "'str' object has no attribute"),
+        ({"team_roles": "backend"}, "'str' object has no attribute"),
+        ({"team_roles": None}, "'NoneType' object is not iterable"),
+        ({"team_roles": [TeamRoleAssignment("backend", UNSET)]}, "not JSON serializable"),  # type: ignore[arg-type]
+        ({"org_role": {"member"}}, "not JSON serializable"),
+        ({"send_invite": math.nan}, "not JSON compliant"),
+        ({"email": b"ada@example.com"}, "not JSON serializable"),
+        ({"email": "\ud800@example.com"}, "surrogates not allowed"),
     ],
 )
-def test_a_field_that_cannot_be_sent_is_refused_by_name(
-    fields: dict[str, Any], told: str, caller: Caller
+def test_rejects_a_body_that_cannot_be_sent_and_names_what_it_takes(
+    fields: dict[str, Any], reason: str, caller: Caller
 ) -> None:
-    operation = "add_a_member_to_an_organization"
-    with pytest.raises(errors.InvalidArgumentError, match=told):
-        caller.call(answering(MEMBER), operation, "acme", **{"email": "a@example.com", **fields})
+    with pytest.raises(errors.InvalidArgumentError, match=reason) as caught:
+        caller.invite(answering(MEMBER), **fields)
+    for field in attrs.fields(NewMember):
+        assert f"{field.name}: {field.type}" in str(caught.value)
     assert [] == caller.requests
 
 
-def test_a_missing_field_is_named(caller: Caller) -> None:
-    with pytest.raises(errors.InvalidArgumentError, match=r"missing .*'email'; the fields are"):
-        caller.call(answering(MEMBER), "add_a_member_to_an_organization", "acme")
+@pytest.mark.parametrize("body", [{"email": "ada@example.com"}, "ada@example.com", None])
+def test_rejects_a_body_that_is_not_a_model(body: Any, caller: Caller) -> None:
+    operation = "add_a_member_to_an_organization"
+    with pytest.raises(errors.InvalidArgumentError, match=r"The body is a NewMember with email"):
+        caller.call(answering(MEMBER), operation, "acme", body)
+    assert [] == caller.requests
+
+
+def test_rejects_a_path_that_is_too_long(caller: Caller) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="too long"):
+        caller.join(answering(DONE), team="x" * 70_000)
+    assert [] == caller.requests
 
 
 def test_what_the_server_refuses_clearly_is_left_to_it(caller: Caller) -> None:
@@ -207,19 +210,13 @@ def test_what_the_server_refuses_clearly_is_left_to_it(caller: Caller) -> None:
     )
 
 
-def test_only_the_organization_is_positional(caller: Caller) -> None:
-    operation = "add_a_member_to_an_organization"
-    with pytest.raises(errors.InvalidArgumentError, match="name the fields"):
-        caller.call(answering(MEMBER), operation, "acme", "ada@example.com")
-
-
-@pytest.mark.parametrize("kind", [SentryMembers, AsyncSentryMembers])
-def test_the_fields_are_in_the_signature_and_the_help(kind: type) -> None:
-    method = kind.add_a_member_to_an_organization  # type: ignore[attr-defined]
-    assert ["self", "organization_id_or_slug", "email", "org_role", "team_roles"] == list(
-        inspect.signature(method).parameters
-    )[:5]
-    assert "at most 75 characters" in (inspect.getdoc(method) or "")
+@pytest.mark.parametrize("client_type", [SentryMembers, AsyncSentryMembers])
+def test_the_signature_has_the_arguments_and_the_body(client_type: type) -> None:
+    method = client_type.add_a_member_to_an_organization  # type: ignore[attr-defined]
+    parameters = inspect.signature(method).parameters
+    assert ["self", "organization_id_or_slug", "body"] == list(parameters)
+    assert NewMember is parameters["body"].annotation
+    assert Member is inspect.signature(method).return_annotation
 
 
 @pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan, 1e10, 10**400, "30", True, httpx.Timeout(None), httpx.Timeout(5, read=None)])  # fmt: skip
@@ -335,7 +332,7 @@ def test_closing_ends_the_retries(caller: Caller, waits: list[float]) -> None:
     members: Any = None
 
     def closing(request: httpx.Request) -> httpx.Response:
-        members._closed = True
+        members._transport.end()
         return httpx.Response(500)
 
     transport = caller.transport(closing)
@@ -442,10 +439,9 @@ def test_threads_share_a_client_over_real_connections(echo: str) -> None:
     assert [] == wrong
 
 
-@pytest.mark.parametrize("transport", [None, "aiohttp"])
-def test_tasks_share_a_client_over_real_connections(transport: Any, echo: str) -> None:
+def test_tasks_share_a_client_over_real_connections(echo: str) -> None:
     async def run() -> list[str]:
-        async with AsyncSentryMembers(token=USER_TOKEN, url=echo, transport=transport) as members:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=echo) as members:
 
             async def call(member_id: str) -> str:
                 try:
@@ -460,7 +456,7 @@ def test_tasks_share_a_client_over_real_connections(transport: Any, echo: str) -
 
 
 def test_nobody_listens(caller: Caller, waits: list[float]) -> None:
-    options = {"transport": caller.real, "url": "http://127.0.0.1:9"}
+    options = {"transport": None, "url": "http://127.0.0.1:9"}
     with pytest.raises(errors.ConnectionFailedError) as caught:
         caller.join(answering(DONE), options=options)
     assert not caught.value.may_have_arrived
@@ -489,7 +485,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def over_real_connections(caller: Caller, url: str) -> str:
     """The error of a call."""
     arguments = ("add_an_organization_member_to_a_team", "acme", "8", "backend")
-    options = {"transport": caller.real, "url": url, "attempts": 1}
+    options = {"transport": None, "url": url, "attempts": 1}
     with pytest.raises(errors.ConnectionFailedError) as caught:
         caller.call(answering(DONE), *arguments, options=options)
     return str(caught.value)
@@ -541,8 +537,10 @@ def test_whatever_an_inner_transport_raises_is_final_and_typed(
     assert 1 == len(caller.requests)
 
 
-def test_the_async_methods_are_documented_as_the_sync_ones() -> None:
-    for operation in ("add_a_member_to_an_organization", "add_an_organization_member_to_a_team"):
-        documented = inspect.getdoc(getattr(SentryMembers, operation))
-        assert documented
-        assert documented == inspect.getdoc(getattr(AsyncSentryMembers, operation))
+@pytest.mark.parametrize(
+    "operation", ["add_a_member_to_an_organization", "add_an_organization_member_to_a_team"]
+)
+def test_the_async_methods_are_documented_as_the_sync_ones(operation: str) -> None:
+    documented = inspect.getdoc(getattr(SentryMembers, operation))
+    assert documented
+    assert documented == inspect.getdoc(getattr(AsyncSentryMembers, operation))

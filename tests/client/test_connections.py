@@ -1,16 +1,19 @@
 """The connections of a client's own: real ones, to a server on loopback."""
 
 import asyncio
-import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from sentry_members import (
     AccessRequested,
     AlreadyOnTeam,
     AsyncSentryMembers,
     SentryMembers,
+    client,
     errors,
     transport,
 )
@@ -28,19 +31,13 @@ def server() -> Iterator[Recorder]:
         yield server
 
 
-@pytest.fixture(params=[None, "aiohttp"], ids=["httpx", "aiohttp"])
-def own(request: pytest.FixtureRequest) -> Any:
-    """The `transport` of an async client with connections of its own."""
-    return request.param
-
-
 def call(server: Recorder, caller: Caller, **options: Any) -> Any:
-    options |= {"url": server.url(), "transport": caller.real}
+    options |= {"url": server.url(), "transport": None}
     return caller.join(answering(), options=options)
 
 
 def invite(server: Recorder, caller: Caller) -> Any:
-    return caller.invite(answering(), options={"url": server.url(), "transport": caller.real})
+    return caller.invite(answering(), options={"url": server.url(), "transport": None})
 
 
 def test_an_invite_whose_connection_breaks_is_not_sent_again(
@@ -91,15 +88,14 @@ def test_what_arrives_is_the_same_whatever_the_connections(server: Recorder) -> 
     joined, invited = expected = sent("sync")
     assert b"content-length: 0" in joined[0]
     assert b'{"email":"ada@example.com"}' == invited[1]
-    for mode in ("async", "aiohttp"):
-        assert expected == sent(mode)
+    assert expected == sent("async")
 
 
-def test_cookies_are_not_kept(server: Recorder, own: Any) -> None:
+def test_cookies_are_not_kept(server: Recorder) -> None:
     server.respond(202, Set_Cookie="session=1")
 
     async def run() -> None:
-        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url(), transport=own) as sentry:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url()) as sentry:
             for _ in range(2):
                 await sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
 
@@ -107,9 +103,9 @@ def test_cookies_are_not_kept(server: Recorder, own: Any) -> None:
     assert not any(b"session" in head for head, _ in server.requests)
 
 
-def test_a_connection_is_used_again(server: Recorder, own: Any) -> None:
+def test_a_connection_is_used_again(server: Recorder) -> None:
     async def run() -> None:
-        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url(), transport=own) as sentry:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url()) as sentry:
             for _ in range(9):
                 await sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
 
@@ -117,23 +113,23 @@ def test_a_connection_is_used_again(server: Recorder, own: Any) -> None:
     assert (9, 1) == (len(server.requests), server.connections)
 
 
-def test_there_are_no_more_connections_than_the_limit(server: Recorder, own: Any) -> None:
+def test_there_are_no_more_connections_than_the_limit(server: Recorder) -> None:
     async def run() -> None:
-        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url(), transport=own) as sentry:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url()) as sentry:
             calls = [sentry.add_an_organization_member_to_a_team(*ARGUMENTS) for _ in range(200)]
             calls += [join.asyncio(*ARGUMENTS, client=sentry.generated) for _ in range(50)]
             await asyncio.gather(*calls)
 
     asyncio.run(run())
     assert 250 == len(server.requests)
-    assert 20 < server.connections <= transport.AT_ONCE
+    assert 20 < server.connections <= transport.MAX_CONCURRENT_CALLS
 
 
-def test_closing_ends_the_calls_under_way(server: Recorder, own: Any) -> None:
+def test_closing_ends_the_calls_under_way(server: Recorder) -> None:
     server.answer = b""
 
     async def run() -> None:
-        sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url(), transport=own, attempts=1)
+        sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url(), attempts=1)
         call = asyncio.create_task(sentry.add_an_organization_member_to_a_team(*ARGUMENTS))
         while not server.requests:
             await asyncio.sleep(0.01)
@@ -145,14 +141,12 @@ def test_closing_ends_the_calls_under_way(server: Recorder, own: Any) -> None:
 
 
 def test_a_call_that_is_cancelled_or_fails_leaves_its_turn(
-    server: Recorder, own: Any, monkeypatch: pytest.MonkeyPatch
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "AT_ONCE", 1)
+    monkeypatch.setattr(client, "MAX_CONCURRENT_CALLS", 1)
 
     async def run() -> None:
-        async with AsyncSentryMembers(
-            token=USER_TOKEN, url=server.url(), transport=own, attempts=1
-        ) as sentry:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url(), attempts=1) as sentry:
             call = sentry.add_an_organization_member_to_a_team
             server.answer = b""
             with pytest.raises(TimeoutError):
@@ -166,19 +160,25 @@ def test_a_call_that_is_cancelled_or_fails_leaves_its_turn(
     asyncio.run(run())
 
 
-def test_without_the_extra_aiohttp_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "sentry_members.aiohttp_connections")
-    monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
-    with pytest.raises(errors.ConfigurationError, match=r"sentry-members\[aiohttp\]"):
-        AsyncSentryMembers(token=USER_TOKEN, transport="aiohttp")
+def test_threads_have_at_most_as_many_calls_in_flight_as_sentry_allows() -> None:
+    """And the clients made by `with_options` share them."""
+    in_flight, most, lock = 0, 0, threading.Lock()
 
+    def busy(request: httpx.Request) -> httpx.Response:
+        nonlocal in_flight, most
+        with lock:
+            in_flight += 1
+            most = max(most, in_flight)
+        full.wait(timeout=0.05)
+        with lock:
+            in_flight -= 1
+        return httpx.Response(204)
 
-def test_the_sync_client_has_no_aiohttp() -> None:
-    with pytest.raises(errors.InvalidArgumentError, match=r"must be an httpx\.BaseTransport"):
-        SentryMembers(token=USER_TOKEN, transport="aiohttp")  # type: ignore[arg-type]
-
-
-def test_aiohttp_knows_no_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:9")
-    with pytest.raises(errors.ConfigurationError, match="HTTPS_PROXY"):
-        AsyncSentryMembers(token=USER_TOKEN, transport="aiohttp")
+    full = threading.Event()
+    with SentryMembers(token=USER_TOKEN, transport=httpx.MockTransport(busy)) as sentry:
+        sibling = sentry.with_options(attempts=1)
+        with ThreadPoolExecutor(60) as pool:
+            for call in (one.add_an_organization_member_to_a_team for one in (sentry, sibling)):
+                for _ in range(60):
+                    pool.submit(call, *ARGUMENTS)
+    assert transport.MAX_CONCURRENT_CALLS == most

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sentry_members import errors
-from sentry_members.error_mapping import reasons
-from sentry_members.scopes import Operation
+from sentry_members.error_mapping import RULES, Rule, advice_of
 
 from tests.support.client_harness import USER_TOKEN, Caller, answering
 from tests.support.recordings import RECORDINGS, operation_of
@@ -63,26 +62,29 @@ BEHIND_A_GATEWAY = {
         ("invite", of(400, {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}), errors.BadRequestError, "Expected a dictionary"),
         ("invite", of(400, "Invalid origin: https://evil.example"), errors.BadRequestError, "Invalid origin"),
         ("invite", of(403, {"organization": "Your organization is not allowed to invite members"}), errors.ForbiddenError, "not allowed to invite"),
-        ("invite", of(403, {"detail": "You do not have permission to perform this action."}), errors.MissingScopeError, "member:admin, member:write or member:invite"),
-        ("join", of(403, {"detail": "You do not have permission to perform this action."}), errors.MissingScopeError, "with Open Membership on org:read; with it off"),
+        ("invite", of(403, {"detail": "You do not have permission to perform this action."}), errors.ForbiddenError, '"Let Members Invite Others" is off'),
+        ("join", of(403, {"detail": "You do not have permission to perform this action."}), errors.ForbiddenError, "names no missing scope. So the role of the token's owner is too low, or the"),
+        ("join", httpx.Response(403, text="no JSON"), errors.ForbiddenError, "no JSON"),
         ("join", of(403, {"detail": "This team is managed through your organization's identity provider."}), errors.IdentityProviderTeamError, "in the identity provider"),
         ("join", of(403, {"detail": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "'billing'"),
         ("join", of(404, {"detail": "The requested resource does not exist"}), errors.NotFoundError, "A member's ID is not a user's ID"),
         ("join", of(404, {"info": "Route not found, did you forget a trailing slash?"}), errors.NotFoundError, "trailing slash"),
-        ("join", httpx.Response(404, html=""), errors.NotFoundError, "404 Not Found. Check the URL"),
+        ("join", httpx.Response(404, html=""), errors.NotFoundError, "404 Not Found from sentry.io. Check the slugs"),
         ("join", of(401, {"detail": "Token expired"}), errors.UnauthorizedError, "Token expired"),
-        ("join", httpx.Response(401), errors.UnauthorizedError, "401 Unauthorized."),
+        ("join", httpx.Response(401), errors.UnauthorizedError, "401 Unauthorized from sentry.io."),
         ("join", of(401, {"detail": {"code": "sso-required", "message": "Must login via SSO", "extra": {}}}), errors.UnauthorizedError, "Must login via SSO"),
         ("join", of(401, {"detail": {"code": "member-disabled"}}), errors.UnauthorizedError, "member-disabled"),
         ("invite", of(429, {"detail": "You are being rate limited for too many invitations."}), errors.InviteQuotaError, "go on tomorrow"),
-        ("invite", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RequestLimitError, "too frequently"),
-        ("join", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RequestLimitError, "too frequently"),
-        ("join", httpx.Response(429), errors.RequestLimitError, "Send fewer at a time"),
-        ("invite", httpx.Response(429), errors.TooManyRequestsError, "429 Too Many Requests."),
+        ("invite", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RateLimitError, "too frequently"),
+        ("join", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RateLimitError, "too frequently"),
+        ("join", httpx.Response(429), errors.RateLimitError, "Send fewer at a time"),
+        ("invite", httpx.Response(429), errors.RateLimitError, "429 Too Many Requests from sentry.io."),
+        ("invite", of(429, "You are being rate limited for too many invitations."), errors.RateLimitError, "Send fewer at a time"),
+        ("join", of(429, {"detail": "You are being rate limited for too many invitations."}), errors.RateLimitError, "Send fewer at a time"),
         ("invite", of(500, {"detail": "Internal Error", "errorId": "2b410f7e"}), errors.ServerError, "Repeating it is safe"),
         ("join", httpx.Response(502, html="<html><head><title>502 Bad Gateway</title></head><body>x</body></html>"), errors.ServerError, "502 Bad Gateway"),
-        ("join", httpx.Response(520, html="<h1>Web server is returning an unknown error</h1>"), errors.ServerError, "520. Web server is returning"),
-        ("join", httpx.Response(599, text=""), errors.ServerError, "599."),
+        ("join", httpx.Response(520, html="<h1>Web server is returning an unknown error</h1>"), errors.ServerError, "520 from sentry.io. Web server is returning"),
+        ("join", httpx.Response(599, text=""), errors.ServerError, "599 from sentry.io."),
         ("join", httpx.Response(302, headers={"Location": "https://evil.example/"}), errors.ApiError, "A redirect is never followed"),
         ("join", of(406, {"detail": "Could not satisfy the request Accept header."}), errors.ApiError, "Could not satisfy"),
         ("join", of(418, None), errors.ApiError, "418"),
@@ -96,6 +98,7 @@ def test_an_answer_is_the_error_that_it_means(
     assert answer.status_code == error.status
     assert message in str(error)
     assert str(error).endswith(error.advice)
+    assert "sentry.io" == error.host
     assert "'acme'" in str(error)
     assert ("ada@example.com" if operation == "invite" else "'8', 'backend'") in str(error)
     assert 1 == len(caller.requests)
@@ -104,12 +107,12 @@ def test_an_answer_is_the_error_that_it_means(
 @pytest.mark.parametrize(
     ("status", "kind", "ending"),
     [
-        (400, errors.BadRequestError, "400 Bad Request. The gateway says so."),
+        (400, errors.BadRequestError, "400 Bad Request from gw.example. The gateway says so."),
         (403, errors.GatewayKeyError, "the one that the gateway was started with?"),
-        (404, errors.NotFoundError, "404 Not Found. The gateway says so."),
-        (405, errors.ApiError, "405 Method Not Allowed. The gateway says so."),
-        (413, errors.ApiError, " Too Large. The gateway says so."),
-        (429, errors.RequestLimitError, "or wait until the window ends."),
+        (404, errors.NotFoundError, "404 Not Found from gw.example. The gateway says so."),
+        (405, errors.ApiError, "405 Method Not Allowed from gw.example. The gateway says so."),
+        (413, errors.ApiError, " Too Large from gw.example. The gateway says so."),
+        (429, errors.RateLimitError, "or wait until the window ends."),
         (500, errors.ServerError, "what is done already is not done twice."),
         (502, errors.SentryUnreachableError, "and the gateway's SENTRY_URL right?"),
         (504, errors.ServerError, "what is done already is not done twice."),
@@ -173,21 +176,102 @@ def test_every_recorded_refusal_is_told(exchange: dict[str, Any], caller: Caller
         assert all(message in str(error) for message in error.messages)
 
 
+SELF_HOSTED = {"url": "https://sentry.example:8443", "attempts": 1}
+FORBIDDEN = of(403, {"detail": "You do not have permission to perform this action."})
+
+
+@pytest.mark.parametrize(
+    ("operation", "causes"),
+    [
+        (
+            "invite",
+            ("scope", "owner", "Let Members Invite Others", "organization", "member:invite"),
+        ),
+        (
+            "join",
+            ("scope", "owner", "organization", "with Open Membership on org:read; with it off"),
+        ),
+    ],
+)
+def test_names_every_cause_of_a_403_where_the_version_is_not_known(
+    operation: str, causes: tuple[str, ...], caller: Caller
+) -> None:
+    with pytest.raises(errors.MissingScopeError) as caught:
+        getattr(caller, operation)(answering(FORBIDDEN), options=SELF_HOSTED)
+    assert () == caught.value.accepted_scopes
+    assert all(cause in caught.value.advice for cause in causes)
+    assert "from sentry.example:8443." in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://sentry.io", "https://de.sentry.io"])
 @pytest.mark.parametrize("operation", ["invite", "join"])
-def test_the_reasons_are_those_of_the_errors(operation: str, caller: Caller) -> None:
-    """Whoever shows the reasons tells what the error would tell."""
-    names: dict[str, Operation] = {
-        "invite": "add_a_member_to_an_organization",
-        "join": "add_an_organization_member_to_a_team",
-    }
-    told = list(reasons(names[operation]))
-    assert {400, 401, 403, 404, 500} == {reason.status for reason in told}
-    for reason in told:
-        answer = answering(of(reason.status, {"detail": reason.words or "Something else"}))
+def test_claims_no_missing_scope_where_sentry_io_names_none(
+    operation: str, url: str, caller: Caller
+) -> None:
+    with pytest.raises(errors.ForbiddenError) as caught:
+        getattr(caller, operation)(answering(FORBIDDEN), options={"url": url, "attempts": 1})
+    assert errors.ForbiddenError is type(caught.value)
+    assert "Accepted scopes" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://sentry.io", "https://sentry.example"])
+def test_carries_the_scopes_that_a_403_names(url: str, caller: Caller) -> None:
+    challenge = 'Bearer error="insufficient_scope", scope="member:admin member:invite"'
+    response = httpx.Response(403, json=FORBIDDEN.json(), headers={"WWW-Authenticate": challenge})
+    with pytest.raises(errors.MissingScopeError) as caught:
+        caller.invite(answering(response), options={"url": url, "attempts": 1})
+    assert ("member:admin", "member:invite") == caught.value.accepted_scopes
+    assert "Any one of these is enough: member:admin, member:invite." in str(caught.value)
+
+
+@pytest.mark.parametrize("challenge", ['xBasic realm="api"', 'Bearer error="invalid_token", scope="x"', "scope=", ""])  # fmt: skip
+def test_takes_no_other_challenge_for_scopes(challenge: str, caller: Caller) -> None:
+    response = httpx.Response(403, json=FORBIDDEN.json(), headers={"WWW-Authenticate": challenge})
+    assert () == failure(caller, "invite", response).accepted_scopes
+
+
+HINT = "the URL of a self-hosted Sentry goes into the argument url, SENTRY_URL or .sentryclirc"
+
+
+@pytest.mark.parametrize("status", [401, 404])
+@pytest.mark.parametrize("operation", ["invite", "join"])
+def test_says_where_a_url_goes_when_nobody_configured_one(
+    status: int, operation: str, caller: Caller
+) -> None:
+    response = of(status, {"detail": "x"})
+    assert HINT in str(failure(caller, operation, response))
+    options = {"attempts": 1, "url": "https://sentry.io"}
+    with pytest.raises(errors.ApiError) as caught:
+        getattr(caller, operation)(answering(response), options=options)
+    assert HINT not in str(caught.value)
+
+
+def response_of(rule: Rule) -> httpx.Response:
+    body: dict[str, Any] = {"detail": rule.words or "Something else"}
+    if rule.code:
+        body = {"detail": {"code": rule.code, "message": "x"}}
+    if rule.sender:
+        body |= {"gateway": True} if rule.sender == "gateway" else {"error": rule.sender}
+    challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="a b"'}
+    return httpx.Response(rule.status, json=body, headers=challenge if rule.names_scopes else {})
+
+
+def test_every_rule_is_reached_and_gives_its_own_advice() -> None:
+    """A rule behind a wider one would never fit."""
+
+    def fits(rule: Rule, operation: str) -> bool:
+        options: dict[str, Any] = SELF_HOSTED | {"token": "0" * 64}
+        if rule.sender == "gateway":
+            options = BEHIND_A_GATEWAY
+        elif rule.on_sentry_io:
+            options |= {"url": "https://sentry.io"}
         with pytest.raises(errors.ApiError) as caught:
-            # The kind of this token shows nowhere: the advice is for every kind.
-            getattr(caller, operation)(answer, options={"attempts": 1, "token": "0" * 64})
-        assert str(caught.value).endswith(reason.advice)
+            getattr(Caller("sync"), operation)(answering(response_of(rule)), options=options)
+        error = caught.value
+        advice = advice_of(rule, error.operation, None, error.accepted_scopes)
+        return (rule.error, advice) == (type(error), error.advice)
+
+    assert [] == [rule for rule in RULES if not (fits(rule, "invite") or fits(rule, "join"))]
 
 
 def test_field_errors_are_by_field(caller: Caller) -> None:
@@ -296,8 +380,10 @@ def test_errors_survive_pickling(caller: Caller) -> None:
     error = failure(caller, "invite", of(400, {"email": ["x is already a member"]}))
     again = pickle.loads(pickle.dumps(error))
     assert (str(error), error.status) == (str(again), again.status)
-    lost = errors.AnswerTimeoutError("lost", may_have_arrived=True)
-    assert pickle.loads(pickle.dumps(lost)).may_have_arrived
+    lost = errors.AnswerTimeoutError(
+        "lost", operation="x", host="sentry.io", may_have_arrived=True, reason="lost"
+    )
+    assert vars(lost) == vars(pickle.loads(pickle.dumps(lost)))
 
 
 def test_every_error_stands_in_the_tree_of_the_docstring() -> None:
@@ -311,10 +397,17 @@ def test_every_error_stands_in_the_tree_of_the_docstring() -> None:
 
 
 def test_tokens_in_a_message_are_redacted(caller: Caller) -> None:
-    secret = "sntrys_" + "eyJpYXQiOjE3MDB9" * 3
-    body = {"detail": f"the tokens {USER_TOKEN} and {secret} are no good"}
+    secrets = [
+        "sntrys_" + "eyJpYXQiOjE3MDB9" * 3,
+        "sntryag_" + "0a" * 20,
+        "eyJhbGciOi.eyJzdWIi.c2ln",
+    ]
+    body = {"detail": f"the tokens {USER_TOKEN}, {', '.join(secrets)} are no good"}
     error = failure(caller, "join", of(403, body))
-    assert ("the tokens [redacted] and [redacted] are no good",) == error.messages
+    redacted = ", ".join(["[redacted]"] * 4)
+    assert (f"the tokens {redacted} are no good",) == error.messages
+    for secret in secrets:
+        assert secret not in repr(vars(error))
     assert USER_TOKEN.encode() not in error.body
 
 
@@ -335,14 +428,13 @@ def test_a_token_in_disguise_is_redacted(content: str, caller: Caller) -> None:
     assert "[redacted]" in str(error)
 
 
-def test_an_invite_that_is_429_without_a_readable_body_is_not_repeated(caller: Caller) -> None:
-    """It may be the invite quota."""
-
+def test_a_429_without_a_readable_body_is_the_rate_limiters(
+    caller: Caller, waits: list[float]
+) -> None:
     def broken(request: httpx.Request) -> httpx.Response:
         headers = {"Content-Encoding": "gzip"}
         return httpx.Response(429, headers=headers, stream=httpx.ByteStream(b"no gzip"))
 
-    with pytest.raises(errors.TooManyRequestsError) as caught:
+    with pytest.raises(errors.RateLimitError):
         caller.invite(broken)
-    assert errors.TooManyRequestsError is type(caught.value)
-    assert 1 == len(caller.requests)
+    assert 3 == len(caller.requests)

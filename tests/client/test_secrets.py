@@ -129,7 +129,7 @@ def test_a_client_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
         )
         seen = "".join(
             f"{thing!r}{thing}{pretty_repr(thing)}"
-            for thing in (members, members.generated, members._credentials)
+            for thing in (members, members.generated, members._transport.settings)
         )
         seen += f"{response!r}{pretty_repr(response)}{caplog.text}"
         for secret in (USER_TOKEN, KEY):
@@ -146,9 +146,7 @@ def test_the_representation_says_where_the_token_is_from(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_nothing_with_a_token_is_pickled_or_copied(duplicate: Callable[[object], object]) -> None:
     members = SentryMembers(token=USER_TOKEN)
-    for thing in (members, members._credentials.auth, Secret(USER_TOKEN)):
-        if duplicate is copy.copy and isinstance(thing, httpx.Auth):
-            continue
+    for thing in (members, members._transport.settings.credentials.secret, Secret(USER_TOKEN)):
         with pytest.raises(TypeError, match="can't be pickled or copied"):
             duplicate(thing)
 

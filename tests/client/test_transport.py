@@ -114,14 +114,14 @@ def test_a_retry_after_is_obeyed(caller: Caller, waits: list[float]) -> None:
 
 
 def test_past_the_cap_the_error_comes_at_once(caller: Caller, waits: list[float]) -> None:
-    with pytest.raises(errors.RequestLimitError) as caught:
+    with pytest.raises(errors.RateLimitError) as caught:
         caller.join(answering(httpx.Response(429, headers={"Retry-After": "61"})))
     assert 61 == caught.value.retry_after
     assert ([], 1) == (waits, len(caller.requests))
 
 
 def test_all_waits_together_stay_below_the_cap(caller: Caller, waits: list[float]) -> None:
-    with pytest.raises(errors.RequestLimitError):
+    with pytest.raises(errors.RateLimitError):
         caller.join(answering(httpx.Response(429, headers={"Retry-After": "40"})))
     assert 1 == len(waits)
 
@@ -234,7 +234,6 @@ GENERATED = {
         add_an_organization_member_to_a_team.asyncio_detailed,
     ),
 }
-GENERATED["aiohttp"] = GENERATED["async"]
 
 
 def generated(caller: Caller, handler: Any, number: int, *arguments: str, **body: Any) -> Any:
@@ -290,7 +289,10 @@ def test_a_generated_function_reaches_no_other_endpoint(
 ) -> None:
     body = {"body": NewMember(email="ada@example.com")} if len(arguments) == 1 else {}
     number = 0 if body else 1
-    with pytest.raises(errors.InvalidArgumentError, match="no operation of the contract"):
+    with pytest.raises(
+        errors.InvalidArgumentError,
+        match=r"can't be empty|not an operation of the",
+    ):
         generated(caller, answering(DONE), number, *arguments, **body)
     assert [] == caller.requests
 

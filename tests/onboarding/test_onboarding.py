@@ -1,6 +1,7 @@
 """Many rows at once: what comes of each, in which order, how fast, and what is written down."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -14,10 +15,10 @@ from sentry_members import AsyncSentryMembers, TeamRoleAssignment
 from sentry_members.errors import (
     ApiError,
     ConnectionFailedError,
+    ForbiddenError,
     InviteQuotaError,
-    MissingScopeError,
     NotFoundError,
-    RequestLimitError,
+    RateLimitError,
     ServerError,
     UnauthorizedError,
 )
@@ -31,10 +32,11 @@ from sentry_members_onboarding import (
     RowOutcome,
     onboard,
 )
-from sentry_members_testing import FakeSentry
+from sentry_members_testing import FakeSentry, Version
 
 from tests.support.client_harness import USER_TOKEN
 from tests.support.fake_requests import Clock
+from tests.support.recordings import CURRENT_RESPONSES
 
 URL = "https://sentry.io/"
 SCOPES = ["member:admin", "org:read"]
@@ -347,11 +349,11 @@ def test_where_nobody_answers_half_a_minute_is_enough(
             httpx.Response(
                 403, json={"detail": "You do not have permission to perform this action."}
             ),
-            MissingScopeError,
+            ForbiddenError,
         ),
         (httpx.Response(302, headers={"Location": "https://login.example"}), ApiError),
         (httpx.Response(200, html="<title>Log in</title>"), ApiError),
-        (httpx.Response(429, headers={"Retry-After": "3600"}, json="later"), RequestLimitError),
+        (httpx.Response(429, headers={"Retry-After": "3600"}, json="later"), RateLimitError),
     ],
     ids=lambda value: str(getattr(value, "status_code", "")),
 )
@@ -409,27 +411,75 @@ def test_without_a_limiter_nobody_waits(clock: Clock, fake: FakeSentry) -> None:
     assert 0 == clock.now - began
 
 
-def test_a_429_loses_no_row(clock: Clock, fake: FakeSentry) -> None:
+@pytest.mark.parametrize("version", ["current", "23.7"])
+def test_a_429_of_the_rate_limiter_loses_no_row(version: Version, clock: Clock) -> None:
     """Somebody else's requests count with ours: at times nothing is left of the second."""
-    fake.limit_requests(per_second=10, concurrent=25)
+    fake = FakeSentry.example(version, clock=clock)
+    fake.limit_requests(per_second=40, concurrent=25)
     token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
-    inner = fake.async_transport()
-    sent = 0
+    network = fake.async_transport()
+    ours: list[int] = []
 
     async def shared(request: httpx.Request) -> httpx.Response:
-        nonlocal sent
-        sent += 1
-        if sent % 5 == 0:
-            for _ in range(8):
-                await inner.handle_async_request(
-                    httpx.Request("POST", "https://x/api/0/", headers=request.headers)
+        if len(ours) % 20 == 0:
+            for _ in range(35):
+                await network.handle_async_request(
+                    httpx.Request("POST", request.url, headers=request.headers, content=b"{}")
                 )
-        return await inner.handle_async_request(request)
+        response = await network.handle_async_request(request)
+        ours.append(response.status_code)
+        return response
 
-    results = run(invites(50), httpx.MockTransport(shared), token)
-    assert 429 in {request.status for request in fake.requests}
-    assert {RowOutcome.INVITED: 50} == Counter(outcomes(results).values())
-    assert all(result.member_id for result in results.values())
+    results = run(invites(200), httpx.MockTransport(shared), token)
+    assert 5 < Counter(ours)[429]
+    assert {RowOutcome.INVITED: 200} == Counter(outcomes(results).values())
+    assert 200 == Counter(ours)[201]
+    assert 200 == sum(member.email.endswith("@example.com") for member in fake.members)
+
+
+@pytest.mark.parametrize(
+    ("case", "outcome", "requests"),
+    [
+        ("rate limit, since 2025-10", RowOutcome.INVITED, 2),
+        ("rate limit, before", RowOutcome.INVITED, 2),
+        ("concurrency limit", RowOutcome.INVITED, 2),
+        ("sentry.io's API gateway limits", RowOutcome.INVITED, 2),
+        ("the invite quota", RowOutcome.NOT_ATTEMPTED, 1),
+        ("the organization requires two-factor", RowOutcome.NOT_ATTEMPTED, 1),
+        ("the token's owner is over", RowOutcome.NOT_ATTEMPTED, 1),
+        ("missing scope", RowOutcome.NOT_ATTEMPTED, 1),
+        ("'Let Members Invite Others'", RowOutcome.NOT_ATTEMPTED, 1),
+        ("the role admin", RowOutcome.REFUSED, 1),
+        ("an address at qq.com", RowOutcome.REFUSED, 1),
+        ("the account of the token's owner is suspended", RowOutcome.NOT_ATTEMPTED, 1),
+        ("sentry.io's API gateway: the organization", RowOutcome.NOT_ATTEMPTED, 1),
+        ("sentry.io's API gateway: the region can't", RowOutcome.INVITED, 2),
+        ("the same, breaker open", RowOutcome.INVITED, 2),
+        ("sentry.io's API gateway: the region broke off", RowOutcome.INVITED, 2),
+        ("sentry.io's API gateway: no answer in time", RowOutcome.INVITED, 2),
+        ("the control silo waited too long", RowOutcome.INVITED, 2),
+    ],
+)
+def test_a_row_goes_on_after_a_response_of_a_current_server(
+    case: str, outcome: RowOutcome, requests: int, clock: Clock, fake: FakeSentry
+) -> None:
+    """The first request gets the response, and so doesn't reach Sentry. The second does."""
+    [line] = [line for line in CURRENT_RESPONSES if line["case"].startswith(case)]
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+    network = fake.async_transport()
+    sent: list[httpx.Request] = []
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        if len(sent) > 1:
+            return await network.handle_async_request(request)
+        headers = {name: text for name, text in line["headers"].items() if "<" not in text}
+        content = json.dumps(line["body"]).encode()
+        return httpx.Response(line["status"], headers=headers, stream=httpx.ByteStream(content))
+
+    results = run(invites(1), httpx.MockTransport(respond), token)
+    assert {"p0@example.com": outcome} == outcomes(results)
+    assert requests == len(sent)
 
 
 def test_the_first_goes_alone_and_then_24_at_once() -> None:

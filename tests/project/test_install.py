@@ -118,7 +118,7 @@ def user(tmp_path: Path, published: Index) -> User:
 def test_by_pip(user: User, built: Path, taken: str) -> None:
     # pip is slow: all is there already but the package, and one that the index hands on.
     [wheel] = built.glob("*.whl")
-    user.run(f"uv pip install '{wheel}[cli]' && uv pip uninstall sentry-members tenacity")
+    user.run(f"uv pip install '{wheel}[cli]' && uv pip uninstall sentry-members anyio")
     assert set() == user.installed()
     install = shown("pip install --index-url")
     beside = user.run(f"{install} --extra-index-url {taken} --no-deps --dry-run")

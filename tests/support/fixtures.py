@@ -1,10 +1,10 @@
 """An environment without credentials, both clients, and no waiting."""
 
-import asyncio
 import os
 import time
 from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import settings
 
@@ -30,7 +30,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["sync", "async", "aiohttp"])
+@pytest.fixture(params=["sync", "async"])
 def caller(request: pytest.FixtureRequest) -> Caller:
     return Caller(request.param)
 
@@ -39,12 +39,11 @@ def caller(request: pytest.FixtureRequest) -> Caller:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds of each wait, which is over at once."""
     waited: list[float] = []
-    at_once = asyncio.sleep
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
-        await at_once(0)
+        await anyio.lowlevel.checkpoint()
 
     monkeypatch.setattr(time, "sleep", waited.append)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(anyio, "sleep", sleep)
     return waited
