@@ -89,14 +89,15 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         self._transport: TransportT = transport
         self._generated: AuthenticatedClient = AuthenticatedClient(
             base_url=str(credentials.url),
-            token="",
+            token="",  # The transport puts the credential there.
+            auth_header_name=credentials.header,
             timeout=timeout,
             headers={"User-Agent": _user_agent()},
             httpx_args={"transport": transport},
         )
         # It would make them when first asked, which is not safe across threads.
         self._generated.get_async_httpx_client()
-        self._headers: dict[str, str] = dict(self._generated.get_httpx_client().headers)
+        self._headers: httpx.Headers = self._generated.get_httpx_client().headers
 
     @property
     def generated(self) -> AuthenticatedClient:
@@ -168,9 +169,10 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             # httpx would resolve `.` and `..`. Encoded, they are rejected like any bad argument.
             route = _DOTS.sub(lambda dots: "%2E" * len(dots[0]), kwargs["url"])
             kwargs["url"] = self.url.removesuffix("/") + route
-            kwargs["headers"] = {**self._headers, **kwargs.get("headers", {})}
+            headers = self._headers.copy()
+            headers.update(kwargs.pop("headers", None))
             # httpx.Client.build_request would parse the URL twice.
-            return httpx.Request(**kwargs)
+            return httpx.Request(**kwargs, headers=headers)
         except Exception as error:
             shown = ", ".join(f"{name}={reprlib.repr(arguments[name])}" for name in arguments)
             reason = f"{shown} can't be sent ({type(error).__name__}: {error})"

@@ -140,7 +140,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[NetworkT
         request.extensions["timeout"] = {
             part: given.get(part) or seconds for part, seconds in self._timeout.items()
         }
-        request.headers.pop("Authorization", None)
+        if credentials.header != "Authorization":
+            request.headers.pop("Authorization", None)
         request.headers[credentials.header] = credentials.secret.reveal()
         return call, Retries(self.settings.attempts, is_repeatable=call.route.is_repeatable)
 
