@@ -147,14 +147,17 @@
     const path = form.dataset.path.replace(/\{(.*?)\}/g, (braced, name) =>
       parameters.json[name] === braced ? braced : encodeURIComponent(parameters.json[name]),
     );
-    return { method: form.dataset.method, path, parameters, body: body && fieldsOf(body) };
+    const read = body && { ...body.dataset, ...fieldsOf(body) };
+    return { method: form.dataset.method, path, parameters, body: read };
   }
 
   function pythonCode(form) {
     const { parameters, body } = requestOf(form);
-    const imports = new Set([...parameters.imports, ...(body?.imports ?? [])]);
+    const ofBody = body ? [body.import, ...body.imports] : [];
+    const imports = new Set([...parameters.imports, ...ofBody]);
     const at = address() && [`gateway_url = ${python(address())}`];
-    const given = [...parameters.positional, ...(body?.keywords ?? [])];
+    const model = body ? [listed(`${body.python}(`, body.keywords, ")")] : [];
+    const given = [...parameters.positional, ...model];
     return [
       "from sentry_members import SentryMembers",
       ...imports,

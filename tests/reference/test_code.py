@@ -115,7 +115,7 @@ def test_it_changes_with_each_keystroke_and_shows_no_key(
 def test_what_is_missing_stands_by_its_name(visit: Visit) -> None:
     python, curl = visit.code(INVITE)
     assert '"{organization_id_or_slug}",' in python
-    assert 'email="{email}",' in python
+    assert 'NewMember(\n            email="{email}",\n        ),' in python
     assert "/organizations/{organization_id_or_slug}/members/" in curl
 
 

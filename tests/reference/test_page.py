@@ -79,7 +79,7 @@ def test_an_answer_is_told_in_words(ready: Visit, fake: FakeSentry) -> None:
     assert ("failed", "Add the person to the team in the identity provider.") == (outcome, advice)
     said, outcome, advice = join("acme", "target", "nowhere")
     assert "404: There is no such organization, member or team" in said
-    assert "Check the URL, the slugs and the IDs" in advice
+    assert "Check the slugs and the IDs" in advice
 
 
 def test_a_refusal_shows_what_sentry_says_and_what_to_do(ready: Visit) -> None:
