@@ -97,7 +97,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         )
         # It would make them when first asked, which is not safe across threads.
         self._generated.get_async_httpx_client()
-        self._headers: httpx.Headers = self._generated.get_httpx_client().headers
+        self._headers: httpx.Headers = self._generated.get_httpx_client().headers.copy()
 
     @property
     def generated(self) -> AuthenticatedClient:

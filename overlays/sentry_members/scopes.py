@@ -1,8 +1,7 @@
-"""Which permission scopes the two operations accept, as data and in words.
+"""Which permission scopes the operations accept, as data.
 
 The source is the table in Sentry's published documentation: operation by kind of token by the
-organization's setting "Open Membership". Programs ask `accepted_scopes`; `permissions` renders
-the table for the methods' documentation and the README, `needed` for the message of a 403.
+organization's setting "Open Membership". The documentation of the clients' methods has it in words.
 """
 
 from typing import Literal, NamedTuple
@@ -45,18 +44,6 @@ _TABLE: dict[str, dict[TokenKind, _Row]] = {
     },
 }
 
-# What the table adds where Open Membership is off: about a user auth token with these scopes.
-_FOOTNOTES: dict[Scopes, str] = {
-    _ORG_READ: (
-        "Members of the organization are held to this scope: their call always ends in 202, a "
-        "request to join the team."
-    ),
-    _ORG_READ | _TEAM_WRITE: (
-        "A team admin needs both scopes in the user auth token to add members to the teams that "
-        "they administer."
-    ),
-}
-
 _TOKEN_NAMES: dict[TokenKind, str] = {
     "internal integration": "Internal integration token",
     "user": "User auth token",
@@ -95,28 +82,6 @@ def asking_scopes(
     """
     row = _TABLE[operation][token_kind]
     return () if open_membership else row.asking
-
-
-def permissions(operation: Operation) -> str:
-    """The operation's part of the table, as Markdown that reads well in a terminal too."""
-    rows = _TABLE[operation]
-    first, *others = [cell for row in rows.values() for cell in (row.on, row.off)]
-    if all(cell == first for cell in others):
-        return f"Accepted scopes, whatever the token and Open Membership: {_any_of(first)}."
-    numbers = {scopes: f" ({number})" for number, scopes in enumerate(_FOOTNOTES, 1)}
-    cells = [("Open Membership", "on", "off")]
-    for kind, row in rows.items():
-        notes = numbers if kind == "user" else {}
-        off = ", ".join(_all_of(scopes) + notes.get(scopes, "") for scopes in row.off)
-        cells.append((_TOKEN_NAMES[kind], ", ".join(map(_all_of, row.on)), off))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    cells.insert(1, ("-" * widths[0], "-" * widths[1], "-" * widths[2]))
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in cells
-    ]
-    lines += [f"\n({number}) {text}" for number, text in enumerate(_FOOTNOTES.values(), 1)]
-    return "\n".join(lines)
 
 
 def needed(operation: str, token_kind: TokenKind | None) -> str:

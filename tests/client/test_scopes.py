@@ -4,7 +4,9 @@ import inspect
 
 import pytest
 from sentry_members import AsyncSentryMembers, SentryMembers, accepted_scopes
-from sentry_members.scopes import Operation, TokenKind, asking_scopes, needed, permissions
+from sentry_members.scopes import Operation, TokenKind, asking_scopes, needed
+
+from tests.support.permission_table import permissions
 
 INVITE: Operation = "add_a_member_to_an_organization"
 JOIN: Operation = "add_an_organization_member_to_a_team"

@@ -4,11 +4,12 @@ import pytest
 import yaml
 from sentry_members import AsyncSentryMembers, SentryMembers
 from sentry_members.routes import routes
-from sentry_members.scopes import Operation, TokenKind, accepted_scopes, permissions
+from sentry_members.scopes import Operation, TokenKind, accepted_scopes
 from sentry_members_onboarding.email_syntax import LENGTH
 from sentry_members_onboarding.people import MEMBER_ID, SLUG
 
 from overlays.reference.contract import Contract
+from tests.support.permission_table import permissions
 from tests.support.repo_copy import ROOT
 
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
