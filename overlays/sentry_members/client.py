@@ -3,11 +3,12 @@
 import re
 import reprlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
 from threading import TIMEOUT_MAX, Semaphore
 from types import ModuleType
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import Generic, NoReturn, Self, TypeVar
 
 import attrs
 import httpx
@@ -17,10 +18,10 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team as
 from sentry_members_api.models import Member, NewMember
 
 from .auth import Secret, resolve
-from .connections import AsyncConnections, connect
+from .connections import AsyncConnections, Network, connector
 from .errors import InvalidArgumentError, RateLimit
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
-from .transport import MAX_CONCURRENT_CALLS, AsyncTransport, Settings, SyncTransport
+from .transport import MAX_CONCURRENT_CALLS, PARSED, AsyncTransport, Settings, SyncTransport
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
@@ -81,8 +82,8 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         self._use(self._make_transport(transport, settings))
 
     @abstractmethod
-    def _make_transport(self, network: NetworkT | None, settings: Settings) -> TransportT:
-        """Make what sends the requests: over a network of the caller's, or over our own."""
+    def _make_transport(self, given: NetworkT | None, settings: Settings) -> TransportT:
+        """Make what sends the requests: over the transport given, or over our own."""
 
     def _use(self, transport: TransportT) -> None:
         credentials, timeout, _ = transport.settings
@@ -182,29 +183,6 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
                 reason = f"{reason}. The body is a {model.__name__} with {', '.join(fields)}"
             raise InvalidArgumentError(reason) from error
 
-    def _parse(
-        self, operation: ModuleType, request: httpx.Request, response: httpx.Response
-    ) -> Any:
-        """Parse a success by the generated parser."""
-        try:
-            return operation._parse_response(client=self._generated, response=response)
-        except Exception as error:  # noqa: BLE001 - whatever the parser meets
-            reason = f"{type(error).__name__}: {error}"
-        # Raised outside the except block so that the parser's traceback, which holds the
-        # unredacted response, is not chained.
-        raise self._transport.unreadable(request, response, reason)
-
-    def _member(self, request: httpx.Request, response: httpx.Response) -> Member:
-        member: Member = self._parse(add_member, request, response)
-        return member
-
-    def _outcome(self, request: httpx.Request, response: httpx.Response) -> Outcome:
-        if response.status_code == HTTPStatus.ACCEPTED:
-            return AccessRequested()
-        if response.status_code == HTTPStatus.NO_CONTENT:
-            return AlreadyOnTeam()
-        return Added(self._parse(add_to_team, request, response))
-
     def __repr__(self) -> str:
         # A traceback may show one whose constructor raised.
         transport = getattr(self, "_transport", None)
@@ -249,7 +227,8 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
         request = self._request(
             add_member, organization_id_or_slug=organization_id_or_slug, body=body
         )
-        return self._member(request, self._transport.handle_request(request))
+        member: Member = self._transport.handle_request(request).extensions[PARSED]
+        return member
 
     def add_an_organization_member_to_a_team(
         self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
@@ -292,21 +271,25 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
             member_id=member_id,
             team_id_or_slug=team_id_or_slug,
         )
-        return self._outcome(request, self._transport.handle_request(request))
+        return _outcome(self._transport.handle_request(request))
 
     def _make_transport(
-        self, network: httpx.BaseTransport | None, settings: Settings
+        self, given: httpx.BaseTransport | None, settings: Settings
     ) -> SyncTransport:
-        if network is None:
-            network = connect(httpx.HTTPTransport, settings.credentials.url)
-        elif not isinstance(network, httpx.BaseTransport):
+        make: Callable[[], httpx.BaseTransport]
+        if given is None:
+            make = connector(httpx.HTTPTransport, settings.credentials.url)
+        elif isinstance(given, httpx.BaseTransport):
+            make = lambda: given
+        else:
             raise InvalidArgumentError("transport must be an httpx.BaseTransport")
-        return SyncTransport(network, Semaphore(MAX_CONCURRENT_CALLS), settings)
+        network = Network(make, lambda: Semaphore(MAX_CONCURRENT_CALLS))
+        return SyncTransport(network, settings)
 
     def close(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""
         if self._transport.end():
-            self._transport.network.close()
+            self._transport.network.transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -347,7 +330,9 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
         request = self._request(
             add_member, organization_id_or_slug=organization_id_or_slug, body=body
         )
-        return self._member(request, await self._transport.handle_async_request(request))
+        response = await self._transport.handle_async_request(request)
+        member: Member = response.extensions[PARSED]
+        return member
 
     async def add_an_organization_member_to_a_team(
         self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
@@ -390,30 +375,43 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
             member_id=member_id,
             team_id_or_slug=team_id_or_slug,
         )
-        return self._outcome(request, await self._transport.handle_async_request(request))
+        return _outcome(await self._transport.handle_async_request(request))
 
     def _make_transport(
-        self, network: httpx.AsyncBaseTransport | None, settings: Settings
+        self, given: httpx.AsyncBaseTransport | None, settings: Settings
     ) -> AsyncTransport:
         from anyio import Semaphore  # A sync client doesn't need it.
 
-        if network is None:
-            network = connect(AsyncConnections, settings.credentials.url)
-        elif not isinstance(network, httpx.AsyncBaseTransport):
+        make: Callable[[], httpx.AsyncBaseTransport]
+        if given is None:
+            make = connector(AsyncConnections, settings.credentials.url)
+        elif isinstance(given, httpx.AsyncBaseTransport):
+            make = lambda: given
+        else:
             raise InvalidArgumentError("transport must be an httpx.AsyncBaseTransport")
-        slots = Semaphore(MAX_CONCURRENT_CALLS, fast_acquire=True)
-        return AsyncTransport(network, slots, settings)
+        network = Network(make, lambda: Semaphore(MAX_CONCURRENT_CALLS, fast_acquire=True))
+        return AsyncTransport(network, settings)
 
     async def aclose(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""
         if self._transport.end():
-            await self._transport.network.aclose()
+            await self._transport.network.transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _outcome(response: httpx.Response) -> Outcome:
+    match response.status_code:
+        case HTTPStatus.ACCEPTED:
+            return AccessRequested()
+        case HTTPStatus.NO_CONTENT:
+            return AlreadyOnTeam()
+        case _:
+            return Added(response.extensions[PARSED])
 
 
 def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
@@ -440,6 +438,10 @@ def _positive(attempts: int) -> int:
 
 @cache
 def _user_agent() -> str:
-    from importlib.metadata import version  # It takes a tenth of the time of importing this.
+    # It takes a tenth of the time of importing this.
+    from importlib.metadata import PackageNotFoundError, version
 
-    return f"sentry-members/{version('sentry-members')}"
+    try:
+        return f"sentry-members/{version('sentry-members')}"
+    except PackageNotFoundError:  # The metadata was left out, to make a package smaller.
+        return "sentry-members"

@@ -1,19 +1,57 @@
-"""The connections that requests leave by, where the caller gives no transport."""
+"""What the calls of a client share: connections, and slots for the calls in flight."""
 
+import os
 from collections.abc import AsyncIterator, Callable
-from functools import cache
-from typing import Any, TypeVar
+from contextlib import suppress
+from functools import cache, partial
+from typing import Any, Generic, TypeVar
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import httpx
 
+from .auth import Secret
 from .errors import ConfigurationError
 
-ConnectionsT = TypeVar("ConnectionsT")
+TransportT = TypeVar("TransportT")
+SlotsT = TypeVar("SlotsT")
 
 
-def connect(connections: Callable[..., ConnectionsT], url: httpx.URL) -> ConnectionsT:
-    """Make the connections to one Sentry, through the environment's proxy if it names one.
+class Network(Generic[TransportT, SlotsT]):
+    """Connections, and slots for the calls in flight, as a client and its siblings share them.
+
+    They belong to one process. In a forked one they are made anew: else it would read the responses
+    to its parent's requests, and wait for slots that its parent's calls hold.
+    """
+
+    def __init__(
+        self, make_transport: Callable[[], TransportT], make_slots: Callable[[], SlotsT]
+    ) -> None:
+        self._make_transport = make_transport
+        self._make_slots = make_slots
+        self.renew()
+        _networks.add(self)
+
+    def renew(self) -> None:
+        """Make both anew, without closing what another process or thread may be using."""
+        self.transport: TransportT = self._make_transport()
+        self.slots: SlotsT = self._make_slots()
+
+
+_networks: WeakSet[Network[Any, Any]] = WeakSet()
+
+
+def _renew_all() -> None:
+    for network in tuple(_networks):
+        network.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)
+
+
+def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callable[[], TransportT]:
+    """Return what makes connections to a Sentry, through the environment's proxy if it names one.
 
     Args:
         connections: `httpx.HTTPTransport`, or `AsyncConnections`.
@@ -29,31 +67,47 @@ def connect(connections: Callable[..., ConnectionsT], url: httpx.URL) -> Connect
         raise ConfigurationError(
             f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR can't be loaded: {error}"
         ) from error
-    proxy = None
-    # Without TLS the credential is for this machine only.
-    if url.scheme == "https" and not any(map(proxy_bypass, (url.host, url.netloc.decode()))):
-        proxies = getproxies()
-        proxy = proxies.get("https") or proxies.get("all")
-    if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"
+    proxy = _proxy(url)
     try:
-        return connections(verify=context, proxy=httpx.Proxy(proxy) if proxy else None)
+        make = partial(
+            connections, verify=context, proxy=httpx.Proxy(proxy.reveal()) if proxy else None
+        )
+        make()
+        return make
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         reason = type(error).__name__
+    # Raised outside the except block: httpx's frames hold the proxy's password.
     raise ConfigurationError(
         f"the proxy that the environment names can't be used ({reason}): see HTTPS_PROXY, "
-        "ALL_PROXY and NO_PROXY"
+        "ALL_PROXY and NO_PROXY. A SOCKS proxy needs the package httpx[socks]"
     )
+
+
+def _proxy(url: httpx.URL) -> Secret:
+    """Return the proxy that the environment names for a URL; an empty secret if none."""
+    # Without TLS the credential must not leave this machine.
+    if url.scheme != "https" or any(map(proxy_bypass, (url.host, url.netloc.decode()))):
+        return Secret(None)
+    proxy = Secret(getproxies().get("https") or getproxies().get("all"))
+    return proxy if not proxy or proxy.matches(".*://") else Secret(f"http://{proxy.reveal()}")
 
 
 @cache
 def _ssl_context() -> Any:
-    """Make one context for the process: that takes longer than a call."""
-    return httpx.create_ssl_context()
+    """Make one context for the process, which takes longer than a call. It trusts the system."""
+    import ssl  # Together they take a tenth of the time of importing httpx.
+
+    import truststore
+
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if file or folder:
+        context.load_verify_locations(file or None, folder or None)
+    return context
 
 
 class AsyncConnections(httpx.AsyncBaseTransport):
-    """Connections of httpx, each in a pool of its own.
+    """Connections of httpx for one event loop, each in a pool of its own.
 
     In one pool, what a request costs grows with the number of connections.
     """
@@ -63,8 +117,16 @@ class AsyncConnections(httpx.AsyncBaseTransport):
         self._pools = [httpx.AsyncHTTPTransport(**settings)]
         # The one used last comes first: those that stay unused lose their connections.
         self._idle = [*self._pools]
+        self._loop: object = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        loop = _running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise ConfigurationError(
+                "this client has been used in another event loop, where its connections belong: "
+                "make a client in each asyncio.run"
+            )
         if not self._idle:
             self._idle.append(httpx.AsyncHTTPTransport(**self._settings))
             self._pools += self._idle
@@ -84,7 +146,21 @@ class AsyncConnections(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         for pool in self._pools:
-            await pool.aclose()
+            # That the loop of the connections has ended is no reason to fail.
+            with suppress(RuntimeError):
+                await pool.aclose()
+
+
+def _running_loop() -> object:
+    from sniffio import current_async_library  # A sync client doesn't need it.
+
+    if current_async_library() == "trio":
+        from trio.lowlevel import current_trio_token
+
+        return current_trio_token()
+    from asyncio import get_running_loop
+
+    return get_running_loop()
 
 
 class _Body(httpx.AsyncByteStream):

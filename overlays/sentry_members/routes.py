@@ -4,7 +4,8 @@ import inspect
 import json
 import pkgutil
 import re
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from http import HTTPStatus
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
@@ -45,6 +46,7 @@ class Route(NamedTuple):
         successes: The status codes of its successes; any other 2xx is not Sentry's, but that of a
             login page, for example.
         is_repeatable: Whether doing it twice has the effect of doing it once.
+        parse: The generated parser, for `parse(response=…)`.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Route(NamedTuple):
     path: re.Pattern[str]
     successes: frozenset[int]
     is_repeatable: bool
+    parse: Callable[..., Any]
 
 
 @cache
@@ -73,22 +76,25 @@ def _route(module: ModuleType) -> Route:
     for name in arguments:
         path = path.replace(re.escape(quote(f"{{{name}}}")), f"(?P<{name}>[^/]*)")
     name, method = module.__name__.rpartition(".")[2], kwargs["method"].upper()
+    strict = partial(
+        module._parse_response, client=Client(base_url="", raise_on_unexpected_status=True)
+    )
     return Route(
         name,
         method,
         re.compile(path),
         frozenset(
-            status for status in HTTPStatus if 200 <= status < 300 and _parses(module, status)
+            status for status in HTTPStatus if 200 <= status < 300 and _takes(strict, status)
         ),
         method in _REPEATABLE_METHODS or name in _REPEATABLE_OPERATIONS,
+        strict,
     )
 
 
-def _parses(module: ModuleType, status: int) -> bool:
-    """Return whether the generated parser knows a status code."""
-    client = Client(base_url="", raise_on_unexpected_status=True)
+def _takes(parse: Callable[..., Any], status: int) -> bool:
+    """Return whether a generated parser knows a status code."""
     try:
-        module._parse_response(client=client, response=httpx.Response(status))
+        parse(response=httpx.Response(status))
     except UnexpectedStatus:
         return False
     except Exception:  # noqa: BLE001 - a body was expected

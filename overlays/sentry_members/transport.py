@@ -3,6 +3,8 @@
 A request that is not an operation of the contract is rejected. Of the responses, only a success of
 the operation goes on to the generated parser; every other one, and every lost one, is raised as one
 of `sentry_members.errors`. What is safe to send again is sent again.
+
+Whatever is raised has no traceback from further inside: the frames there hold the credential.
 """
 
 import logging
@@ -16,6 +18,7 @@ import httpx
 
 from . import errors
 from .auth import Credentials
+from .connections import Network
 from .error_mapping import map_error, rate_limit, unreadable
 from .routes import OperationRequest, identify
 
@@ -28,6 +31,12 @@ MAX_CONCURRENT_CALLS = 25
 MAX_SECONDS_WAITED = 60.0
 """How many seconds a call may spend waiting between its attempts, in all."""
 
+MAX_BODY = 10 * 1024 * 1024
+"""How many bytes a response may have, decompressed."""
+
+PARSED = "sentry_members.parsed"
+"""Where the extensions of a success have what the generated parser makes of it."""
+
 _log = logging.getLogger("sentry_members")
 
 _NOT_SENT = (
@@ -38,8 +47,11 @@ _NOT_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+# What httpx and the operating system raise. Anything else is not about the response: a
+# cancellation, an exception of a signal handler.
+_NETWORK_ERRORS = (httpx.RequestError, httpx.StreamError, OSError, UnicodeError)
 
-NetworkT = TypeVar("NetworkT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 SlotsT = TypeVar("SlotsT", Semaphore, "anyio.Semaphore")
 
 
@@ -79,7 +91,38 @@ class Retries:
         return wait
 
 
-class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[NetworkT, SlotsT]):
+class _BodyError(httpx.ReadError):
+    """A body is too large, or takes too long."""
+
+
+class Exchange:
+    """One attempt: a request, and as much of the response as has arrived."""
+
+    def __init__(self, call: OperationRequest) -> None:
+        timeouts: dict[str, float] = call.request.extensions["timeout"]
+        self.call = call
+        self.response: httpx.Response | None = None
+        self.seconds = sum(timeouts.values())
+        self._deadline = time.monotonic() + self.seconds
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        """Keep a part of the body."""
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > MAX_BODY:
+            raise _BodyError(f"has more than {MAX_BODY // 1024**2} MiB")
+        if time.monotonic() > self._deadline:
+            raise _BodyError(f"took more than {self.seconds} s")
+
+    def complete(self, response: httpx.Response) -> httpx.Response:
+        """Give the response the body that was kept, as its `read` would have done."""
+        response._content = b"".join(self._parts)
+        return response
+
+
+class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[TransportT, SlotsT]):
     """What the sync and the async transport share: everything but the sending itself.
 
     Closing it leaves the connections open: they belong to the client, and every client made from
@@ -87,11 +130,13 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[NetworkT
     """
 
     def __init__(
-        self, network: NetworkT, slots: SlotsT, settings: Settings, parent: Self | None = None
+        self,
+        network: Network[TransportT, SlotsT],
+        settings: Settings,
+        parent: Self | None = None,
     ) -> None:
-        self.network: NetworkT = network
+        self.network: Network[TransportT, SlotsT] = network
         self.settings = settings
-        self._slots: SlotsT = slots
         self._parent = parent
         self._root = settings.credentials.url.path.rstrip("/")
         self._timeout = settings.timeout.as_dict()
@@ -99,8 +144,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[NetworkT
         self._is_ended = False
 
     def sibling(self, settings: Settings) -> Self:
-        """Make a transport with other settings, over the same connections and slots."""
-        return type(self)(self.network, self._slots, settings, self)
+        """Make a transport with other settings, over the same network."""
+        return type(self)(self.network, settings, self)
 
     @property
     def is_ended(self) -> bool:
@@ -116,12 +161,6 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[NetworkT
     def rate_limit(self) -> errors.RateLimit | None:
         """The figures of the rate limiter in the latest response."""
         return rate_limit(self._latest_headers)
-
-    def unreadable(
-        self, request: httpx.Request, response: httpx.Response, reason: str
-    ) -> errors.UnreadableAnswerError:
-        """Build the error for a success whose body can't be parsed."""
-        return unreadable(identify(request, self._root), response, reason)
 
     def _prepare(self, request: httpx.Request) -> tuple[OperationRequest, Retries]:
         """Identify a request; give it finite timeouts and the credential.
@@ -149,41 +188,60 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[NetworkT
         if self.is_ended:
             raise errors.ConfigurationError("this client is closed: make a new one")
 
-    def _judge(
-        self, call: OperationRequest, response: httpx.Response
-    ) -> httpx.Response | errors.ApiError:
-        """Return a success as it is, and anything else as the error that it means."""
+    def _outcome(
+        self, exchange: Exchange, error: BaseException | None
+    ) -> httpx.Response | errors.SentryMembersError:
+        """Return a success as it is, and anything else as the error that it means.
+
+        Raises:
+            BaseException: What interrupted the attempt, if that was not the network.
+        """
+        call, response = exchange.call, exchange.response
+        if error is not None and not isinstance(error, _NETWORK_ERRORS):
+            if isinstance(error, errors.SentryMembersError):
+                return error
+            error.__cause__ = error.__context__ = None
+            raise error.with_traceback(None)
+        if response is None:
+            assert isinstance(error, Exception)
+            return _no_answer(call, error)
         self._latest_headers = response.headers
         if _log.isEnabledFor(logging.INFO):
             line = f"{call.request.method} {call.request.url}"
             _log.info("%s: %d", call.redacted_line(line), response.status_code)
-        if response.status_code in call.route.successes:
+        is_success = response.status_code in call.route.successes
+        note = ""
+        if error is not None:
+            note = f"its body {error if isinstance(error, _BodyError) else f'broke ({type(error).__name__})'}"
+            response = httpx.Response(
+                response.status_code, headers=response.headers.raw, content=b""
+            )
+            if is_success and response.status_code != HTTPStatus.CREATED:
+                return response  # The status code says everything.
+            if is_success:
+                return unreadable(call, response, note)
+        else:
+            response = exchange.complete(response)
+        if not is_success:
+            return map_error(call, response, self.settings.credentials, note)
+        try:
+            response.extensions[PARSED] = call.route.parse(response=response)
             return response
-        return map_error(call, response, self.settings.credentials)
-
-    def _judge_broken(
-        self, call: OperationRequest, response: httpx.Response, error: Exception
-    ) -> httpx.Response | errors.ApiError:
-        """Classify a response whose headers arrived but whose body could not be read."""
-        reason = f"its body broke ({type(error).__name__})"
-        bodiless = httpx.Response(response.status_code, headers=response.headers.raw, content=b"")
-        if response.status_code == HTTPStatus.CREATED:
-            return unreadable(call, bodiless, reason)
-        # Of the other successes the status code says everything.
-        if response.status_code in call.route.successes:
-            return bodiless
-        return map_error(call, bodiless, self.settings.credentials, reason)
+        except Exception as parse_error:  # noqa: BLE001 - whatever the parser meets
+            reason = f"{type(parse_error).__name__}: {parse_error}"
+        # Built outside the except block: the parser's frames hold the unredacted response.
+        return unreadable(call, response, reason)
 
 
 class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
-    """Sends the requests of a sync client over its connections."""
+    """Sends the requests of a sync client."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         call, retries = self._prepare(request)
-        with self._slots:
+        with self.network.slots:
             while True:
                 self._check_open()
-                outcome = self._attempt(call)
+                outcome = self._attempt(Exchange(call))
                 if isinstance(outcome, httpx.Response):
                     return outcome
                 wait = retries.wait_after(outcome)
@@ -191,18 +249,21 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
                     raise outcome
                 time.sleep(wait)
 
-    def _attempt(self, call: OperationRequest) -> httpx.Response | errors.SentryMembersError:
+    def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
+        failure: BaseException | None = None
         try:
-            response = self.network.handle_request(call.request)
-        except Exception as error:  # noqa: BLE001 - a caller's own transport may raise anything
-            return _no_answer(call, error)
-        try:
-            response.read()
-        except Exception as error:  # noqa: BLE001 - a caller's own transport may raise anything
-            return self._judge_broken(call, response, error)
-        finally:
-            response.close()
-        return self._judge(call, response)
+            response = self.network.transport.handle_request(exchange.call.request)
+            exchange.response = response
+            try:
+                for part in response.iter_bytes():
+                    exchange.add(part)
+            finally:
+                response.close()
+        except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
+            failure = error
+            if not isinstance(error, _NETWORK_ERRORS):
+                self.network.renew()  # Its pool may be locked for ever.
+        return self._outcome(exchange, failure)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         raise errors.ConfigurationError(
@@ -212,16 +273,16 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
 
 
 class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
-    """Sends the requests of an async client over its connections."""
+    """Sends the requests of an async client."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         from anyio import sleep  # A sync client doesn't need it.
 
         call, retries = self._prepare(request)
-        async with self._slots:
+        async with self.network.slots:
             while True:
                 self._check_open()
-                outcome = await self._attempt(call)
+                outcome = await self._attempt(Exchange(call))
                 if isinstance(outcome, httpx.Response):
                     return outcome
                 wait = retries.wait_after(outcome)
@@ -229,18 +290,22 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
                     raise outcome
                 await sleep(wait)
 
-    async def _attempt(self, call: OperationRequest) -> httpx.Response | errors.SentryMembersError:
+    async def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
+        from anyio import fail_after
+
+        failure: BaseException | None = None
         try:
-            response = await self.network.handle_async_request(call.request)
-        except Exception as error:  # noqa: BLE001 - a caller's own transport may raise anything
-            return _no_answer(call, error)
-        try:
-            await response.aread()
-        except Exception as error:  # noqa: BLE001 - a caller's own transport may raise anything
-            return self._judge_broken(call, response, error)
-        finally:
-            await response.aclose()
-        return self._judge(call, response)
+            with fail_after(exchange.seconds):
+                response = await self.network.transport.handle_async_request(exchange.call.request)
+                exchange.response = response
+                try:
+                    async for part in response.aiter_bytes():
+                        exchange.add(part)
+                finally:
+                    await response.aclose()
+        except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
+            failure = error
+        return self._outcome(exchange, failure)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         raise errors.ConfigurationError(
@@ -249,17 +314,23 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
         )
 
 
-def _no_answer(call: OperationRequest, error: Exception) -> errors.NoAnswerError:
+def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembersError:
     """Convert a network error to NoAnswerError, without the original traceback.
 
     Its frames hold the token.
     """
     name, description = type(error).__name__, call.redacted_line(str(error)) or "no reason"
+    if _is_about_a_certificate(error):
+        return errors.ConfigurationError(
+            f"the certificate of {call.host} is not trusted ({description}). Nothing was sent. "
+            "Trust its authority in the system's store, or name its file in SSL_CERT_FILE"
+        )
     reason = f"no answer from {call.host} ({name}: {description})"
     error_type = errors.NoAnswerError
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
         error_type = errors.AnswerTimeoutError
-        seconds = call.request.extensions["timeout"].get(name.removesuffix("Timeout").lower())
+        timeouts = call.request.extensions["timeout"]
+        seconds = timeouts.get(name.removesuffix("Timeout").lower(), sum(timeouts.values()))
         reason = f"no answer from {call.host} within {seconds} s ({name})"
     elif isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.ProxyError):
         error_type = errors.ConnectionFailedError
@@ -272,3 +343,9 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.NoAnswerError
         may_have_arrived=may_have_arrived,
         reason=f"{reason}. {advice}",
     )
+
+
+def _is_about_a_certificate(error: BaseException | None) -> bool:
+    while error is not None and type(error).__name__ != "SSLCertVerificationError":
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -1,0 +1,89 @@
+"""Whichever way a call ends, no reporter shows the token."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.client_harness import USER_TOKEN
+from tests.support.endings import ENDINGS
+from tests.support.raw_server import Recorder, recorder
+from tests.support.repo_copy import ROOT
+
+RAISED = {
+    "method": "AnswerTimeoutError",
+    "invite": "AnswerTimeoutError",
+    "bad_argument": "InvalidArgumentError",
+    "interrupted_anywhere": "ExceptionGroup",
+    "cancel_anywhere": "BaseExceptionGroup",
+    "closed": "ConfigurationError",
+    "generated": "AnswerTimeoutError",
+    "ctrl_c": "KeyboardInterrupt",
+    "alarm": "LimitError",
+    "alarm_in_a_generated_function": "LimitError",
+    "async_method": "AnswerTimeoutError",
+    "async_generated": "AnswerTimeoutError",
+    "timeout": "TimeoutError",
+    "wait_for": "TimeoutError",
+    "wait_for_a_generated_function": "TimeoutError",
+    "cancel": "CancelledError",
+    "cancel_while_it_retries": "TimeoutError",
+    "group": "ExceptionGroup",
+    "async_ctrl_c": "KeyboardInterrupt",
+}
+TEST = """
+from tests.support.endings import cancel
+import asyncio
+
+def test_it():
+    asyncio.run(cancel())
+"""
+
+
+@pytest.fixture
+def silent() -> Iterator[Recorder]:
+    """A server that receives requests and never responds."""
+    with recorder() as server:
+        server.answer = b""
+        yield server
+
+
+def environment(server: Recorder) -> dict[str, str]:
+    return {**os.environ, "SENTRY_AUTH_TOKEN": USER_TOKEN, "SENTRY_URL": server.url()}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_reporter_shows_the_token(ending: str, silent: Recorder) -> None:
+    """But for the environment itself, which the reporters don't show."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.support.endings", ending],
+        cwd=ROOT,
+        env=environment(silent),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert RAISED[ending] == ran.stdout.split()[0], ran.stdout[:500] + ran.stderr
+    assert ending == "group" or "sentry_members" in ran.stdout
+    assert USER_TOKEN[7:] not in ran.stdout + ran.stderr
+    assert ending in ("bad_argument", "closed") or silent.requests
+
+
+def test_pytest_shows_no_token_either(silent: Recorder, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(TEST)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "--showlocals", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=ROOT,
+        env=environment(silent),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "CancelledError" in ran.stdout
+    assert "1 failed" in ran.stdout
+    assert USER_TOKEN[7:] not in ran.stdout
