@@ -76,10 +76,9 @@ def measure(pythons: Pythons, effort: Effort) -> Report:
         _print_progress("measuring sync calls")
         figures = sync_figures(pythons.default, server.url, effort)
         with ExitStack() as stack:
-            homes = zip(ASYNC, pythons, strict=True)
             workers = {
                 name: stack.enter_context(worker(python, server.url, name))
-                for name, python in homes
+                for name, python in zip(ASYNC, pythons, strict=True)
             }
             packages = [process.packages for process in workers.values()]
             _print_progress("measuring async calls")

@@ -62,6 +62,7 @@ FULL = Effort(
 
 
 def sync_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
+    """Compare our sync client with httpx and with the generated client, by operation."""
     figures = []
     with worker(python, url, *SYNC) as process:
         for operation, description in OPERATIONS.items():
@@ -85,6 +86,7 @@ def sync_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
 
 
 def async_figure(workers: dict[str, Worker], effort: Effort) -> tuple[Figure, dict[str, Curve]]:
+    """Compare our async client with httpx; return the figure, and the curves of the plot."""
     seconds: dict[tuple[str, int], list[float]] = {
         (name, concurrency): [] for name in workers for concurrency in effort.concurrencies
     }
@@ -109,6 +111,7 @@ def async_figure(workers: dict[str, Worker], effort: Effort) -> tuple[Figure, di
 
 
 def group_figure(worker: Worker, effort: Effort) -> Figure:
+    """Compare a call of a large task group with one of a small group."""
     few, many = effort.group // 100, effort.group
     blocks = {size: Block(_calls("facade_async"), size, size) for size in (few, many)}
     seconds: dict[int, list[float]] = {few: [], many: []}
@@ -122,6 +125,7 @@ def group_figure(worker: Worker, effort: Effort) -> Figure:
 
 
 def import_figure(python: Path, effort: Effort) -> Figure:
+    """Compare the time to import our packages with that of httpx."""
     seconds: dict[str, list[float]] = {IMPORT: [], "import httpx": []}
     for _ in _rounds(effort.seconds):
         for code in _shuffled([*seconds]):
@@ -133,6 +137,7 @@ def import_figure(python: Path, effort: Effort) -> Figure:
 
 
 def memory_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
+    """Compare the memory after many calls, and for many people, with that of a hundredth."""
     few, many = effort.many // 100, effort.many
 
     def kept() -> tuple[float, float]:
@@ -161,6 +166,7 @@ def memory_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
 
 
 def generate_figure(effort: Effort) -> Figure:
+    """Measure `make generate` in a copy of the tree."""
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         tree = Tree.copied(Path(folder, "tree"))
@@ -176,6 +182,7 @@ def _calls(name: str) -> list[str]:
 
 
 def _rounds(seconds: float) -> Iterator[None]:
+    """Yield once, and again until the time is over."""
     end = monotonic() + seconds
     yield
     while monotonic() < end:

@@ -92,6 +92,7 @@ def worker(python: Path, url: str, *names: str) -> Generator[Worker]:
 
 
 async def _time(calls: list[Callable[[int], Any]], count: int, concurrency: int | None) -> float:
+    """Make a number of calls, which take turns, and return the seconds of one on average."""
     turns = zip(itertools.cycle(calls), itertools.islice(NUMBERS, count), strict=False)
     start = perf_counter()
     if concurrency is None:

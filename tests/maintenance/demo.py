@@ -42,7 +42,7 @@ def main() -> None:
             print(f"A fake Sentry answers at {url.rpartition(':')[0]}, on a port of its own.\n")
             invite = acme.add_a_member_to_an_organization
             join = acme.add_an_organization_member_to_a_team
-            ask = closed.add_an_organization_member_to_a_team
+            request = closed.add_an_organization_member_to_a_team
             show(
                 "invite ada@example.com", lambda: invite("acme", NewMember(email="ada@example.com"))
             )
@@ -50,7 +50,7 @@ def main() -> None:
             show("add a member to backend", lambda: join("acme", target, "backend"))
             show("add them again", lambda: join("acme", target, "backend"))
             show("add them to idp-team", lambda: join("acme", target, "idp-team"))
-            show("add to a closed team", lambda: ask("closed", member, "backend"))
+            show("add to a closed team", lambda: request("closed", member, "backend"))
 
 
 if __name__ == "__main__":

@@ -268,9 +268,9 @@ def test_reports_a_change_with_its_place(
 def test_reports_an_explanation_that_is_no_longer_true(
     published: str, replacement: str, expected: str
 ) -> None:
-    [was] = [line for line in KNOWN if line.startswith(f"{expected.partition(': ours')[0]}: ")]
+    [outdated] = [line for line in KNOWN if line.startswith(f"{expected.partition(': ours')[0]}: ")]
     changed = json.loads(TEXT.replace(published, replacement))
-    assert [expected, f"no longer true: {was}"] == upstream.report(CONTRACT, changed, KNOWN)
+    assert [expected, f"no longer true: {outdated}"] == upstream.report(CONTRACT, changed, KNOWN)
 
 
 def test_reports_a_missing_operation() -> None:

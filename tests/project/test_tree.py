@@ -1,5 +1,6 @@
 """The tree: its top level, its files, the checkers, and what make prints."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,20 +48,9 @@ def test_checker_finds_nothing(checker: list[str]) -> None:
 
 
 def test_make_alone_lists_every_verb(tree: Tree) -> None:
-    listed = tree.make().stdout
-    for verb in (
-        "demo",
-        "test",
-        "generate",
-        "check",
-        "gateway",
-        "build",
-        "publish",
-        "lock",
-        "upgrade",
-        "bench",
-    ):
-        assert f"make {verb} " in listed
+    targets = re.findall(r"^\.PHONY: ([a-z]+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    listed = [line.split()[1] for line in tree.make().stdout.splitlines()]
+    assert set(targets) - {"committed"} == {*listed}
 
 
 @pytest.mark.parametrize(
