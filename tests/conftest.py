@@ -1,4 +1,4 @@
-"""A copy of the tree to try the project's verbs on, and what is built of it."""
+"""A copy of the tree, and a wheel and an sdist that are built from one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Measures how fast sentry-members is: `make bench`."""
+"""Measure how fast sentry-members is: `make bench`."""
 
 import argparse
 import json
@@ -30,14 +30,14 @@ from tests.benchmarks.server import serve
 from tests.benchmarks.worker import worker
 from tests.support.repo_copy import ROOT
 
-README = ROOT / "README.md"
+README = ROOT / "tests/benchmarks/README.md"
 PICTURE = ROOT / ".pictures/speed.svg"
-# Between them stands what is written into the README.
-MARKS = "<!-- made by make bench README=1 -->\n", "<!-- up to here -->\n"
+# The lines of the README between which the table is written.
+MARKS = "<!-- written by make bench README=1 -->\n", "<!-- end of what is written -->\n"
 
 HOW = (
-    "Opponents take turns in one run. Times are by the clock, medians of the rounds; a ratio is "
-    "the median of the rounds' ratios, and beside it are their quartiles."
+    "The opponents take turns in one run. Times are wall-clock times, the medians of the rounds; a "
+    "ratio is the median of the rounds' ratios, with their quartiles beside it."
 )
 
 
@@ -55,6 +55,7 @@ class Report(NamedTuple):
     curves: dict[str, plot.Curve]
 
     def markdown(self) -> str:
+        """Return the table, how it was measured, and on what."""
         machine, installed = self.machine, self.machine["packages"]["default"]
         packages = ", ".join(f"{name} {version}" for name, version in installed.items())
         return (
@@ -64,37 +65,38 @@ class Report(NamedTuple):
         )
 
     def as_json(self) -> str:
+        """Return all figures, and what the plot shows, as JSON."""
         figures = [{**asdict(figure), "within": figure.is_within} for figure in self.figures]
         return json.dumps({**self._asdict(), "figures": figures}, indent=2) + "\n"
 
 
 def measure(pythons: Pythons, effort: Effort) -> Report:
+    """Measure everything, and print on stderr what is being measured."""
     with serve() as server:
-        _tell("measuring sync calls")
+        _print_progress("measuring sync calls")
         figures = sync_figures(pythons.default, server.url, effort)
         with ExitStack() as stack:
-            homes = zip(ASYNC, pythons, strict=True)
             workers = {
                 name: stack.enter_context(worker(python, server.url, name))
-                for name, python in homes
+                for name, python in zip(ASYNC, pythons, strict=True)
             }
             packages = [process.packages for process in workers.values()]
-            _tell("measuring async calls")
+            _print_progress("measuring async calls")
             figure, curves = async_figure(workers, effort)
-            _tell("measuring task groups")
+            _print_progress("measuring task groups")
             figures += [figure, group_figure(workers["facade_async"], effort)]
-        _tell("measuring imports")
+        _print_progress("measuring imports")
         figures.append(import_figure(pythons.default, effort))
-        _tell("measuring memory")
+        _print_progress("measuring memory")
         figures += memory_figures(pythons.default, server.url, effort)
-    _tell("measuring make generate")
+    _print_progress("measuring make generate")
     figures.append(generate_figure(effort))
     machine = _machine(server.name, dict(zip(pythons._fields, packages, strict=True)))
     return Report(machine, figures, curves)
 
 
 def write_readme(report: Report) -> None:
-    """Put the table into the README, and the plot where the README shows it."""
+    """Write the table into the README, and the plot that it shows."""
     first, last = MARKS
     before, _, rest = README.read_text("utf-8").partition(first)
     _, _, after = rest.partition(last)
@@ -102,13 +104,15 @@ def write_readme(report: Report) -> None:
     PICTURE.write_text(plot.draw(report.curves), "utf-8")
 
 
-def _tell(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
+def _print_progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _machine(server: str, packages: dict[str, dict[str, str]]) -> dict[str, Any]:
-    told = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    model = re.search(r"^model name\s*: (.+)$", told, re.MULTILINE)
+    cpuinfo = Path("/proc/cpuinfo")
+    model = None
+    if cpuinfo.exists():
+        model = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
     return {
         "date": date.today().isoformat(),
         "processor": model[1] if model else platform.processor(),
@@ -124,15 +128,15 @@ def main(arguments: list[str] | None = None, effort: Effort = FULL) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--readme", action="store_true", help="write the README's table and plot")
-    to = parser.parse_args(arguments)
-    if to.json and (to.json.is_dir() or not to.json.parent.is_dir()):
-        sys.exit(f"{to.json} can't be written: name a file in a folder that is there")
-    _tell("setting up the environments")
+    options = parser.parse_args(arguments)
+    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
+        sys.exit(f"{options.json} can't be written: name a file in an existing folder")
+    _print_progress("setting up the environments")
     report = measure(environments.make(ROOT), effort)
     print(report.markdown(), end="")
-    if to.json:
-        to.json.write_text(report.as_json(), "utf-8")
-    if to.readme:
+    if options.json:
+        options.json.write_text(report.as_json(), "utf-8")
+    if options.readme:
         write_readme(report)
 
 

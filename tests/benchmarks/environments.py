@@ -1,7 +1,8 @@
-"""The environments that the opponents run in, made as a user makes them.
+"""Set up the environments that the opponents run in, as their users would.
 
-httpx by itself is what a naive user has: it brings no sniffio, and no click and rich either, which
-`import httpx` would import. The project's own environment has all of these.
+The opponent written with httpx runs in an environment with httpx alone. There httpx lacks sniffio,
+and also click and rich, which it imports where they are installed. The project's own environment
+has all of these.
 """
 
 import subprocess
@@ -14,8 +15,8 @@ class Pythons(NamedTuple):
     """The interpreters of the environments.
 
     Attributes:
-        httpx: Has httpx and what it brings.
-        default: Has sentry-members and what it brings.
+        httpx: Has httpx and its dependencies.
+        default: Has sentry-members and its dependencies.
     """
 
     httpx: Path
@@ -23,7 +24,7 @@ class Pythons(NamedTuple):
 
 
 def make(root: Path) -> Pythons:
-    """Install each below `.venvs`, with the versions that the lock pins, and the wheel of `dist`."""
+    """Set up each below `.venvs`, with the versions of the lock and the wheel in `dist`."""
     [wheel] = (root / "dist").glob("*.whl")
     return Pythons(
         _environment(root, "httpx", "httpx"),
@@ -40,5 +41,5 @@ def _environment(root: Path, name: str, requirement: str) -> Path:
         [*install, "--quiet", "--python", str(folder), requirement],
     ):
         if subprocess.run([*uv, *command], cwd=root, check=False).returncode:
-            sys.exit(f"the environment {name} can't be set up: see above")
+            sys.exit(f"the environment {name} can't be set up (see above)")
     return folder / "bin/python"

@@ -1,4 +1,4 @@
-"""Figures: what was measured against what, how far the rounds are apart, and what it may be."""
+"""The figures: what was measured against what, the spread of the rounds, and the limit."""
 
 from dataclasses import dataclass
 from statistics import median, quantiles
@@ -11,14 +11,14 @@ class Figure:
 
     Attributes:
         work: What is measured.
-        against: What it is compared with, if anything.
-        ours: What the work takes: the median of the rounds, in seconds, or MiB.
-        theirs: What the other takes.
-        value: What is held to the limit: the median of the rounds' ratios; of memory, how much
-            more ours is; else ours itself.
-        quartiles: The first and the third of the rounds' values; None if there is one round only.
-        limit: What the value may be.
-        unit: Of the value and the limit; "" for a ratio.
+        against: What it is compared with; empty if nothing.
+        ours: Our median of the rounds, in seconds or MiB.
+        theirs: The median of the other.
+        value: What the limit applies to: for two times the median of the rounds' ratios, for
+            memory the difference, for a time by itself our median.
+        quartiles: The first and the third of the rounds' values; None if there was one round.
+        limit: The highest allowed value.
+        unit: The unit of the value and the limit; "" for a ratio.
     """
 
     work: str
@@ -34,18 +34,19 @@ class Figure:
     def ratio(
         cls, work: str, against: str, limit: float, ours: list[float], theirs: list[float]
     ) -> Self:
-        """Of seconds, one of each a round."""
+        """Return the ratio of two times, given one of each for every round, in seconds."""
         ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
         value, spread = median(ratios), _quartiles(ratios)
         return cls(work, against, median(ours), median(theirs), value, spread, limit, "")
 
     @classmethod
     def more(cls, work: str, against: str, limit: float, ours: float, theirs: float) -> Self:
-        """Of MiB."""
+        """Return the difference of two amounts of memory in MiB."""
         return cls(work, against, ours, theirs, ours - theirs, None, limit, "MiB")
 
     @classmethod
     def seconds(cls, work: str, limit: float, ours: list[float]) -> Self:
+        """Return a time by itself, given one for every round, in seconds."""
         value = median(ours)
         return cls(work, "", value, None, value, _quartiles(ours), limit, "s")
 
@@ -54,14 +55,14 @@ class Figure:
         return self.value <= self.limit
 
     def cells(self) -> list[str]:
-        """What the table shows."""
-        value = f"{self.value:.3f}" if self.unit == "" else _shown(self.value, self.unit)
-        of_what = self.unit or "s"
+        """Return the cells of the figure's row."""
+        value = f"{self.value:.3f}" if self.unit == "" else _format(self.value, self.unit)
+        unit = self.unit or "s"
         return [
             self.work,
             self.against,
-            _shown(self.ours, of_what),
-            "" if self.theirs is None else _shown(self.theirs, of_what),
+            _format(self.ours, unit),
+            "" if self.theirs is None else _format(self.theirs, unit),
             value if self.is_within else f"**{value}**, over",
             " to ".join(f"{quartile:.3f}" for quartile in self.quartiles or ()),
             f"{self.limit:.2f}" if self.unit == "" else f"{self.limit:g} {self.unit}",
@@ -69,7 +70,7 @@ class Figure:
 
 
 def table(figures: list[Figure]) -> str:
-    """The figures as a table in Markdown, and how many of them are within their limits."""
+    """Return a Markdown table of figures, and how many of them are within their limits."""
     head = ["work", "against", "ours", "theirs", "measured", "quartiles", "at most"]
     rows = [head, *(figure.cells() for figure in figures)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -89,7 +90,7 @@ def _quartiles(values: list[float]) -> tuple[float, float] | None:
     return first, third
 
 
-def _shown(value: float, unit: str) -> str:
+def _format(value: float, unit: str) -> str:
     if unit == "s" and value < 1:
         return f"{value * 1e6:,.0f} µs" if value < 0.01 else f"{value * 1e3:.0f} ms"
     return f"{value:.2f} {unit}"

@@ -1,7 +1,7 @@
 """The two operations as a good engineer writes them with httpx, without this project.
 
-One client is made and used for all calls; it has the token and finite timeouts. The status is
-checked and the JSON is read; nothing is tried again, and nothing is typed.
+One client, with the token and finite timeouts, is used for all calls. The status code is checked
+and the JSON is parsed; nothing is retried, and nothing is typed.
 """
 
 from typing import Any

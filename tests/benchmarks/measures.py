@@ -1,6 +1,6 @@
-"""What is measured: each function gives some rows of the table.
+"""The measurements: each function returns rows of the table.
 
-Opponents take turns, in an order drawn anew for each round, so that all see the same machine.
+The opponents take turns, in a random order in each round, so that all of them get the same machine.
 """
 
 import random
@@ -21,7 +21,7 @@ from tests.support.repo_copy import ROOT, Tree
 
 OPERATIONS = {"add_member": "add a member", "add_to_team": "add to a team"}
 SYNC = ("facade_sync", "handwritten_sync", "generated")
-# The async opponents, in the order of their environments, and their names in the plot.
+# The async opponents, in the order of the fields of `Pythons`, with their names in the plot.
 ASYNC = {
     "handwritten_async": "httpx.AsyncClient",
     "facade_async": "AsyncSentryMembers",
@@ -40,77 +40,84 @@ class Effort(NamedTuple):
     """How much is measured.
 
     Attributes:
-        seconds: How long a comparison goes on; it has one round in any case.
-        turns: How many rounds of sync calls are asked for at a time.
-        at_once: How many async calls are concurrent; the table has the third.
-        calls: How many async calls are timed together at the least.
-        group: How many calls are in one task group, compared with a hundredth of it.
-        many: How many calls, and people, memory is measured for, compared with a hundredth of it.
+        seconds: The duration of a comparison, which has at least one round.
+        turns: The number of rounds of sync calls that a worker makes in one go.
+        concurrencies: The numbers of concurrent async calls; the table shows the third.
+        calls: The lowest number of async calls that are timed together.
+        group: The number of calls in one task group, compared with a hundredth of it.
+        many: The number of calls and people to measure memory with, compared with a hundredth.
     """
 
     seconds: float
     turns: int
-    at_once: tuple[int, int, int, int, int]
+    concurrencies: tuple[int, int, int, int, int]
     calls: int
     group: int
     many: int
 
 
 FULL = Effort(
-    seconds=12, turns=100, at_once=(1, 5, 20, 50, 100), calls=40, group=10_000, many=100_000
+    seconds=12, turns=100, concurrencies=(1, 5, 20, 50, 100), calls=40, group=10_000, many=100_000
 )
 
 
 def sync_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
+    """Compare our sync client with httpx and with the generated client, by operation."""
     figures = []
     with worker(python, url, *SYNC) as process:
-        for operation, told in OPERATIONS.items():
+        for operation, description in OPERATIONS.items():
             names = [f"{opponent}.{operation}" for opponent in SYNC]
             process.seconds(*(Block([name], effort.turns) for name in names))  # to warm up
             seconds: dict[str, list[float]] = {name: [] for name in names}
             for _ in _rounds(effort.seconds):
                 # One call of each is a round: nothing else is as close to the same conditions.
-                turns = [name for _ in range(effort.turns) for name in _drawn(names)]
+                turns = [name for _ in range(effort.turns) for name in _shuffled(names)]
                 taken = process.seconds(*(Block([name]) for name in turns))
                 for name, of_call in zip(turns, taken, strict=True):
                     seconds[name].append(of_call)
             facade, by_hand, bare = seconds.values()
-            figures.append(Figure.ratio(f"sync: {told}", "httpx by hand", 1, facade, by_hand))
             figures.append(
-                Figure.ratio(f"sync: {told}", "bare `sync_detailed`", 0.92, facade, bare)
+                Figure.ratio(f"sync: {description}", "httpx by hand", 1, facade, by_hand)
+            )
+            figures.append(
+                Figure.ratio(f"sync: {description}", "bare `sync_detailed`", 0.92, facade, bare)
             )
     return figures
 
 
 def async_figure(workers: dict[str, Worker], effort: Effort) -> tuple[Figure, dict[str, Curve]]:
+    """Compare our async client with httpx; return the figure, and the curves of the plot."""
     seconds: dict[tuple[str, int], list[float]] = {
-        (name, at_once): [] for name in workers for at_once in effort.at_once
+        (name, concurrency): [] for name in workers for concurrency in effort.concurrencies
     }
     for _ in _rounds(4 * effort.seconds):
-        for at_once in _drawn([*effort.at_once]):
-            for name in _drawn([*workers]):
-                to_warm_up = Block(_calls(name), at_once, at_once)
-                block = Block(_calls(name), max(effort.calls, 2 * at_once), at_once)
+        for concurrency in _shuffled([*effort.concurrencies]):
+            for name in _shuffled([*workers]):
+                to_warm_up = Block(_calls(name), concurrency, concurrency)
+                block = Block(_calls(name), max(effort.calls, 2 * concurrency), concurrency)
                 _, taken = workers[name].seconds(to_warm_up, block)
-                seconds[name, at_once].append(taken)
+                seconds[name, concurrency].append(taken)
 
-    at_once = effort.at_once[2]
-    ours, theirs = seconds["facade_async", at_once], seconds["handwritten_async", at_once]
-    figure = Figure.ratio(f"async, {at_once} at once", NAIVE, 0.40, ours, theirs)
+    concurrency = effort.concurrencies[2]
+    ours, theirs = seconds["facade_async", concurrency], seconds["handwritten_async", concurrency]
+    figure = Figure.ratio(f"async, {concurrency} concurrent", NAIVE, 0.40, ours, theirs)
     curves = {
-        told: {at_once: median(seconds[name, at_once]) for at_once in effort.at_once}
-        for name, told in ASYNC.items()
+        label: {
+            concurrency: median(seconds[name, concurrency]) for concurrency in effort.concurrencies
+        }
+        for name, label in ASYNC.items()
     }
     return figure, curves
 
 
 def group_figure(worker: Worker, effort: Effort) -> Figure:
+    """Compare a call of a large task group with one of a small group."""
     few, many = effort.group // 100, effort.group
     blocks = {size: Block(_calls("facade_async"), size, size) for size in (few, many)}
     seconds: dict[int, list[float]] = {few: [], many: []}
     worker.seconds(blocks[few])  # to warm up
     for _ in _rounds(2 * effort.seconds):
-        for size in _drawn([few, many]):
+        for size in _shuffled([few, many]):
             times = 10 if size == few else 1
             seconds[size].append(median(worker.seconds(*[blocks[size]] * times)))
     work, against = f"a call of {many:,} in one task group", f"of {few:,}"
@@ -118,9 +125,10 @@ def group_figure(worker: Worker, effort: Effort) -> Figure:
 
 
 def import_figure(python: Path, effort: Effort) -> Figure:
+    """Compare the time to import our packages with that of httpx."""
     seconds: dict[str, list[float]] = {IMPORT: [], "import httpx": []}
     for _ in _rounds(effort.seconds):
-        for code in _drawn([*seconds]):
+        for code in _shuffled([*seconds]):
             start = perf_counter()
             subprocess.run([str(python), "-I", "-c", code], check=True)
             seconds[code].append(perf_counter() - start)
@@ -129,6 +137,7 @@ def import_figure(python: Path, effort: Effort) -> Figure:
 
 
 def memory_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
+    """Compare the memory after many calls, and for many people, with that of a hundredth."""
     few, many = effort.many // 100, effort.many
 
     def kept() -> tuple[float, float]:
@@ -141,7 +150,7 @@ def memory_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         return float(ran.stdout)
 
-    # At the same time: it is not the time that is measured.
+    # These run at the same time, because only memory is measured.
     with ThreadPoolExecutor() as threads:
         keeping = threads.submit(kept)
         of_few, of_many = threads.map(onboarding, (few, many))
@@ -157,6 +166,7 @@ def memory_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
 
 
 def generate_figure(effort: Effort) -> Figure:
+    """Measure `make generate` in a copy of the tree."""
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         tree = Tree.copied(Path(folder, "tree"))
@@ -172,11 +182,12 @@ def _calls(name: str) -> list[str]:
 
 
 def _rounds(seconds: float) -> Iterator[None]:
+    """Yield once, and again until the time is over."""
     end = monotonic() + seconds
     yield
     while monotonic() < end:
         yield
 
 
-def _drawn(choices: list[T]) -> list[T]:
+def _shuffled(choices: list[T]) -> list[T]:
     return random.sample(choices, len(choices))

@@ -1,4 +1,4 @@
-"""How much memory this process has."""
+"""Measure the memory of this process."""
 
 import re
 import resource
@@ -9,9 +9,9 @@ STATUS = Path("/proc/self/status")
 
 
 def mebibytes(which: Literal["VmRSS", "VmHWM"]) -> float:
-    """What is resident now (VmRSS), or was at the most (VmHWM), in MiB."""
+    """Return the present resident memory (VmRSS), or its peak (VmHWM), in MiB."""
     if STATUS.exists():
         [found] = re.findall(rf"^{which}:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
         return int(found) / 1024
-    # Elsewhere than on Linux the most that it was, in bytes, stands for both.
+    # Other systems than Linux report only the peak, in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,6 +1,7 @@
-"""Onboards as many people as the argument says, and tells the most memory that it took, in MiB.
+"""Onboard a number of people, and print the peak memory of that, in MiB.
 
-Everything is as `sentry-members onboard` does it, but for the network: answers are made up at once.
+Run as `python -m tests.benchmarks.onboarding 1000`. Everything is done as by
+`sentry-members onboard`, except that no network is used: every response is built in the process.
 """
 
 import asyncio
@@ -19,18 +20,18 @@ from tests.benchmarks.memory import mebibytes
 
 
 def transport() -> httpx.MockTransport:
-    """Answers every invite with a member, as the fake does, but remembers none."""
+    """Return a transport that responds to every invite as the fake does, but stores nothing."""
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
     with SentryMembers(token=token, transport=fake.transport()) as sentry:
         member = sentry.add_a_member_to_an_organization("acme", NewMember(email="p@example.com"))
     body = json.dumps(member.to_dict()).encode()
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         email = json.loads(request.content)["email"]
         return httpx.Response(201, content=body.replace(b"p@example.com", email.encode()))
 
-    return httpx.MockTransport(answer)
+    return httpx.MockTransport(respond)
 
 
 async def onboard_people(count: int, folder: str) -> None:

@@ -1,7 +1,7 @@
-"""Who makes the calls that are measured, each over one client of its own that stays open.
+"""The opponents: each makes the measured calls, with one client that stays open.
 
-An opponent gives its two calls. A call takes a number, and sends an e-mail address or a member ID
-that no other call sends: else a cache of URLs would be measured.
+An opponent yields its two calls. A call takes a number, from which it builds an e-mail address or a
+member ID that no other call sends, because otherwise a cache of URLs would be measured.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from tests.benchmarks import handwritten
 
-# What is ours is imported where it is used: of the environments one has httpx and nothing else.
+# Our packages are imported in functions, because one of the environments has httpx alone.
 
 TOKEN = "sntryu_" + "0123456789abcdef" * 4
 
 
 class Calls(NamedTuple):
-    """The two operations; of an async opponent each gives what is to be awaited."""
+    """The two operations. Those of an async opponent return an awaitable."""
 
     add_member: Callable[[int], Any]
     add_to_team: Callable[[int], Any]
@@ -83,7 +83,7 @@ async def facade_sync(url: str) -> AsyncGenerator[Calls]:
     from sentry_members import SentryMembers
 
     with SentryMembers(token=TOKEN, url=url) as sentry:
-        yield _of_facade(sentry)
+        yield _facade_calls(sentry)
 
 
 @asynccontextmanager
@@ -91,10 +91,10 @@ async def facade_async(url: str) -> AsyncGenerator[Calls]:
     from sentry_members import AsyncSentryMembers
 
     async with AsyncSentryMembers(token=TOKEN, url=url) as sentry:
-        yield _of_facade(sentry)
+        yield _facade_calls(sentry)
 
 
-def _of_facade(sentry: Any) -> Calls:
+def _facade_calls(sentry: Any) -> Calls:
     from sentry_members import NewMember, TeamRoleAssignment
 
     return Calls(

@@ -1,4 +1,4 @@
-"""Draws the time of a call against how many are concurrent, as an SVG for light and dark."""
+"""Draw the time of a call by the number of concurrent calls, as an SVG for light and dark."""
 
 from math import log
 from xml.sax.saxutils import escape
@@ -25,11 +25,11 @@ text { font: 14px system-ui, sans-serif; fill: #1f2328 }
 """
 
 Curve = dict[int, float]
-"""The seconds that a call takes, by how many are concurrent."""
+"""The seconds that a call takes, by the number of concurrent calls."""
 
 
 def draw(curves: dict[str, Curve]) -> str:
-    """An SVG of up to two curves over the same numbers, each named at its end."""
+    """Return an SVG of up to two curves over the same numbers, each named at its end."""
     levels = sorted({level for curve in curves.values() for level in curve})
     milliseconds = [seconds * 1e3 for curve in curves.values() for seconds in curve.values()]
     low = max(tick for tick in TICKS if tick <= min(milliseconds))
@@ -43,11 +43,11 @@ def draw(curves: dict[str, Curve]) -> str:
 
     parts = [
         f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="6"/>',
-        f'<text class="title" x="{LEFT}" y="32">Time a call, in milliseconds</text>',
+        f'<text class="title" x="{LEFT}" y="32">Time of a call, in milliseconds</text>',
         _text(
             (LEFT + RIGHT) / 2,
             HEIGHT - 16,
-            "calls at once (both axes are logarithmic)",
+            "concurrent calls (both axes are logarithmic)",
             "middle",
         ),
     ]
@@ -66,25 +66,24 @@ def draw(curves: dict[str, Curve]) -> str:
             f'<g class="c{number}"><polyline class="line" points="{line}"/>{dots}{label}</g>'
         )
     body = "\n".join(parts)
-    told = "; ".join(
-        f"{name}: {curve[levels[0]] * 1e3:.2g} ms one by one, {curve[levels[-1]] * 1e3:.2g} ms at "
-        f"{levels[-1]} at once"
+    title = "; ".join(
+        f"{name}: {curve[levels[0]] * 1e3:.2g} ms one by one, {curve[levels[-1]] * 1e3:.2g} ms "
+        f"with {levels[-1]} concurrent"
         for name, curve in curves.items()
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">\n'
-        f"<title>{escape(told)}</title>\n<style>{STYLE}</style>\n{body}\n</svg>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n{body}\n</svg>\n"
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
-    return (
-        f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-    )
+def _text(x: float, y: float, text: str, anchor: str, class_: str = "") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text class="{class_}" {place}>{escape(text)}</text>'
 
 
 def _apart(places: dict[str, float]) -> dict[str, float]:
-    """The places, from the top, each far enough below the last for its label to be read."""
+    """Return the places, from the top, moved down where a label would cover the one above it."""
     moved: dict[str, float] = {}
     last = -LABELS_APART * 1.0
     for name, place in sorted(places.items(), key=lambda item: item[1]):

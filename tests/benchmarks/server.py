@@ -1,6 +1,6 @@
-"""A server on loopback that answers each operation as a real Sentry did, the same every time.
+"""A server on loopback that sends a recorded response of Sentry for each operation.
 
-nginx where it is installed; else this module, run by itself: a process of its own in any case.
+It is nginx where that is installed, and otherwise this module, run as a process of its own.
 """
 
 import asyncio
@@ -50,11 +50,11 @@ http {{
 
 
 class Server(NamedTuple):
-    """A server that runs.
+    """A running server.
 
     Attributes:
         url: Its root.
-        name: What it is.
+        name: The program, with its version.
     """
 
     url: str
@@ -63,7 +63,7 @@ class Server(NamedTuple):
 
 @contextmanager
 def serve(nginx: str | None = shutil.which("nginx", path=programs.PATH)) -> Generator[Server]:
-    """Run nginx, or the bundled server where there is none."""
+    """Run nginx, or without it the bundled server."""
     with _nginx(nginx) if nginx else _bundled() as server:
         yield server
 
@@ -72,7 +72,7 @@ def serve(nginx: str | None = shutil.which("nginx", path=programs.PATH)) -> Gene
 def _nginx(nginx: str) -> Generator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    told = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+    version = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder, "nginx.conf")
         directives = {
@@ -85,7 +85,7 @@ def _nginx(nginx: str) -> Generator[Server]:
             address = f"127.0.0.1:{port}"
             await_start({"GATEWAY_LISTEN": address}, process)
             try:
-                yield Server(f"http://{address}", told.rpartition(" ")[2].strip())
+                yield Server(f"http://{address}", version.rpartition(" ")[2].strip())
             finally:
                 process.terminate()
 
@@ -102,25 +102,25 @@ def _bundled() -> Generator[Server]:
 
 
 def _recorded(operation: str) -> dict[str, Any]:
-    """What a Sentry answered when it did as asked."""
-    answers = (e["response"] for e in RECORDINGS if operation_of(e) == operation)
-    return next(answer for answer in answers if answer["status"] == 201)
+    """Return a recorded response with status code 201."""
+    responses = (e["response"] for e in RECORDINGS if operation_of(e) == operation)
+    return next(response for response in responses if response["status"] == 201)
 
 
 def _directives(operation: str) -> str:
-    answer = _recorded(operation)
+    response = _recorded(operation)
     headers = [
         f'add_header {name} "{value}";'
-        for name, value in answer["headers"]
+        for name, value in response["headers"]
         if not name.startswith("Content-T") and name != "Content-Length"
     ]
-    return "\n            ".join([*headers, f"return {answer['status']} '{answer['body']}';"])
+    return "\n            ".join([*headers, f"return {response['status']} '{response['body']}';"])
 
 
 def _raw(operation: str) -> bytes:
-    answer = _recorded(operation)
-    headers = "".join(f"{name}: {value}\r\n" for name, value in answer["headers"])
-    return f"HTTP/1.1 {answer['status']} Created\r\n{headers}\r\n{answer['body']}".encode()
+    response = _recorded(operation)
+    headers = "".join(f"{name}: {value}\r\n" for name, value in response["headers"])
+    return f"HTTP/1.1 {response['status']} Created\r\n{headers}\r\n{response['body']}".encode()
 
 
 class _Connection(asyncio.Protocol):
@@ -135,7 +135,7 @@ class _Connection(asyncio.Protocol):
         self.received += data
         head, end, body = self.received.partition(b"\r\n\r\n")
         length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
-        # No client here sends a second request before the first is answered.
+        # No client here sends a second request before it has the response to the first.
         if end and len(body) >= (int(length[1]) if length else 0):
             self.received = b""
             self.transport.write(self.team if b"/teams/" in head.split()[1] else self.member)

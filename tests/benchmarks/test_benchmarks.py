@@ -1,4 +1,4 @@
-"""`make bench` can measure, and its opponents are honest. How fast anything is, no test says."""
+"""`make bench` measures, and its opponents do the same work. No test depends on speed."""
 
 import asyncio
 import inspect
@@ -23,7 +23,7 @@ from tests.support.raw_server import recorder
 from tests.support.recordings import bodies
 from tests.support.repo_copy import Tree
 
-LITTLE = Effort(seconds=0, turns=2, at_once=(1, 2, 3, 4, 5), calls=1, group=100, many=100)
+LITTLE = Effort(seconds=0, turns=2, concurrencies=(1, 2, 3, 4, 5), calls=1, group=100, many=100)
 RECORDED = {
     "add_member": bodies("addAMemberToAnOrganization", 201)[0],
     "add_to_team": bodies("addAnOrganizationMemberToATeam", 201)[0],
@@ -31,16 +31,16 @@ RECORDED = {
 
 
 def rows(text: str) -> list[list[str]]:
-    """What the rows of the table measure, and against what, whatever the numbers in it."""
+    """Return the first two cells of each row of a table, with every number as N."""
     lines = re.findall(r"^\| ([^-].+) \|$", re.sub(r"[\d,]+", "N", text), re.MULTILINE)
     return [[cell.strip() for cell in line.split(" | ")[:2]] for line in lines]
 
 
-def test_a_little_of_everything_is_measured(
+def test_prints_and_publishes_every_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is printed, kept, and put into the README in the place of the same figures."""
-    readme, picture, kept = (tmp_path / name for name in ("README.md", "speed.svg", "kept.json"))
+    """With little effort: in print, as JSON, and in the README in place of the same figures."""
+    readme, picture, file = (tmp_path / name for name in ("README.md", "speed.svg", "all.json"))
     committed = bench.README.read_text("utf-8")
     readme.write_text(committed, "utf-8")
     monkeypatch.setattr(bench, "README", readme)
@@ -48,7 +48,7 @@ def test_a_little_of_everything_is_measured(
     monkeypatch.setattr(environments, "make", lambda _: Pythons(*2 * [Path(sys.executable)]))
     make = Tree.make
     monkeypatch.setattr(Tree, "make", lambda tree, verb: make(tree, "--dry-run", verb))
-    bench.main(["--json", str(kept), "--readme"], LITTLE)
+    bench.main(["--json", str(file), "--readme"], LITTLE)
 
     printed = capsys.readouterr().out
     first, last = bench.MARKS
@@ -56,14 +56,14 @@ def test_a_little_of_everything_is_measured(
     shown, _, after = rest.partition(last)
     assert f"{before}{first}\n{printed}\n{last}{after}" == readme.read_text("utf-8")
     assert rows(shown) == rows(printed)
-    figures = json.loads(kept.read_text("utf-8"))["figures"]
-    assert len(rows(printed)) == len(["the head"]) + len(figures)
+    figures = json.loads(file.read_text("utf-8"))["figures"]
+    assert len(rows(printed)) == len(["the header"]) + len(figures)
     assert all(figure["ours"] > 0 for figure in figures)
     assert "</svg>" in picture.read_text("utf-8")
 
 
-async def made(name: str, url: str, number: int) -> list[Any]:
-    """What an opponent makes of a call of each operation, or raises."""
+async def results_of(name: str, url: str, number: int) -> list[Any]:
+    """Return what an opponent's calls of both operations return or raise."""
     results: list[Any] = []
     async with getattr(opponents, name)(url) as calls:
         for call in calls:
@@ -75,23 +75,23 @@ async def made(name: str, url: str, number: int) -> list[Any]:
     return results
 
 
-def test_opponents_ask_for_the_same_and_read_the_answer() -> None:
-    answer = RECORDED["add_member"] | RECORDED["add_to_team"]
+def test_opponents_send_the_same_requests_and_parse_the_response() -> None:
+    response = RECORDED["add_member"] | RECORDED["add_to_team"]
     with recorder() as server:
-        server.respond(201, json.dumps(answer).encode(), Content_Type="application/json")
+        server.respond(201, json.dumps(response).encode(), Content_Type="application/json")
         for name in (*SYNC, *ASYNC):
-            for result in asyncio.run(made(name, server.url(), 7)):
+            for result in asyncio.run(results_of(name, server.url(), 7)):
                 if not isinstance(result, dict):
                     result = getattr(result, "team", result).to_dict()
-                assert answer["slug"] == result["slug"], name
-        sent = [asked(head, body) for head, body in server.requests]
+                assert response["slug"] == result["slug"], name
+        sent = [describe(head, body) for head, body in server.requests]
     opponents = len(SYNC) + len(ASYNC)
     assert opponents * sent[:2] == sent
     assert ["p7@example.com" in sent[0], "/members/7/teams/" in sent[1]] == [True, True]
 
 
-def asked(head: bytes, body: bytes) -> str:
-    """What a request asks for, and as whom."""
+def describe(head: bytes, body: bytes) -> str:
+    """Return the request line, the credential and the body of a request."""
     line, *headers = head.decode().splitlines()
     [token] = [
         value
@@ -101,31 +101,33 @@ def asked(head: bytes, body: bytes) -> str:
     return f"{line} {token} {json.dumps(json.loads(body or b'null'), sort_keys=True)}"
 
 
-def test_a_worker_makes_the_calls_that_it_is_asked_for() -> None:
-    answer = RECORDED["add_member"] | RECORDED["add_to_team"]
+def test_a_worker_makes_the_requested_calls() -> None:
+    response = RECORDED["add_member"] | RECORDED["add_to_team"]
     names = "handwritten_sync", "handwritten_async"
     with recorder() as server:
-        server.respond(201, json.dumps(answer).encode(), Content_Type="application/json")
+        server.respond(201, json.dumps(response).encode(), Content_Type="application/json")
         with worker(Path(sys.executable), server.url(), *names) as process:
-            one_by_one, at_once = ([f"{name}.add_member", f"{name}.add_to_team"] for name in names)
-            assert all(process.seconds(Block(one_by_one, 4), Block(at_once, 6, at_once=3)))
+            one_by_one, concurrent = (
+                [f"{name}.add_member", f"{name}.add_to_team"] for name in names
+            )
+            assert all(process.seconds(Block(one_by_one, 4), Block(concurrent, 6, concurrency=3)))
             assert 1 < process.memory(Block(one_by_one, 2))
         assert 1 + 3 == server.connections
-        sent = [asked(head, body) for head, body in server.requests]
+        sent = [describe(head, body) for head, body in server.requests]
     assert 4 + 6 + 2 == len(sent) == len(set(sent))
     assert 6 == len([line for line in sent if "/teams/" in line])
 
 
-def test_opponents_raise_what_is_refused() -> None:
+def test_opponents_raise_error_responses() -> None:
     with recorder() as server:
         server.respond(400, b'{"detail": "Refused."}', Content_Type="application/json")
         for name in (*SYNC, *ASYNC):
-            for error in asyncio.run(made(name, server.url(), 1)):
+            for error in asyncio.run(results_of(name, server.url(), 1)):
                 assert "400" in str(error), name
 
 
 @pytest.mark.parametrize("nginx", [True, False], ids=["nginx", "bundled"])
-def test_the_server_answers_as_was_recorded(nginx: bool) -> None:
+def test_the_server_sends_recorded_responses(nginx: bool) -> None:
     with serve(str(programs.find("nginx")) if nginx else None) as server:
         assert server.name.startswith("nginx/" if nginx else "the bundled")
         with httpx.Client(base_url=server.url, trust_env=False) as http:
@@ -137,7 +139,7 @@ def test_the_server_answers_as_was_recorded(nginx: bool) -> None:
                 assert "GET, POST, HEAD, OPTIONS" == added.headers["Allow"]
 
 
-def test_a_figure_over_its_limit_is_told() -> None:
+def test_table_marks_a_figure_over_its_limit() -> None:
     figures = [
         Figure.ratio("slow", "fast", 1.0, [0.003, 0.002, 0.001], [0.001, 0.001, 0.001]),
         Figure.more("many", "few", 1, 3.5, 2.75),
@@ -154,7 +156,9 @@ def test_a_figure_over_its_limit_is_told() -> None:
     ] == table(figures).splitlines()
 
 
-def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+def test_rejects_a_file_that_cannot_be_written_before_measuring(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing" / "figures.json"):
-        with pytest.raises(SystemExit, match=f"{path} can't be written: name a file in a folder"):
+        with pytest.raises(
+            SystemExit, match=f"{path} can't be written: name a file in an existing"
+        ):
             bench.main(["--json", str(path)])

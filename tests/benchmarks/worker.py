@@ -1,6 +1,7 @@
-"""A process that makes calls in an environment of its own, and tells how long they took.
+"""A process that makes calls in an environment of its own, and reports how long they took.
 
-Both ends of its pipe: `worker` starts it and `Worker` asks; the module run by itself answers.
+The module has both ends of the pipe: `worker` starts the process, `Worker` sends it requests, and
+the module run as a program replies to them.
 """
 
 import asyncio
@@ -29,76 +30,77 @@ class Block(NamedTuple):
     """Calls that are timed together.
 
     Attributes:
-        calls: Which: opponents and operations such as "generated.add_member", that take turns.
-        size: How many there are in all.
-        at_once: How many are concurrent; None for a sync opponent.
+        calls: Opponents and operations that take turns, such as "generated.add_member".
+        size: The number of calls in all.
+        concurrency: The number of concurrent calls; None for a sync opponent.
     """
 
     calls: list[str]
     size: int = 1
-    at_once: int | None = None
+    concurrency: int | None = None
 
 
 class Worker:
-    """The process, for those who ask it.
+    """The parent's end of the pipe.
 
     Attributes:
-        packages: Which of PACKAGES its environment has, with the versions.
+        packages: Those of PACKAGES that the environment has, with their versions.
     """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.packages: dict[str, str] = self._answer()
+        self.packages: dict[str, str] = self._receive()
 
     def seconds(self, *blocks: Block) -> list[float]:
-        """How many seconds of the clock a call of each block took, on average."""
-        seconds: list[float] = self._ask(blocks)["seconds"]
+        """Return the wall-clock seconds that a call of each block took, on average."""
+        seconds: list[float] = self._send(blocks)["seconds"]
         return seconds
 
     def memory(self, *blocks: Block) -> float:
-        """How much memory the process has after these calls, in MiB."""
-        memory: float = self._ask(blocks)["memory"]
+        """Return the memory of the process after these calls, in MiB."""
+        memory: float = self._send(blocks)["memory"]
         return memory
 
-    def _ask(self, blocks: tuple[Block, ...]) -> Any:
+    def _send(self, blocks: tuple[Block, ...]) -> Any:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(blocks) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        return self._receive()
 
-    def _answer(self) -> Any:
+    def _receive(self) -> Any:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            sys.exit("a worker has failed: see above")
+            sys.exit("a worker has failed (see above)")
         return json.loads(line)
 
 
 @contextmanager
 def worker(python: Path, url: str, *names: str) -> Generator[Worker]:
-    """Start a process that makes the calls of some opponents.
+    """Run a process that makes the calls of some opponents.
 
     Args:
         python: The interpreter of its environment.
-        url: The server that is called.
-        names: The opponents, by their names in `opponents`.
+        url: The server that they call.
+        names: The names of the opponents in `opponents`.
     """
     command = [str(python), "-m", "tests.benchmarks.worker", url, *names]
     pipe = subprocess.PIPE
-    # Without the environment's variables, which may name a proxy.
+    # The environment is empty, because a variable may name a proxy.
     with subprocess.Popen(command, cwd=ROOT, env={}, stdin=pipe, stdout=pipe, text=True) as process:
         yield Worker(process)
 
 
-async def _time(calls: list[Callable[[int], Any]], count: int, at_once: int | None) -> float:
+async def _time(calls: list[Callable[[int], Any]], count: int, concurrency: int | None) -> float:
+    """Make a number of calls, which take turns, and return the seconds of one on average."""
     turns = zip(itertools.cycle(calls), itertools.islice(NUMBERS, count), strict=False)
     start = perf_counter()
-    if at_once is None:
+    if concurrency is None:
         for call, number in turns:
             call(number)
     else:
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(at_once):
+            for _ in range(concurrency):
                 tasks.create_task(_await_calls(turns))
     return (perf_counter() - start) / count
 
@@ -108,12 +110,12 @@ async def _await_calls(turns: Iterator[tuple[Callable[[int], Any], int]]) -> Non
         await call(number)
 
 
-async def _answer(url: str, names: list[str]) -> None:
+async def _reply(url: str, names: list[str]) -> None:
     calls: dict[str, Callable[[int], Any]] = {}
     async with AsyncExitStack() as stack:
         for name in names:
-            made = await stack.enter_async_context(getattr(opponents, name)(url))
-            calls |= {f"{name}.{operation}": call for operation, call in made._asdict().items()}
+            opponent = await stack.enter_async_context(getattr(opponents, name)(url))
+            calls |= {f"{name}.{operation}": call for operation, call in opponent._asdict().items()}
         packages = {}
         for name in PACKAGES:
             with suppress(PackageNotFoundError):
@@ -123,7 +125,7 @@ async def _answer(url: str, names: list[str]) -> None:
             gc.collect()
             blocks = [Block(*block) for block in json.loads(line)]
             seconds = [
-                await _time([calls[name] for name in block.calls], block.size, block.at_once)
+                await _time([calls[name] for name in block.calls], block.size, block.concurrency)
                 for block in blocks
             ]
             gc.collect()
@@ -132,4 +134,4 @@ async def _answer(url: str, names: list[str]) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # to end without a traceback
-    asyncio.run(_answer(sys.argv[1], sys.argv[2:]))
+    asyncio.run(_reply(sys.argv[1], sys.argv[2:]))

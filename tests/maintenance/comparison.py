@@ -1,9 +1,10 @@
-"""What changed between two OpenAPI documents, and whom it breaks.
+"""Compare two OpenAPI documents: what changed between them, and whom it breaks.
 
-A document is read into places, such as an operation, an answer or a field, each with what is said
-there; then two documents are compared, place by place. A request that takes less breaks who sends
-it. A response that can be more than before, or lacks what it had, breaks who reads it. So does a
-success that is new: results are types. What isn't understood here counts as breaking.
+A document is read into places, such as an operation, a response or a field, each with the facts
+that the document states there. Then the two documents are compared, place by place. A request that
+accepts less than before breaks its senders. A response that can hold more than before, or lacks
+what it had, breaks its readers. A new success breaks them too, because results are types. A keyword
+that is not understood here counts as breaking.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,20 +13,20 @@ from typing import Any, NamedTuple
 
 from overlays.reference.contract import Contract, Node, Operation, Part, Schema
 
-# What no program hangs on.
-WORDS = frozenset(
+# Keywords that are for people only: no program depends on them.
+PROSE = frozenset(
     {"summary", "description", "title", "example", "examples", "externalDocs", "tags", "deprecated"}
 )
 
-# What is read into places.
-READ = frozenset(
+# Keywords that are read into places and facts of their own. All others are compared verbatim.
+STRUCTURE = frozenset(
     {"operationId", "parameters", "requestBody", "responses", "security", "headers"}
     | {"name", "in", "required", "schema", "content"}
     | {"$ref", "anyOf", "oneOf", "type", "format", "enum", "const"}
     | {"properties", "additionalProperties", "items"}
 )
 
-# What bounds a value: the higher, the less can be sent; the lower; and others.
+# Keywords that limit a value: a higher minimum allows less, a higher maximum more.
 MINIMA = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
 MAXIMA = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
 BOUNDS = MINIMA | MAXIMA | {"pattern", "multipleOf", "uniqueItems"}
@@ -34,151 +35,177 @@ ANYTHING = "anything"
 
 
 class Weight(IntEnum):
+    """How much a change matters to those who use what changed."""
+
     REPAIR = 0
     ADDITION = 1
     BREAKING = 2
 
 
 class Change(NamedTuple):
+    """A difference between two versions.
+
+    Attributes:
+        weight: Whether it breaks anybody.
+        place: Where it is, such as "request NewMember > email".
+        what: What happened there, such as "is required now".
+    """
+
     weight: Weight
     place: str
     what: str
 
 
 class _Effect(Enum):
-    """What a change makes of all that can be sent there, by the ways on which that breaks."""
+    """What a change does to the set of allowed values; its value holds the directions it breaks."""
 
     LESS = ("request",)
     MORE = ("response",)
     OTHER = ("request", "response")
 
-    def weight(self, way: str) -> Weight:
-        return Weight.BREAKING if way in self.value else Weight.ADDITION
+    def weight(self, direction: str) -> Weight:
+        return Weight.BREAKING if direction in self.value else Weight.ADDITION
 
 
-# Of what is new, and of what is gone; where the way decides, see below.
+# The weights of a new place and of a removed one, by its category.
 _WEIGHTS = {
     "operation": (Weight.ADDITION, Weight.BREAKING),
     "component": (Weight.ADDITION, Weight.BREAKING),
     "part": (Weight.ADDITION, Weight.BREAKING),
     "success": (Weight.BREAKING, Weight.BREAKING),
     "failure": (Weight.ADDITION, Weight.REPAIR),
-    "words": (Weight.REPAIR, Weight.REPAIR),
+    "prose": (Weight.REPAIR, Weight.REPAIR),
 }
 
 Place = tuple[str, ...]
 Facts = dict[str, Any]
-Told = tuple[Weight, str]
+Finding = tuple[Weight, str]
 
 
 def changes(before: Node, now: Node) -> Iterator[Change]:
     """Yield what changed from one valid document to another, in the order of the places."""
-    old, new = _Reading(Contract(before)).places, _Reading(Contract(now)).places
+    old, new = _Places(Contract(before)).facts, _Places(Contract(now)).facts
     for name, renamed in _renamed(old, new):
-        yield Change(Weight.BREAKING, name, f"is called {renamed} now")
+        yield Change(Weight.BREAKING, name, f"was renamed to {renamed}")
         old = {(renamed, *p[1:]) if p[0] == name else p: facts for p, facts in old.items()}
-    # What comes or goes beneath these is told with them.
-    told: set[Place] = set()
+    # A place below one that came, went or changed its type is not reported as well.
+    reported: set[Place] = set()
     for place in sorted(old.keys() | new.keys()):
         if place in old and place in new:
-            found = list(_differences(old[place], new[place]))
+            findings = list(_differences(old[place], new[place]))
             if old[place].get("types") != new[place].get("types"):
-                told.add(place)
+                reported.add(place)
         else:
-            beneath = any(place[:length] in told for length in range(len(place)))
-            found = [] if beneath else [_came(new[place]) if place in new else _went(old[place])]
-            told.add(place)
-        for weight, what in found:
+            is_below = any(place[:length] in reported for length in range(len(place)))
+            finding = _added(new[place]) if place in new else _removed(old[place])
+            findings = [] if is_below else [finding]
+            reported.add(place)
+        for weight, what in findings:
             yield Change(weight, " > ".join(place), what)
 
 
-class _Reading:
-    """What a contract says, by place."""
+class _Places:
+    """The places of a contract.
+
+    Attributes:
+        facts: What the contract states at each place.
+    """
 
     def __init__(self, contract: Contract) -> None:
         document = contract.document
-        self.places: dict[Place, Facts] = {}
+        self.facts: dict[Place, Facts] = {}
         for key in document.keys() - {"paths", "components", "security"}:
-            self._say((key,), {"description": document[key]}, kind="words")
+            self._add((key,), {"description": document[key]}, category="prose")
         for name, scheme in document.get("components", {}).get("securitySchemes", {}).items():
-            self._say((f"security scheme {name}",), scheme, kind="part", what=scheme["type"])
+            self._add((f"security scheme {name}",), scheme, category="part", what=scheme["type"])
         for operation in contract.operations:
-            self._operation(operation)
+            self._add_operation(operation)
 
-    def _operation(self, operation: Operation) -> None:
+    def _add_operation(self, operation: Operation) -> None:
         place = (operation.id,)
         what = f"{operation.method} {operation.path}"
         accepted = {frozenset(_scopes(alternative)) for alternative in operation.security}
-        self._say(place, operation.node, kind="operation", what=what, accepted=accepted)
+        self._add(place, operation.node, category="operation", what=what, accepted=accepted)
         for parameter in operation.parameters:
             name = f"{parameter.location} parameter {parameter.name}"
-            self._part((*place, name), parameter, "request")
+            self._add_part((*place, name), parameter, "request")
         if operation.body:
-            self._part((*place, "request body"), operation.body, "request")
-        for status, answer in operation.responses.items():
-            part = (*place, f"answer {status}")
-            self._part(part, answer, "response", "success" if status[0] == "2" else "failure")
-            for name, header in answer.headers.items():
-                self._part((*part, f"header {name}"), header, "response")
+            self._add_part((*place, "request body"), operation.body, "request")
+        for status, response in operation.responses.items():
+            part = (*place, f"response {status}")
+            category = "success" if status[0] == "2" else "failure"
+            self._add_part(part, response, "response", category)
+            for name, header in response.headers.items():
+                self._add_part((*part, f"header {name}"), header, "response")
 
-    def _part(self, place: Place, part: Part, way: str, kind: str = "part") -> None:
-        """A parameter, a body, an answer or a header: it has a schema, or one a media type."""
-        self._say(place, part.node, kind=kind, way=way, required=part.required)
+    def _add_part(self, place: Place, part: Part, direction: str, category: str = "part") -> None:
+        """Add a parameter, body, response or header, with its schema or one for each media type."""
+        self._add(place, part.node, category=category, direction=direction, required=part.required)
         if "schema" in part.node:
-            self._schema(place, part.schema, way)
+            self._add_schema(place, part.schema, direction)
         for media_type, schema in part.content.items():
-            self._say((*place, media_type), part.node["content"][media_type], kind="part")
-            self._schema((*place, media_type), schema, way)
+            self._add((*place, media_type), part.node["content"][media_type], category="part")
+            self._add_schema((*place, media_type), schema, direction)
 
-    def _schema(self, place: Place, schema: Schema, way: str, **facts: Any) -> None:
+    def _add_schema(self, place: Place, schema: Schema, direction: str, **facts: Any) -> None:
         types: dict[str, set[str]] = {}
-        self._say(place, {}, way=way, types=types, **facts)
-        for kind, one in self._alternatives(place, schema, way):
+        self._add(place, {}, direction=direction, types=types, **facts)
+        for type_, one in self._alternatives(place, schema, direction):
             keywords = one.keywords if one else {}
             values = keywords.get(
                 "enum", [keywords["const"]] if "const" in keywords else [ANYTHING]
             )
-            name = f"{kind} ({keywords['format']})" if "format" in keywords else kind
+            name = f"{type_} ({keywords['format']})" if "format" in keywords else type_
             types.setdefault(name, set()).update(map(str, values))
-            if one and kind == "array":
-                self._schema((*place, "each"), one.items, way, kind="part")
-            if one and kind == "object":
+            if one and type_ == "array":
+                self._add_schema((*place, "each"), one.items, direction, category="part")
+            if one and type_ == "object":
                 for field, described in one.properties.items():
-                    required = field in one.required
-                    self._schema((*place, field), described, way, kind="part", required=required)
+                    self._add_schema(
+                        (*place, field),
+                        described,
+                        direction,
+                        category="part",
+                        required=field in one.required,
+                    )
                 if one.others:
-                    self._schema((*place, "any other key"), one.others, way, kind="others")
+                    self._add_schema(
+                        (*place, "any other key"), one.others, direction, category="others"
+                    )
 
     def _alternatives(
-        self, place: Place, schema: Schema, way: str
+        self, place: Place, schema: Schema, direction: str
     ) -> Iterator[tuple[str, Schema | None]]:
         """Yield each type that a schema allows, with its schema.
 
-        A component that is more than a type is named, without its schema: it is a place of its own.
+        A component that is more than a type is yielded by name, without its schema, because it is a
+        place of its own.
         """
-        self._say(place, schema.written if isinstance(schema.written, dict) else schema.keywords)
+        self._add(place, schema.written if isinstance(schema.written, dict) else schema.keywords)
         if schema.component:
             if not schema.keywords.keys() & {"properties", "items", "anyOf", "oneOf", "allOf"}:
-                yield from self._alternatives(place, schema.component, way)
+                yield from self._alternatives(place, schema.component, direction)
                 return
-            if (f"{way} {schema.name}",) not in self.places:
-                self._schema((f"{way} {schema.name}",), schema.component, way, kind="component")
+            component = (f"{direction} {schema.name}",)
+            if component not in self.facts:
+                self._add_schema(component, schema.component, direction, category="component")
             yield schema.name, None
         elif schema.alternatives:
             for one in schema.alternatives:
-                yield from self._alternatives(place, one, way)
+                yield from self._alternatives(place, one, direction)
         else:
-            yield from ((kind, schema) for kind in schema.types or [ANYTHING])
+            yield from ((type_, schema) for type_ in schema.types or [ANYTHING])
 
-    def _say(self, place: Place, node: Node, **facts: Any) -> None:
-        said = self.places.setdefault(place, {"words": [], "keywords": {}})
+    def _add(self, place: Place, node: Node, **facts: Any) -> None:
+        """Add the keywords of a node, and these facts, to those that are known of a place."""
+        known = self.facts.setdefault(place, {"prose": [], "keywords": {}})
         for key in node:
-            if key in WORDS:
-                said["words"].append((key, node[key]))
-            elif key not in READ:
-                said["keywords"].setdefault(key, []).append(node[key])
-        said["words"].sort(key=str)
-        said.update(facts)
+            if key in PROSE:
+                known["prose"].append((key, node[key]))
+            elif key not in STRUCTURE:
+                known["keywords"].setdefault(key, []).append(node[key])
+        known["prose"].sort(key=str)
+        known.update(facts)
 
 
 def _scopes(alternative: dict[str, list[str]]) -> Iterator[str]:
@@ -187,7 +214,7 @@ def _scopes(alternative: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _renamed(old: dict[Place, Facts], new: dict[Place, Facts]) -> Iterator[tuple[str, str]]:
-    """The operations that are called otherwise, and what they are called now."""
+    """Yield the old and the new ID of each operation that kept its method and its path."""
     names = {facts["what"]: place[0] for place, facts in new.items() if _is_operation(facts)}
     for place, facts in old.items():
         if _is_operation(facts) and place not in new and facts["what"] in names:
@@ -195,82 +222,84 @@ def _renamed(old: dict[Place, Facts], new: dict[Place, Facts]) -> Iterator[tuple
 
 
 def _is_operation(facts: Facts) -> bool:
-    return bool(facts["kind"] == "operation")
+    return bool(facts["category"] == "operation")
 
 
-def _came(facts: Facts) -> Told:
-    if facts["kind"] == "others":
-        return _Effect.MORE.weight(facts["way"]), "can be there now"
-    if facts["kind"] == "part" and facts.get("way") == "request":
+def _added(facts: Facts) -> Finding:
+    if facts["category"] == "others":
+        return _Effect.MORE.weight(facts["direction"]), "is allowed now"
+    if facts["category"] == "part" and facts.get("direction") == "request":
         if facts.get("required"):
             return Weight.BREAKING, "is new, and required"
         return Weight.ADDITION, "is new, and optional"
-    return _WEIGHTS[facts["kind"]][0], "is new"
+    return _WEIGHTS[facts["category"]][0], "is new"
 
 
-def _went(facts: Facts) -> Told:
-    if facts["kind"] == "others":
-        return _Effect.LESS.weight(facts["way"]), "can no longer be there"
-    return _WEIGHTS[facts["kind"]][1], "is gone"
+def _removed(facts: Facts) -> Finding:
+    if facts["category"] == "others":
+        return _Effect.LESS.weight(facts["direction"]), "is no longer allowed"
+    return _WEIGHTS[facts["category"]][1], "was removed"
 
 
-def _differences(old: Facts, new: Facts) -> Iterator[Told]:
-    """How a place that is in both documents differs."""
-    way = new.get("way", "request")
+def _differences(old: Facts, new: Facts) -> Iterator[Finding]:
+    """Yield how a place that is in both documents differs."""
+    direction = new.get("direction", "request")
     if old.get("what") != new.get("what"):
         yield Weight.BREAKING, f"was {old['what']}, is {new['what']} now"
-    yield from _accepted(old.get("accepted", set()), new.get("accepted", set()))
+    yield from _scope_changes(old.get("accepted", set()), new.get("accepted", set()))
     if new.get("required", False) and not old.get("required", False):
-        yield _Effect.LESS.weight(way), "is required now"
+        yield _Effect.LESS.weight(direction), "is required now"
     if old.get("required", False) and not new.get("required", False):
-        yield _Effect.MORE.weight(way), "is optional now"
-    yield from _typed(old.get("types", {}), new.get("types", {}), way)
+        yield _Effect.MORE.weight(direction), "is optional now"
+    yield from _type_changes(old.get("types", {}), new.get("types", {}), direction)
     for key in sorted(old["keywords"].keys() | new["keywords"].keys()):
         was, now = old["keywords"].get(key, []), new["keywords"].get(key, [])
         if was != now:
-            what = f"was {_told(was)}, is {_told(now)} now"
+            what = f"was {_join(was)}, is {_join(now)} now"
             if not was or not now:
-                what = f"{_told(now)} is new" if now else f"{_told(was)} is gone"
-            yield _bounded(key, was, now).weight(way), f"{key} {what}"
-    if old["words"] != new["words"]:
-        yield Weight.REPAIR, "is described otherwise"
+                what = f"{_join(now)} is new" if now else f"{_join(was)} was removed"
+            yield _keyword_effect(key, was, now).weight(direction), f"{key} {what}"
+    if old["prose"] != new["prose"]:
+        yield Weight.REPAIR, "has another description"
 
 
-def _accepted(was: set[frozenset[str]], now: set[frozenset[str]]) -> Iterator[Told]:
+def _scope_changes(was: set[frozenset[str]], now: set[frozenset[str]]) -> Iterator[Finding]:
     for scopes in sorted(was - now, key=sorted):
-        # A token that has all of them may have enough for another.
+        # A token with all of these scopes still works if a part of them is accepted.
         weight = Weight.REPAIR if any(other <= scopes for other in now) else Weight.BREAKING
-        yield weight, f"{_told(scopes) or 'no credential'} is no longer accepted"
+        yield weight, f"{_join(scopes) or 'no credential'} is no longer accepted"
     for scopes in sorted(now - was, key=sorted):
-        yield Weight.ADDITION, f"{_told(scopes) or 'no credential'} is accepted, too"
+        yield Weight.ADDITION, f"{_join(scopes) or 'no credential'} is accepted now"
 
 
-def _typed(was: dict[str, set[str]], now: dict[str, set[str]], way: str) -> Iterator[Told]:
+def _type_changes(
+    was: dict[str, set[str]], now: dict[str, set[str]], direction: str
+) -> Iterator[Finding]:
     if was.keys() != now.keys():
         effect = _Effect.OTHER
         if was.keys() < now.keys():
             effect = _Effect.MORE
         elif now.keys() < was.keys():
             effect = _Effect.LESS
-        yield effect.weight(way), f"was {_told(was, ' or ')}, is {_told(now, ' or ')} now"
-    for kind in sorted(was.keys() & now.keys()):
-        gone, new = was[kind] - now[kind], now[kind] - was[kind]
-        if ANYTHING in gone:
-            yield _Effect.LESS.weight(way), f"can only be {_told(now[kind], ', ')} now"
+        yield effect.weight(direction), f"was {_join(was, ' or ')}, is {_join(now, ' or ')} now"
+    for type_ in sorted(was.keys() & now.keys()):
+        removed, new = was[type_] - now[type_], now[type_] - was[type_]
+        if ANYTHING in removed:
+            yield _Effect.LESS.weight(direction), f"can only be {_join(now[type_], ', ')} now"
         elif ANYTHING in new:
-            yield _Effect.MORE.weight(way), f"can be any {kind} now"
+            yield _Effect.MORE.weight(direction), f"can be any {type_} now"
         else:
-            # Who was told of any value that may come is not surprised by one.
-            any_value = ANYTHING in now[kind]
+            # Where any value was allowed before, readers already expect values they don't know.
+            any_value = ANYTHING in now[type_]
             for value in sorted(new):
-                weight = Weight.ADDITION if any_value else _Effect.MORE.weight(way)
+                weight = Weight.ADDITION if any_value else _Effect.MORE.weight(direction)
                 yield weight, f"the value {value} is new"
-            for value in sorted(gone):
-                weight = Weight.REPAIR if any_value else _Effect.LESS.weight(way)
-                yield weight, f"the value {value} is gone"
+            for value in sorted(removed):
+                weight = Weight.REPAIR if any_value else _Effect.LESS.weight(direction)
+                yield weight, f"the value {value} was removed"
 
 
-def _bounded(key: str, was: list[Any], now: list[Any]) -> _Effect:
+def _keyword_effect(key: str, was: list[Any], now: list[Any]) -> _Effect:
     if key not in BOUNDS or len(was) > 1 or len(now) > 1:
         return _Effect.OTHER
     if not was:
@@ -284,5 +313,5 @@ def _bounded(key: str, was: list[Any], now: list[Any]) -> _Effect:
     return _Effect.OTHER
 
 
-def _told(values: Iterable[object], between: str = " + ") -> str:
-    return between.join(sorted(map(str, values)))
+def _join(values: Iterable[object], separator: str = " + ") -> str:
+    return separator.join(sorted(map(str, values)))

@@ -1,4 +1,4 @@
-"""Invite somebody and put them on teams, against a fake Sentry on loopback; print what came back."""
+"""Call both operations against a fake Sentry on loopback, and print the results: `make demo`."""
 
 from collections.abc import Callable
 
@@ -7,24 +7,25 @@ from sentry_members.errors import ApiError
 from sentry_members_testing import FakeSentry
 
 
-def show(call: str, attempt: Callable[[], object]) -> None:
+def show(description: str, call: Callable[[], object]) -> None:
+    """Print what a call returns, or the error that it raises."""
     try:
-        result = attempt()
+        result = call()
     except ApiError as error:
-        told = f"{error.status}  {type(error).__name__}: {' '.join(error.messages)}"
+        outcome = f"{error.status}  {type(error).__name__}: {' '.join(error.messages)}"
     else:
         match result:
             case Member(id=member_id, pending=pending):
-                told = f"201  Member: id {member_id}, {'invited' if pending else 'added'}"
+                outcome = f"201  Member: id {member_id}, {'invited' if pending else 'added'}"
             case Added(team=team):
-                told = f"201  Added: now on {team.slug}"
+                outcome = f"201  Added: now on {team.slug}"
             case AccessRequested():
-                told = "202  AccessRequested: nobody was added yet"
+                outcome = "202  AccessRequested: nobody was added yet"
             case AlreadyOnTeam():
-                told = "204  AlreadyOnTeam"
+                outcome = "204  AlreadyOnTeam"
             case _:
-                told = f"?  {result!r}"
-    print(f"{call}\n    {told}")
+                outcome = f"?  {result!r}"
+    print(f"{description}\n    {outcome}")
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
             print(f"A fake Sentry answers at {url.rpartition(':')[0]}, on a port of its own.\n")
             invite = acme.add_a_member_to_an_organization
             join = acme.add_an_organization_member_to_a_team
-            ask = closed.add_an_organization_member_to_a_team
+            request = closed.add_an_organization_member_to_a_team
             show(
                 "invite ada@example.com", lambda: invite("acme", NewMember(email="ada@example.com"))
             )
@@ -49,7 +50,7 @@ def main() -> None:
             show("add a member to backend", lambda: join("acme", target, "backend"))
             show("add them again", lambda: join("acme", target, "backend"))
             show("add them to idp-team", lambda: join("acme", target, "idp-team"))
-            show("add to a closed team", lambda: ask("closed", member, "backend"))
+            show("add to a closed team", lambda: request("closed", member, "backend"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Say what the overlays import that is no longer generated from openapi.yaml.
+"""Report what the overlays import that is no longer generated from openapi.yaml.
 
-Run at the root of the tree, after `make generate`, as `python -m tests.maintenance.overlay_imports`.
-The source is read, not run: an import would fail at the first name that is missing.
+Run at the root of the tree as `python -m tests.maintenance.overlay_imports`, after `make
+generate`. The source is parsed, not run, because a run would stop at the first missing name.
 """
 
 import ast
@@ -16,20 +16,20 @@ PACKAGE = "sentry_members_api"
 
 
 def missing() -> Iterator[str]:
-    """Yield each import of the overlays that fails, its place first, with what to do."""
+    """Yield each import that would fail, its place first, with the remedy."""
     for file in sorted(OVERLAYS.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_bytes(), file)):
             if not isinstance(node, ast.ImportFrom) or not node.module:
                 continue
             for name in node.names:
-                if node.module.startswith(PACKAGE) and not _is_there(node.module, name.name):
+                if node.module.startswith(PACKAGE) and not _exists(node.module, name.name):
                     yield (
-                        f"{file}, line {name.lineno}: {node.module} has no {name.name} any more: "
-                        "use what openapi.yaml calls it now, or call it there as before"
+                        f"{file}, line {name.lineno}: {node.module} no longer has "
+                        f"{name.name}: import the new name, or restore the old one in openapi.yaml"
                     )
 
 
-def _is_there(module: str, name: str) -> bool:
+def _exists(module: str, name: str) -> bool:
     path = GENERATED.joinpath(*module.split("."))
     if (path / name).is_dir() or (path / f"{name}.py").exists():
         return True

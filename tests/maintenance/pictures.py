@@ -1,4 +1,4 @@
-"""Take pictures of the page, in light and in dark: `make pictures`.
+"""Take pictures of the reference page, in light and in dark: `make pictures`.
 
 Run as `python -m tests.maintenance.pictures folder`.
 """
@@ -16,7 +16,7 @@ from tests.support.gateway import gateway
 from tests.support.repo_copy import ROOT
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-SHOWN = "https://gateway.example.com"
+PUBLIC_URL = "https://gateway.example.com"
 SIZE = {"width": 1120, "height": 740}
 NEW_YEAR = 1_767_225_600.0
 JOIN = 1
@@ -25,17 +25,17 @@ JOIN = 1
 def take(
     browser: Browser, scheme: Literal["light", "dark"], url: str, key: str, file: Path
 ) -> None:
-    """Ask to join a team that is closed, and take a picture of the answer."""
+    """Send a call that only requests access to a team, and take a picture of the response."""
 
-    def through(route: Route) -> None:
-        route.fulfill(response=route.fetch(url=route.request.url.replace(SHOWN, url)))
+    def forward(route: Route) -> None:
+        route.fulfill(response=route.fetch(url=route.request.url.replace(PUBLIC_URL, url)))
 
     with browser.new_context(
-        base_url=SHOWN, color_scheme=scheme, reduced_motion="reduce", viewport=SIZE
+        base_url=PUBLIC_URL, color_scheme=scheme, reduced_motion="reduce", viewport=SIZE
     ) as context:
-        context.route(f"{SHOWN}/**", through)
+        context.route(f"{PUBLIC_URL}/**", forward)
         visit = Visit(context)
-        visit.configure(SHOWN, key)
+        visit.configure(PUBLIC_URL, key)
         visit.send(
             JOIN, organization_id_or_slug="closed", member_id="12", team_id_or_slug="backend"
         )
@@ -51,10 +51,10 @@ def main(folder: Path) -> None:
     token = fake.issue_token("closed", owner="member", scopes=["org:read"])
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name, fake.serve() as sentry_url, chromium() as browser:
-        site, around = Path(name, "site"), Path(name, "gateway")
-        around.mkdir()
+        site, gateway_folder = Path(name, "site"), Path(name, "gateway")
+        gateway_folder.mkdir()
         render(ROOT / "openapi.yaml", site)
-        with gateway(around, sentry_url=sentry_url, token=token, page=site) as running:
+        with gateway(gateway_folder, sentry_url=sentry_url, token=token, page=site) as running:
             for scheme in SCHEMES:
                 file = folder / f"reference-{scheme}.png"
                 take(browser, scheme, running.url, running.key, file)

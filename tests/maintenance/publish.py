@@ -1,6 +1,6 @@
 """Upload the wheel and the sdist to an index once every test has passed: `make publish`.
 
-The credentials are those of the environment that uv reads; nothing but the index gets them.
+The credentials come from the variables that uv reads, and are sent to the index only.
 """
 
 import hashlib
@@ -21,30 +21,31 @@ import httpx
 NAME = "sentry-members"
 
 
-def refuse(reason: str) -> NoReturn:
+def fail(reason: str) -> NoReturn:
+    """Exit with the reason why nothing, or not everything, was uploaded."""
     sys.exit(f"publish: {reason}")
 
 
-def refuse_credentials(status: object, url: str) -> NoReturn:
-    refuse(f"the index refuses these credentials, or what they may do ({status} at {url})")
+def reject_credentials(status: object, url: str) -> NoReturn:
+    fail(f"the index rejects these credentials, or they lack a permission ({status} at {url})")
 
 
 def http_url(name: str, default: str = "") -> str:
-    """The URL that the environment gives by this name. It is not shown: it may hold a password."""
+    """Return the URL in a variable. Messages don't show it, because it may hold a password."""
     given = os.environ.get(name) or default
     try:
         url = httpx.URL(given)
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not url.host:
-        refuse(f"{name} must be an http(s) URL, such as {name}=https://packages.example.com/")
+        fail(f"{name} must be an http(s) URL, such as {name}=https://packages.example.com/")
     if url.userinfo:
-        refuse(f"{name} holds a user or a password: export UV_PUBLISH_USERNAME and _PASSWORD")
+        fail(f"{name} holds a user or a password: export UV_PUBLISH_USERNAME and _PASSWORD")
     return given
 
 
 def credentials(url: str) -> tuple[str, str]:
-    """The user and the password that uv uploads with."""
+    """Return the user and the password that uv uploads with."""
     if token := os.environ.get("UV_PUBLISH_TOKEN"):
         return "__token__", token
     user = os.environ.get("UV_PUBLISH_USERNAME")
@@ -52,14 +53,14 @@ def credentials(url: str) -> tuple[str, str]:
     if user and not password and os.environ.get("UV_KEYRING_PROVIDER") == "subprocess":
         try:
             command = ["keyring", "get", url, user]
-            asked = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+            found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         except FileNotFoundError:
-            refuse("UV_KEYRING_PROVIDER asks for the program keyring, which is not installed")
-        password = asked.stdout.strip()
+            fail("UV_KEYRING_PROVIDER needs the program keyring, which is not installed")
+        password = found.stdout.strip()
         if not password:
-            refuse(f"the keyring has no password: keyring set {url} {user}")
+            fail(f"the keyring has no password: keyring set {url} {user}")
     if not user or not password:
-        refuse(
+        fail(
             "no credentials: export UV_PUBLISH_TOKEN, or UV_PUBLISH_USERNAME with "
             "UV_PUBLISH_PASSWORD or with UV_KEYRING_PROVIDER=subprocess"
         )
@@ -67,16 +68,16 @@ def credentials(url: str) -> tuple[str, str]:
 
 
 def changelog_version() -> str:
-    """The version of pyproject.toml, which the changelog must have."""
+    """Return the version of pyproject.toml; fail if the changelog has no entry for it."""
     version: str = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]["version"]
     heading = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$"
     if not re.search(heading, Path("CHANGELOG.md").read_text("utf-8"), re.MULTILINE):
-        refuse(f"CHANGELOG.md has no entry for {version}: write ## [{version}] - YYYY-MM-DD")
+        fail(f"CHANGELOG.md has no entry for {version}: write ## [{version}] - YYYY-MM-DD")
     return version
 
 
 class Listing(HTMLParser):
-    """The files that a page of the simple API lists, by name, with their SHA-256 if it tells it."""
+    """A page of the simple API: the names of its files, with the SHA-256 where it states one."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -89,70 +90,75 @@ class Listing(HTMLParser):
             self.files[unquote(path).rpartition("/")[2]] = fragment.removeprefix("sha256=")
 
 
-def ask(method: str, url: str, auth: tuple[str, str]) -> httpx.Response:
-    """What the index answers, if it lets these credentials in."""
-    # The system knows the authority of a company's own index.
+def request(method: str, url: str, auth: tuple[str, str]) -> httpx.Response:
+    """Return the response of the index; fail if it rejects the credentials."""
+    # The certificate of a company's own index can only be verified with the system's authorities.
     certificates = ssl.create_default_context()
     try:
-        answer = httpx.request(method, url, auth=auth, verify=certificates, follow_redirects=True)
+        response = httpx.request(method, url, auth=auth, verify=certificates, follow_redirects=True)
     except (httpx.HTTPError, UnicodeError) as error:
-        refuse(f"the index can't be reached at {url}: {error}")
-    if answer.status_code in (401, 403):
-        refuse_credentials(answer.status_code, url)
-    return answer
+        fail(f"the index can't be reached at {url}: {error}")
+    if response.status_code in (401, 403):
+        reject_credentials(response.status_code, url)
+    return response
 
 
-def listed(simple: str, auth: tuple[str, str]) -> dict[str, str]:
-    """What the index has of this project. Nothing, if none of it was ever published there."""
+def files_on_index(simple: str, auth: tuple[str, str]) -> dict[str, str]:
+    """Return the files of this project on the index, with their SHA-256; none before a release."""
     page = f"{simple.rstrip('/')}/{NAME}/"
-    answer = ask("GET", page, auth)
-    # Some indexes lead on to the public one for what they don't have.
-    if answer.status_code == 404 or answer.url.host != httpx.URL(page).host:
-        print(f"publish: {page} is empty (elsewhere? export UV_PUBLISH_CHECK_URL)", flush=True)
+    response = request("GET", page, auth)
+    # Some indexes redirect to the public one for a project that they don't have.
+    if response.status_code == 404 or response.url.host != httpx.URL(page).host:
+        print(
+            f"publish: {page} is empty (files elsewhere? export UV_PUBLISH_CHECK_URL)", flush=True
+        )
         return {}
-    if not answer.is_success:
-        refuse(f"the index answers {answer.status_code} at {page}")
-    return Listing(answer.text).files
+    if not response.is_success:
+        fail(f"the index responds with {response.status_code} at {page}")
+    return Listing(response.text).files
 
 
-def built() -> dict[str, str]:
-    """The SHA-256 of each file in dist/."""
+def built_files() -> dict[str, str]:
+    """Return the SHA-256 of each file in dist/, by name."""
     files = sorted(Path("dist").iterdir())
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def missing(files: dict[str, str], there: dict[str, str], version: str) -> list[str]:
-    """Those that the index lacks: all, or those that an upload which failed has left out."""
+    """Return the paths of the built files that the index lacks.
+
+    After an upload that failed halfway, these are not all.
+    """
     for name, digest in files.items():
         if there.get(name, digest) != digest:
-            refuse(f"the index has another {name}: raise the version in pyproject.toml")
+            fail(f"the index has another {name}: raise the version in pyproject.toml")
     if files.keys() <= there.keys():
-        refuse(f"the index has {NAME} {version} already: raise the version in pyproject.toml")
+        fail(f"the index has {NAME} {version} already: raise the version in pyproject.toml")
     return [f"dist/{name}" for name in files if name not in there]
 
 
-def state() -> list[object]:
-    """What the tests are of: the commit, what differs from it, and the files."""
+def tested_state() -> list[object]:
+    """Return what the tests depend on: the commit, the changes since it, and the built files."""
     commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain"])
-    return [subprocess.check_output(command) for command in commands] + [built()]
+    return [subprocess.check_output(command) for command in commands] + [built_files()]
 
 
 def make(verb: str) -> None:
-    """Run a verb, without the credentials. No test is skipped over a program that is missing."""
+    """Run a verb without the credentials. With CI set, no test is skipped."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("UV_PUBLISH_")
     }
     command = ["make", "--no-print-directory", verb]
     if subprocess.run(command, env={**environment, "CI": "true"}, check=False).returncode:
-        refuse(f"make {verb} failed: nothing was uploaded")
+        fail(f"make {verb} failed: nothing was uploaded")
 
 
 def upload(url: str, files: list[str], *options: str) -> bool:
-    """Upload, and tell what uv says of it and whether it went well."""
+    """Upload files, print the output of uv, and return whether it succeeded."""
     command = ["uv", "publish", "--publish-url", url, *options, *files]
     uploaded = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if forbidden := re.search(r"status code (40[13])", uploaded.stderr):
-        refuse_credentials(forbidden[1], url)
+        reject_credentials(forbidden[1], url)
     print(uploaded.stderr, end="", file=sys.stderr)
     return uploaded.returncode == 0
 
@@ -160,26 +166,26 @@ def upload(url: str, files: list[str], *options: str) -> bool:
 def main() -> None:
     url = http_url("INDEX_URL")
     if url.rstrip("/").endswith("/simple"):
-        refuse("INDEX_URL is where files are uploaded to, not where pip reads: leave out /simple")
+        fail("INDEX_URL is where files are uploaded to, not where pip reads: leave out /simple")
     simple = http_url("UV_PUBLISH_CHECK_URL", f"{url.rstrip('/')}/simple/")
     auth = credentials(url)
     version = changelog_version()
-    # An upload of nothing does nothing, but for a wrong password it is refused as any other.
-    ask("POST", url, auth)
-    there = listed(simple, auth)
+    # An empty upload changes nothing, but the index rejects it if the password is wrong.
+    request("POST", url, auth)
+    there = files_on_index(simple, auth)
     make("build")
-    files = missing(built(), there, version)
+    files = missing(built_files(), there, version)
     if not upload(url, files, "--dry-run"):
-        refuse("uv can't upload this: see above")
-    before = state()
+        fail("uv can't upload these files (see above)")
+    before = tested_state()
     make("check")
     make("test")
-    if before != state():
-        refuse("the tree or dist/ changed while the tests ran: nothing was uploaded, run it again")
+    if before != tested_state():
+        fail("the tree or dist/ changed while the tests ran: nothing was uploaded; run it again")
     if os.environ.get("DRY_RUN"):
-        print(f"publish: a dry run: nothing was uploaded of {', '.join(files)}")
+        print(f"publish: dry run: would upload {', '.join(files)}")
     elif not upload(url, files):
-        refuse("the upload failed: the same command goes on where it was")
+        fail("the upload failed: run the same command again to upload the rest")
     else:
         print(f"publish: {NAME} {version} is on the index")
 

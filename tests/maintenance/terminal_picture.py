@@ -1,4 +1,4 @@
-"""Draw what `sentry-members onboard` shows on a terminal: run it on one, and keep its screen."""
+"""Run `sentry-members onboard` on a terminal and draw its screen as an SVG: `make pictures`."""
 
 import os
 import pty
@@ -15,7 +15,7 @@ from rich.text import Text
 from sentry_members_testing import FakeSentry
 
 WIDTH = 100
-# Without the fonts that the picture would fetch from elsewhere.
+# rich's template without its web fonts, so that the picture loads nothing from elsewhere.
 FORMAT = re.sub(
     r"@font-face \{\{.*?\}\}\n",
     "",
@@ -25,6 +25,7 @@ FORMAT = re.sub(
 
 
 def people() -> str:
+    """Return a people file with a few rows that fail."""
     rows = [f"p{number}@example.com,backend" for number in range(1, 117)]
     rows[40] = "owner@acme.example,backend"
     rows[80] = "grace@example.com,bakcend"
@@ -32,20 +33,20 @@ def people() -> str:
 
 
 def screen(command: list[str], environment: dict[str, str], folder: str) -> str:
-    """What the command leaves on a terminal, with its colours."""
+    """Return what a command leaves on a terminal, with its colours."""
     ours, theirs = pty.openpty()
     size = {"COLUMNS": str(WIDTH), "LINES": "24", "TERM": "xterm-256color"}
     process = subprocess.Popen(
         command, cwd=folder, env={**environment, **size}, stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    written = b""
-    with suppress(OSError):  # the terminal's end
+    output = b""
+    with suppress(OSError):  # raised when the command has closed the terminal
         while part := os.read(ours, 65536):
-            written += part
+            output += part
     process.wait()
-    lines = re.sub(r"\x1b\[\?25.", "", written.decode()).replace("\r\n", "\n").split("\n")
-    # A line that was drawn anew shows what was drawn last.
+    lines = re.sub(r"\x1b\[\?25.", "", output.decode()).replace("\r\n", "\n").split("\n")
+    # Of a line that was redrawn, keep what was drawn last.
     return "\n".join(line.rpartition("\x1b[2K")[2] for line in lines)
 
 

@@ -1,7 +1,7 @@
-"""`make changes`: what it tells of a change, whom that breaks, and the version that it asks for."""
+"""`make changes` lists each change with its weight, and requires a version that fits."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import yaml
 from packaging.version import Version
 
 from tests.maintenance import changes, comparison
-from tests.maintenance.comparison import Weight
+from tests.maintenance.comparison import Change, Weight
 from tests.support.repo_copy import ROOT, Tree
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -31,34 +31,34 @@ INVITE_STATUS = "response Member > inviteStatus"
 OR_TEXT = "            - type: string\n"
 LIMIT = "        X-Sentry-Rate-Limit-Limit:\n          $ref: '#/components/headers/RateLimit'\n"
 
-# What is written, what instead; what is told of that, and of its undoing.
+# The text in the contract, its replacement, what is reported of that, and of the reverse.
 CHANGES = {
     # Requests.
-    "an optional field": (
+    "a new optional field": (
         "      required: [email]\n",
         f"{FIELD}      required: [email]\n",
         ["addition: request NewMember > greeting: is new, and optional"],
-        ["breaking: request NewMember > greeting: is gone"],
+        ["breaking: request NewMember > greeting: was removed"],
     ),
-    "a required field": (
+    "a new required field": (
         "      required: [email]\n",
         f"{FIELD}      required: [email, greeting]\n",
         ["breaking: request NewMember > greeting: is new, and required"],
-        ["breaking: request NewMember > greeting: is gone"],
+        ["breaking: request NewMember > greeting: was removed"],
     ),
-    "a field that is required": (
+    "a field becomes required": (
         "required: [email]",
         "required: [email, orgRole]",
         ["breaking: request NewMember > orgRole: is required now"],
         ["addition: request NewMember > orgRole: is optional now"],
     ),
-    "a nested field that is required": (
+    "a nested field becomes optional": (
         "required: [teamSlug, role]",
         "required: [teamSlug]",
         ["addition: request TeamRoleAssignment > role: is optional now"],
         ["breaking: request TeamRoleAssignment > role: is required now"],
     ),
-    "a type more": (
+    "another type is allowed": (
         "sendInvite:\n          type: boolean",
         "sendInvite:\n          type: [boolean, 'null']",
         ["addition: request NewMember > sendInvite: was boolean, is boolean or null now"],
@@ -81,44 +81,44 @@ CHANGES = {
         "items:\n            $ref: '#/components/schemas/TeamRole'",
         [
             "breaking: request NewMember > teamRoles > each: was TeamRoleAssignment, is string now",
-            "repair: request NewMember > teamRoles > each: is described otherwise",
-            "breaking: request TeamRoleAssignment: is gone",
+            "repair: request NewMember > teamRoles > each: has another description",
+            "breaking: request TeamRoleAssignment: was removed",
         ],
         [
             "breaking: request NewMember > teamRoles > each: was string, is TeamRoleAssignment now",
-            "repair: request NewMember > teamRoles > each: is described otherwise",
+            "repair: request NewMember > teamRoles > each: has another description",
             "addition: request TeamRoleAssignment: is new",
         ],
     ),
-    "an upper bound": (
+    "a lower maximum": (
         EMAIL,
         "          maxLength: 50\n",
         ["breaking: request NewMember > email: maxLength was 75, is 50 now"],
         ["addition: request NewMember > email: maxLength was 50, is 75 now"],
     ),
-    "no bound": (
+    "a bound is removed": (
         EMAIL,
         "",
-        ["addition: request NewMember > email: maxLength 75 is gone"],
+        ["addition: request NewMember > email: maxLength 75 was removed"],
         ["breaking: request NewMember > email: maxLength 75 is new"],
     ),
-    "a lower bound": (
+    "a new lower bound": (
         EMAIL,
         f"{EMAIL}          minLength: 6\n",
         ["breaking: request NewMember > email: minLength 6 is new"],
-        ["addition: request NewMember > email: minLength 6 is gone"],
+        ["addition: request NewMember > email: minLength 6 was removed"],
     ),
-    "what is not understood": (
+    "an unknown keyword": (
         EMAIL,
         f"{EMAIL}          default: ada@example.com\n",
         ["breaking: request NewMember > email: default ada@example.com is new"],
-        ["breaking: request NewMember > email: default ada@example.com is gone"],
+        ["breaking: request NewMember > email: default ada@example.com was removed"],
     ),
-    "any other key": (
+    "other keys are allowed": (
         "required: [teamSlug, role]\n      additionalProperties: false",
         "required: [teamSlug, role]\n      additionalProperties: true",
-        ["addition: request TeamRoleAssignment > any other key: can be there now"],
-        ["breaking: request TeamRoleAssignment > any other key: can no longer be there"],
+        ["addition: request TeamRoleAssignment > any other key: is allowed now"],
+        ["breaking: request TeamRoleAssignment > any other key: is no longer allowed"],
     ),
     "another pattern": (
         "'^(?:me|[0-9]+)$'",
@@ -130,38 +130,38 @@ CHANGES = {
             f"breaking: {JOIN} > path parameter member_id: pattern was ^[0-9]+$, is ^(?:me|[0-9]+)$ now"
         ],
     ),
-    "a parameter": (
+    "a new parameter": (
         f"operationId: {JOIN}\n",
         f"operationId: {JOIN}\n      parameters: [{{name: notify, in: query, schema: true}}]\n",
         [f"addition: {JOIN} > query parameter notify: is new, and optional"],
-        [f"breaking: {JOIN} > query parameter notify: is gone"],
+        [f"breaking: {JOIN} > query parameter notify: was removed"],
     ),
-    "a body that is left out": (
+    "an optional body": (
         "        description: Who is to be added, and as what.\n        required: true\n",
         "        description: Who is to be added, and as what.\n        required: false\n",
         [f"addition: {INVITE} > request body: is optional now"],
         [f"breaking: {INVITE} > request body: is required now"],
     ),
     # Responses.
-    "a field of an answer": (
+    "a new field of a response": (
         INVITED,
         FIELD + INVITED,
         ["addition: response Member > greeting: is new"],
-        ["breaking: response Member > greeting: is gone"],
+        ["breaking: response Member > greeting: was removed"],
     ),
-    "a field that is always answered": (
+    "a field becomes optional": (
         "required: [id, email, name, user,",
         "required: [id, email, name,",
         ["breaking: response Member > user: is optional now"],
         ["addition: response Member > user: is required now"],
     ),
-    "null": (
+    "null is allowed": (
         "        memberCount:\n          type: integer",
         "        memberCount:\n          type: [integer, 'null']",
         ["breaking: response Team > memberCount: was integer, is integer or null now"],
         ["addition: response Team > memberCount: was integer or null, is integer now"],
     ),
-    "a value of requests and, among others, of answers": (
+    "a new value of an enum": (
         "enum: [contributor, admin]",
         "enum: [contributor, admin, guest]",
         [
@@ -169,25 +169,25 @@ CHANGES = {
             "addition: response Team > teamRole: the value guest is new",
         ],
         [
-            "breaking: request TeamRoleAssignment > role: the value guest is gone",
-            "repair: response Team > teamRole: the value guest is gone",
+            "breaking: request TeamRoleAssignment > role: the value guest was removed",
+            "repair: response Team > teamRole: the value guest was removed",
         ],
     ),
-    "no other values": (
+    "only known values": (
         STATUS + OR_TEXT,
         STATUS,
         [f"addition: {INVITE_STATUS}: can only be {', '.join(STATUSES)} now"],
         [f"breaking: {INVITE_STATUS}: can be any string now"],
     ),
-    "a header": (
+    "a header is removed": (
         LIMIT,
         "",
         [
-            f"breaking: {operation} > answer 429 > header X-Sentry-Rate-Limit-Limit: is gone"
+            f"breaking: {operation} > response 429 > header X-Sentry-Rate-Limit-Limit: was removed"
             for operation in (INVITE, JOIN)
         ],
         [
-            f"addition: {operation} > answer 429 > header X-Sentry-Rate-Limit-Limit: is new"
+            f"addition: {operation} > response 429 > header X-Sentry-Rate-Limit-Limit: is new"
             for operation in (INVITE, JOIN)
         ],
     ),
@@ -195,40 +195,40 @@ CHANGES = {
         "                $ref: '#/components/schemas/Team'",
         "                $ref: '#/components/schemas/Member'",
         [
-            f"breaking: {JOIN} > answer 201 > application/json: was Team, is Member now",
-            "breaking: response Avatar: is gone",
-            "breaking: response Team: is gone",
+            f"breaking: {JOIN} > response 201 > application/json: was Team, is Member now",
+            "breaking: response Avatar: was removed",
+            "breaking: response Team: was removed",
         ],
         [
-            f"breaking: {JOIN} > answer 201 > application/json: was Member, is Team now",
+            f"breaking: {JOIN} > response 201 > application/json: was Member, is Team now",
             "addition: response Avatar: is new",
             "addition: response Team: is new",
         ],
     ),
-    "a success": (
+    "a success is removed": (
         "        '204':\n          description: The member is already on the team.\n",
         "",
-        [f"breaking: {JOIN} > answer 204: is gone"],
-        [f"breaking: {JOIN} > answer 204: is new"],
+        [f"breaking: {JOIN} > response 204: was removed"],
+        [f"breaking: {JOIN} > response 204: is new"],
     ),
-    "a failure": (
+    "a failure is removed": (
         "        '429':\n          $ref: '#/components/responses/TooManyRequests'\n",
         "",
-        [f"repair: {INVITE} > answer 429: is gone"],
-        [f"addition: {INVITE} > answer 429: is new"],
+        [f"repair: {INVITE} > response 429: was removed"],
+        [f"addition: {INVITE} > response 429: is new"],
     ),
     # Operations.
-    "an operation": (
+    "a new operation": (
         "    post:\n",
         "    get: {operationId: list, responses: {'200': {description: All.}}}\n    post:\n",
         ["addition: list: is new"],
-        ["breaking: list: is gone"],
+        ["breaking: list: was removed"],
     ),
-    "another name of an operation": (
+    "an operation is renamed": (
         f"operationId: {JOIN}",
         "operationId: join",
-        [f"breaking: {JOIN}: is called join now"],
-        [f"breaking: join: is called {JOIN} now"],
+        [f"breaking: {JOIN}: was renamed to join"],
+        [f"breaking: join: was renamed to {JOIN}"],
     ),
     "another path": (
         "/members/:",
@@ -236,29 +236,29 @@ CHANGES = {
         [f"breaking: {INVITE}: was POST {PATH}/members/, is POST {PATH}/people/ now"],
         [f"breaking: {INVITE}: was POST {PATH}/people/, is POST {PATH}/members/ now"],
     ),
-    "a scope that is enough": (
+    "a scope is removed": (
         "        - auth_token: ['member:invite']\n",
         "",
         [f"breaking: {INVITE}: auth_token: member:invite is no longer accepted"],
-        [f"addition: {INVITE}: auth_token: member:invite is accepted, too"],
+        [f"addition: {INVITE}: auth_token: member:invite is accepted now"],
     ),
-    "a scope that is needed, too": (
+    "a second scope is needed": (
         "        - auth_token: ['member:invite']\n",
         "        - auth_token: ['member:invite', 'org:read']\n",
         [
             f"breaking: {INVITE}: auth_token: member:invite is no longer accepted",
-            f"addition: {INVITE}: auth_token: member:invite + auth_token: org:read is accepted, too",
+            f"addition: {INVITE}: auth_token: member:invite + auth_token: org:read is accepted now",
         ],
         [
             f"repair: {INVITE}: auth_token: member:invite + auth_token: org:read is no longer accepted",
-            f"addition: {INVITE}: auth_token: member:invite is accepted, too",
+            f"addition: {INVITE}: auth_token: member:invite is accepted now",
         ],
     ),
-    "scopes of which one is enough": (
+    "redundant scopes are removed": (
         "        - auth_token: ['org:read', 'team:write']\n",
         "",
         [f"repair: {JOIN}: auth_token: org:read + auth_token: team:write is no longer accepted"],
-        [f"addition: {JOIN}: auth_token: org:read + auth_token: team:write is accepted, too"],
+        [f"addition: {JOIN}: auth_token: org:read + auth_token: team:write is accepted now"],
     ),
     "another credential": (
         "scheme: bearer",
@@ -270,52 +270,55 @@ CHANGES = {
     "a description": (
         "How many members are on the team.",
         "How many people are on it.",
-        ["repair: response Team > memberCount: is described otherwise"],
-        ["repair: response Team > memberCount: is described otherwise"],
+        ["repair: response Team > memberCount: has another description"],
+        ["repair: response Team > memberCount: has another description"],
     ),
     "a summary": (
         "summary: Add a Member to an Organization",
         "summary: Invite",
-        [f"repair: {INVITE}: is described otherwise"],
-        [f"repair: {INVITE}: is described otherwise"],
+        [f"repair: {INVITE}: has another description"],
+        [f"repair: {INVITE}: has another description"],
     ),
     "the title": (
         "  title: Sentry members",
         "  title: Members",
-        ["repair: info: is described otherwise"],
-        ["repair: info: is described otherwise"],
+        ["repair: info: has another description"],
+        ["repair: info: has another description"],
     ),
-    "a remark": (
+    "a link": (
         "openapi: 3.1.0",
         "openapi: 3.1.0\nexternalDocs: {url: 'https://docs.sentry.io'}",
         ["repair: externalDocs: is new"],
-        ["repair: externalDocs: is gone"],
+        ["repair: externalDocs: was removed"],
     ),
     "a comment": ("openapi: 3.1.0", "openapi: 3.1.0 # of 2021", [], []),
 }
 
 
-def told(before: Any, now: Any) -> list[str]:
-    return [
-        f"{change.weight.name.lower()}: {change.place}: {change.what}"
-        for change in comparison.changes(before, now)
-    ]
+def lines(found: Iterable[Change]) -> list[str]:
+    return [f"{change.weight.name.lower()}: {change.place}: {change.what}" for change in found]
 
 
-@pytest.mark.parametrize(("written", "instead", "there", "back"), CHANGES.values(), ids=CHANGES)
-def test_a_change_of_the_contract_is_told_with_its_weight(
-    written: str, instead: str, there: list[str], back: list[str]
+def report(before: Any, now: Any) -> list[str]:
+    return lines(comparison.changes(before, now))
+
+
+@pytest.mark.parametrize(
+    ("text", "replacement", "expected", "reverse"), CHANGES.values(), ids=CHANGES
+)
+def test_reports_a_change_of_the_contract_with_its_weight(
+    text: str, replacement: str, expected: list[str], reverse: list[str]
 ) -> None:
-    assert written in TEXT
-    changed = yaml.load(TEXT.replace(written, instead, 1), LOADER)
-    assert there == told(SPEC, changed)
-    assert back == told(changed, SPEC)
+    assert text in TEXT
+    changed = yaml.load(TEXT.replace(text, replacement, 1), LOADER)
+    assert expected == report(SPEC, changed)
+    assert reverse == report(changed, SPEC)
 
 
 def document(schema: Any, **more: Any) -> dict[str, Any]:
-    """A contract whose one answer holds this, with what the real one has no use for."""
-    answer = {"content": {"application/json": {"schema": schema}}}
-    operation = {"operationId": "list", "responses": {"200": answer}}
+    """Return a contract whose only response has this schema."""
+    response = {"content": {"application/json": {"schema": schema}}}
+    operation = {"operationId": "list", "responses": {"200": response}}
     return {"paths": {"/": {"get": operation}}, **more}
 
 
@@ -347,29 +350,32 @@ def document(schema: Any, **more: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_other_schemas_are_compared_too(before: Any, now: Any, expected: str) -> None:
-    place = "list > answer 200 > application/json"
-    assert expected.format(place) == told(document(before), document(now))[0]
+def test_compares_schemas_that_the_contract_does_not_have(
+    before: Any, now: Any, expected: str
+) -> None:
+    place = "list > response 200 > application/json"
+    assert expected.format(place) == report(document(before), document(now))[0]
 
 
-def test_a_schema_may_hold_itself() -> None:
+def test_compares_recursive_schemas() -> None:
     node = {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Node"}}}
     schema = {"$ref": "#/components/schemas/Node"}
     before = document(schema, components={"schemas": {"Node": node}})
-    assert [] == told(before, before)
+    assert [] == report(before, before)
     now = document(schema, components={"schemas": {"Node": {**node, "required": ["next"]}}})
-    assert ["addition: response Node > next: is required now"] == told(before, now)
+    assert ["addition: response Node > next: is required now"] == report(before, now)
 
 
-def test_scopes_of_the_whole_document_count() -> None:
+def test_compares_the_security_of_the_whole_document() -> None:
     public, secured = document(True), document(True, security=[{"key": []}])
     assert [
         "breaking: list: no credential is no longer accepted",
-        "addition: list: key is accepted, too",
-    ] == told(public, secured)
+        "addition: list: key is accepted now",
+    ] == report(public, secured)
 
 
 def callables(scope: Any) -> Iterator[Any]:
+    """Yield the functions of a module or class, and the classes that have a constructor."""
     for member in scope.members.values():
         if not member.is_alias:
             if (member.is_function and member.name != "__init__") or "__init__" in member.members:
@@ -378,8 +384,8 @@ def callables(scope: Any) -> Iterator[Any]:
                 yield from callables(member)
 
 
-def test_what_the_source_tells_is_how_python_calls_it() -> None:
-    """With the constructors of attrs, which griffe can't know."""
+def test_reads_the_signatures_that_python_has() -> None:
+    """Also those of the constructors of attrs, which griffe does not know."""
     found = set()
     for package in changes._sources(changes._packages(ROOT)).values():
         for member in callables(package):
@@ -393,7 +399,7 @@ def test_what_the_source_tells_is_how_python_calls_it() -> None:
             ]
             read = (member if member.is_function else member["__init__"]).parameters
             actual = [(p.name, p.kind.value, p.required) for p in read]
-            # What Python binds by itself is not among them.
+            # inspect leaves out the first parameter, which Python binds.
             assert expected == actual[len(actual) - len(expected) :], member.path
             found.add(member.name)
     assert {"NewMember", "AuthenticatedClient", "add_a_member_to_an_organization"} <= found
@@ -458,29 +464,30 @@ PERSON = "sentry_members_api.Person"
 CLIENT = "sentry_members.client.Client"
 
 
-def written(folder: Path, written: str = "", instead: str = "") -> Path:
-    for name, text in MODULES.items():
+def write_tree(folder: Path, text: str = "", replacement: str = "") -> Path:
+    """Write MODULES to a folder, with a text in them replaced."""
+    for name, module in MODULES.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text.replace(written, instead) if written else text)
+        file.write_text(module.replace(text, replacement) if text else module)
     return folder
 
 
-# What is written, what instead; what is told of that, and of its undoing.
+# The text in a module, its replacement, what is reported of that, and of the reverse.
 IMPORTED: dict[str, tuple[str, str, set[str], set[str]]] = {
-    "a field": (
+    "a field is removed": (
         '    name: str = ""\n',
         "",
         {
-            f"breaking: {PERSON}(name): is gone",
-            f"breaking: {PERSON}.name: is gone",
+            f"breaking: {PERSON}(name): was removed",
+            f"breaking: {PERSON}.name: was removed",
         },
         {
             f"addition: {PERSON}(name): is new, and optional",
             f"addition: {PERSON}.name: is new",
         },
     ),
-    "a field that is required": (
+    "a field becomes required": (
         '    role: str = ""\n',
         "    role: str\n",
         {
@@ -490,139 +497,140 @@ IMPORTED: dict[str, tuple[str, str, set[str], set[str]]] = {
             f"addition: {PERSON}(role): is optional now",
         },
     ),
-    "a field that is new, and required": (
+    "a new required field": (
         "    email: str\n",
         "    email: str\n    team: str\n",
         {
             f"breaking: {PERSON}(team): is new, and required",
-            f"breaking: {PERSON}(role): has another position now: new ones go last",
-            f"breaking: {PERSON}(name): has another position now: new ones go last",
+            f"breaking: {PERSON}(role): has another position now: add new ones at the end",
+            f"breaking: {PERSON}(name): has another position now: add new ones at the end",
             f"addition: {PERSON}.team: is new",
         },
         {
-            f"breaking: {PERSON}(team): is gone",
-            f"breaking: {PERSON}.team: is gone",
-            f"breaking: {PERSON}(role): has another position now: new ones go last",
-            f"breaking: {PERSON}(name): has another position now: new ones go last",
+            f"breaking: {PERSON}(team): was removed",
+            f"breaking: {PERSON}.team: was removed",
+            f"breaking: {PERSON}(role): has another position now: add new ones at the end",
+            f"breaking: {PERSON}(name): has another position now: add new ones at the end",
         },
     ),
     "the order of fields": (
         '    role: str = ""\n    name: str = ""\n',
         '    name: str = ""\n    role: str = ""\n',
         {
-            f"breaking: {PERSON}({name}): has another position now: new ones go last"
+            f"breaking: {PERSON}({name}): has another position now: add new ones at the end"
             for name in ("role", "name")
         },
         {
-            f"breaking: {PERSON}({name}): has another position now: new ones go last"
+            f"breaking: {PERSON}({name}): has another position now: add new ones at the end"
             for name in ("role", "name")
         },
     ),
-    "what an argument is called": (
+    "an argument is renamed": (
         'alias="url"',
         'alias="base"',
         {
-            f"breaking: {PERSON}(url): is gone",
+            f"breaking: {PERSON}(url): was removed",
             f"addition: {PERSON}(base): is new, and optional",
         },
         {
-            f"breaking: {PERSON}(base): is gone",
+            f"breaking: {PERSON}(base): was removed",
             f"addition: {PERSON}(url): is new, and optional",
         },
     ),
-    "how an argument is passed": (
+    "a keyword-only argument": (
         "def close(self, *, now=True)",
         "def close(self, now=True)",
-        {"repair: sentry_members: has changed within"},
-        {f"breaking: {CLIENT}.close(now): is passed otherwise now"},
+        {"repair: sentry_members: changed internally"},
+        {f"breaking: {CLIENT}.close(now): is passed differently now"},
     ),
     "a default": (
         "now=True",
         "now=False",
-        {"repair: sentry_members: has changed within"},
-        {"repair: sentry_members: has changed within"},
+        {"repair: sentry_members: changed internally"},
+        {"repair: sentry_members: changed internally"},
     ),
-    "a class that is another's": (
+    "another base class": (
         "class Lost(Unknown)",
         "class Lost(Refused)",
-        {"breaking: sentry_members.client.Lost: is no Unknown any more"},
-        {"repair: sentry_members: has changed within"},
+        {"breaking: sentry_members.client.Lost: no longer inherits from Unknown"},
+        {"repair: sentry_members: changed internally"},
     ),
-    "a method that is underscored": (
+    "a private method": (
         "_send",
         "_post",
-        {"repair: sentry_members: has changed within"},
-        {"repair: sentry_members: has changed within"},
+        {"repair: sentry_members: changed internally"},
+        {"repair: sentry_members: changed internally"},
     ),
-    "a class that is underscored": (
+    "a private class": (
         "class _Own(Lost)",
         "class _Own(Exception)",
-        {"repair: sentry_members: has changed within"},
-        {"repair: sentry_members: has changed within"},
+        {"repair: sentry_members: changed internally"},
+        {"repair: sentry_members: changed internally"},
     ),
-    "a base that is underscored": (
+    "a private base class": (
         "_Base",
         "_Root",
-        {"repair: sentry_members: has changed within"},
-        {"repair: sentry_members: has changed within"},
+        {"repair: sentry_members: changed internally"},
+        {"repair: sentry_members: changed internally"},
     ),
-    "a name that is imported": (
+    "an imported name": (
         "from sentry_members_api import Person\nfrom .client",
         "from .client",
-        {"breaking: sentry_members.Person: is gone"},
+        {"breaking: sentry_members.Person: was removed"},
         {"addition: sentry_members.Person: is new"},
     ),
-    "an argument": (
+    "a parameter is renamed": (
         "body: Person",
         "person: Person",
         {
-            f"breaking: {CLIENT}.invite(body): is gone",
+            f"breaking: {CLIENT}.invite(body): was removed",
             f"breaking: {CLIENT}.invite(person): is new, and required",
         },
         {
-            f"breaking: {CLIENT}.invite(person): is gone",
+            f"breaking: {CLIENT}.invite(person): was removed",
             f"breaking: {CLIENT}.invite(body): is new, and required",
         },
     ),
-    "a package": (
+    "a package is removed": (
         '    "overlays/sentry_members",\n',
         "",
-        {"breaking: sentry_members: is gone"},
+        {"breaking: sentry_members: was removed"},
         {"addition: sentry_members: is new"},
     ),
-    "the command line, which is not imported": ("def main", "def start", set(), set()),
-    "another kind": (
+    "the command line": ("def main", "def start", set(), set()),
+    "a class becomes a function": (
         "class Lost(Unknown): ...",
         "def Lost(): ...",
-        {"breaking: sentry_members.client.Lost: is something else now"},
-        {"breaking: sentry_members.client.Lost: is something else now"},
+        {"breaking: sentry_members.client.Lost: is another type of object now"},
+        {"breaking: sentry_members.client.Lost: is another type of object now"},
     ),
 }
 
 
-@pytest.mark.parametrize(("old", "new", "there", "back"), IMPORTED.values(), ids=IMPORTED)
-def test_a_change_of_a_package_is_told_with_its_weight(
-    old: str, new: str, there: set[str], back: set[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("text", "replacement", "expected", "reverse"), IMPORTED.values(), ids=IMPORTED
+)
+def test_reports_a_change_of_a_package_with_its_weight(
+    text: str, replacement: str, expected: set[str], reverse: set[str], tmp_path: Path
 ) -> None:
-    assert any(old in text for text in MODULES.values())
-    before, now = written(tmp_path / "before"), written(tmp_path / "now", old, new)
-    for expected, trees in ((there, (before, now)), (back, (now, before))):
-        assert expected == {
-            f"{change.weight.name.lower()}: {change.place}: {change.what}"
-            for change in changes._changes(*trees)
-        }
+    assert any(text in module for module in MODULES.values())
+    before = write_tree(tmp_path / "before")
+    now = write_tree(tmp_path / "now", text, replacement)
+    assert expected == set(lines(changes._changes(before, now)))
+    assert reverse == set(lines(changes._changes(now, before)))
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     monkeypatch.chdir(tmp_path)
-    return Tree(written(tmp_path))
+    return Tree(write_tree(tmp_path))
 
 
-def refused(*arguments: str) -> str:
-    with pytest.raises(SystemExit) as ended:
+def failure(*arguments: str) -> str:
+    """Return what `make changes` exits with."""
+    with pytest.raises(SystemExit) as exit_:
         changes.main(*arguments)
-    return str(ended.value)
+    return str(exit_.value)
 
 
 @pytest.mark.parametrize(
@@ -637,40 +645,40 @@ def refused(*arguments: str) -> str:
         ("1.3", Weight.REPAIR, "1.3.1"),
     ],
 )
-def test_a_change_asks_for_a_version(released: str, weight: Weight, needed: str) -> None:
+def test_requires_the_version_of_the_weight(released: str, weight: Weight, needed: str) -> None:
     assert Version(needed) == changes._next(Version(released), weight)
 
 
-def test_the_heaviest_change_decides(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+def test_requires_the_version_of_the_heaviest_change(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
     tree.release("1.3.1")
     tree.edit("openapi.yaml", "{description: Those who", "{description: All who")
     tree.edit("openapi.yaml", "    get:\n", "    post: {responses: {}}\n    get:\n")
-    assert "the next version is 1.4.0: raise the 1.3.1 in pyproject.toml" == refused()
+    assert "the next version is 1.4.0: raise the 1.3.1 in pyproject.toml" == failure()
     tree.edit("generated/sentry_members_api/__init__.py", '    name: str = ""', "    name: str")
     tree.edit("overlays/sentry_members/client.py", "    def close", "    def end")
-    assert "the next version is 2.0.0: raise the 1.3.1 in pyproject.toml" == refused()
+    assert "the next version is 2.0.0: raise the 1.3.1 in pyproject.toml" == failure()
     capsys.readouterr()
     tree.edit("pyproject.toml", "1.3.1", "2.0.0")
     changes.main()
     assert (
         f"""\
 Breaking since v1.3.1:
-  {CLIENT}.close: is gone
+  {CLIENT}.close: was removed
   {PERSON}(name): is required now
 Added since v1.3.1:
   POST /people: is new
   {CLIENT}.end: is new
-Otherwise changed since v1.3.1:
-  list > answer 200: is described otherwise
-the next version is 2.0.0 or higher: 2.0.0 in pyproject.toml will do
+Other changes since v1.3.1:
+  list > response 200: has another description
+the next version is 2.0.0 or higher: 2.0.0 in pyproject.toml is enough
 """
         == capsys.readouterr().out
     )
 
 
-def test_the_last_release_is_that_which_led_here(
-    tree: Tree, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ignores_tags_of_other_branches(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.release("0.3.1")
     tree.git("switch", "--quiet", "--create", "aside")
     tree.release("0.9.0")
@@ -678,49 +686,61 @@ def test_the_last_release_is_that_which_led_here(
     tree.git("commit", "--quiet", "--allow-empty", "--message=Go on")
     tree.git("tag", "very-late")
     changes.main()
-    assert "openapi.yaml and what is imported are as in v0.3.1\n" == capsys.readouterr().out
+    assert (
+        "openapi.yaml and the public packages have not changed since v0.3.1\n"
+        == capsys.readouterr().out
+    )
 
 
-def test_there_may_be_nothing_released(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+def test_asks_for_a_base_before_the_first_release(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
     tree.release("0.3.1")
     tree.git("tag", "--delete", "v0.3.1")
     changes.main()
-    told = "nothing is released yet: name what to compare with, as in make changes BASE=HEAD~1\n"
-    assert told == capsys.readouterr().out
+    expected = (
+        "there is no release yet: name a commit to compare with, as in make changes BASE=HEAD~1\n"
+    )
+    assert expected == capsys.readouterr().out
     (tree.path / "overlays/sentry_members/client.pyc").touch()
     changes.main("HEAD")
-    assert "openapi.yaml and what is imported are as in HEAD\n" == capsys.readouterr().out
+    assert (
+        "openapi.yaml and the public packages have not changed since HEAD\n"
+        == capsys.readouterr().out
+    )
 
 
-def test_without_a_history_there_is_nothing_to_compare_with(tree: Tree) -> None:
-    assert refused().startswith("there is no history to compare with")
+def test_rejects_a_folder_without_history(tree: Tree) -> None:
+    assert failure().startswith("there is no history to compare with")
     tree.git("init", "--quiet")
-    assert refused().startswith("there is no history to compare with")
+    assert failure().startswith("there is no history to compare with")
 
 
-def test_a_shallow_clone_without_its_tags_is_told(
+def test_rejects_a_shallow_clone_without_tags(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.release("0.3.1")
     tree.git("commit", "--quiet", "--allow-empty", "--message=Go on")
     tree.git("clone", "--quiet", "--depth=1", tree.path.as_uri(), "shallow")
     monkeypatch.chdir(tmp_path / "shallow")
-    assert refused().endswith("in this shallow clone: run git fetch --unshallow --tags")
+    assert failure().endswith(
+        "this shallow clone has no version tag: run git fetch --unshallow --tags"
+    )
 
 
 @pytest.mark.parametrize("base", ["nowhere", "--output=stolen", "HEAD:openapi.yaml"])
-def test_a_base_that_is_none_is_told(base: str, tree: Tree) -> None:
+def test_rejects_a_base_that_is_not_a_commit(base: str, tree: Tree) -> None:
     tree.release("0.3.1")
-    assert f"BASE={base} names no commit of this repository" == refused(base)
+    assert f"BASE={base} is not a commit of this repository" == failure(base)
     assert not (tree.path / "stolen").exists()
 
 
 @pytest.mark.parametrize("name", ["openapi.yaml", "pyproject.toml"])
-def test_a_base_without_what_is_compared_is_told(name: str, tree: Tree) -> None:
+def test_rejects_a_base_without_a_compared_file(name: str, tree: Tree) -> None:
     tree.release("0.3.1")
     tree.git("rm", "-r", "--quiet", name)
     tree.git("commit", "--quiet", "--message=Remove it")
-    assert f"BASE=HEAD has no {name}: name another commit" == refused("HEAD")
+    assert f"BASE=HEAD has no {name}: name another commit" == failure("HEAD")
 
 
 @pytest.mark.parametrize(
@@ -728,11 +748,11 @@ def test_a_base_without_what_is_compared_is_told(name: str, tree: Tree) -> None:
     [
         ("paths: [", "line 1: expected the node content, but found '<stream end>'"),
         ("paths: {}", "the document: 'openapi' is a required property"),
-        ("", "line 1: this is no OpenAPI document"),
+        ("", "line 1: not an OpenAPI document"),
     ],
 )
-def test_a_base_with_a_broken_contract_is_told(text: str, fault: str, tree: Tree) -> None:
+def test_rejects_a_base_with_a_broken_contract(text: str, fault: str, tree: Tree) -> None:
     (tree.path / "openapi.yaml").write_text(text)
     tree.release("0.3.1")
     expected = f"BASE=HEAD has a broken openapi.yaml: name another commit ({fault})"
-    assert expected == refused("HEAD")
+    assert expected == failure("HEAD")

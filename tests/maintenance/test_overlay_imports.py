@@ -1,4 +1,4 @@
-"""What the overlays import of the generated package is there, or reported."""
+"""Imports of the overlays that the generated package lacks are reported."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.maintenance import overlay_imports
 from tests.support.repo_copy import ROOT
 
 
-def test_reports_an_import_of_what_is_not_generated(
+def test_reports_an_import_of_a_missing_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
@@ -20,9 +20,9 @@ def test_reports_an_import_of_what_is_not_generated(
         "from sentry_members_api.api.crews import leave\n"
     )
     monkeypatch.setattr(overlay_imports, "OVERLAYS", tmp_path)
-    advice = "any more: use what openapi.yaml calls it now, or call it there as before"
+    remedy = "import the new name, or restore the old one in openapi.yaml"
     assert [
-        f"{tmp_path}/client.py, line 2: sentry_members_api.models has no Newcomer {advice}",
-        f"{tmp_path}/client.py, line 3: sentry_members_api.api.teams has no join {advice}",
-        f"{tmp_path}/client.py, line 4: sentry_members_api.api.crews has no leave {advice}",
+        f"{tmp_path}/client.py, line 2: sentry_members_api.models no longer has Newcomer: {remedy}",
+        f"{tmp_path}/client.py, line 3: sentry_members_api.api.teams no longer has join: {remedy}",
+        f"{tmp_path}/client.py, line 4: sentry_members_api.api.crews no longer has leave: {remedy}",
     ] == list(overlay_imports.missing())

@@ -1,13 +1,17 @@
-"""The pictures of the README."""
+"""The pictures of the README files."""
 
 import re
 
+from tests.support.readme import READMES
 from tests.support.repo_copy import ROOT
 
 
-def test_the_pictures_of_the_readme_are_there_and_small() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    shown = set(re.findall(r'(?:src(?:set)?="|!\[.*\]\()([^")]+)', readme))
-    assert shown == {f".pictures/{file.name}" for file in (ROOT / ".pictures").iterdir()}
-    for name in shown:
-        assert 150_000 > (ROOT / name).stat().st_size, name
+def test_every_picture_is_shown_and_small() -> None:
+    shown = {
+        (readme.parent / path).resolve()
+        for readme in READMES
+        for path in re.findall(r'(?:src(?:set)?="|!\[.*\]\()([^")]+)', readme.read_text("utf-8"))
+    }
+    assert shown == set((ROOT / ".pictures").iterdir())
+    for picture in shown:
+        assert 150_000 > picture.stat().st_size, picture

@@ -1,4 +1,4 @@
-"""`make publish`: a real index gets the files that were tested, or nothing, and one line says why."""
+"""`make publish` uploads the tested files to a real index, or nothing, and says why in one line."""
 
 import hashlib
 import os
@@ -17,14 +17,15 @@ import pytest
 from tests.maintenance import publish
 from tests.support import pypi_server
 from tests.support.pypi_server import PASSWORD, USER, Index
+from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT, VENV, Tree
 
-SHELL = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+README = Readme(ROOT / "tests/maintenance/README.md")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 WHEEL, SDIST = f"sentry_members-{VERSION}-py3-none-any.whl", f"sentry_members-{VERSION}.tar.gz"
 CREDENTIALS = {"UV_PUBLISH_USERNAME": USER, "UV_PUBLISH_PASSWORD": PASSWORD}
 
-# All that is left of the tests where the real `make test` runs. It tells what it ran with.
+# The only test where the real `make test` runs: it records which files it ran with.
 QUICK = """
 import hashlib
 import os
@@ -33,7 +34,7 @@ from pathlib import Path
 
 import sentry_members
 
-def test_quickly() -> None:
+def test_quick() -> None:
     assert [] == [name for name in os.environ if name.startswith("UV_PUBLISH_")]
     assert "CI" in os.environ
     with open("../tested", "a") as tested:
@@ -41,27 +42,27 @@ def test_quickly() -> None:
             print(sys.prefix, file.name, hashlib.sha256(file.read_bytes()).hexdigest(), file=tested)
 """
 
-# On this Python alone, and in one process.
+# Only on this Python, and in one process.
 PYTHON = "{}.{}".format(*sys.version_info)
-QUICKLY = [
+QUICK_OPTIONS = [
     "PYTHONS=",
-    "ON_ALL_CORES=",
+    "IN_PARALLEL=",
     "UV_COMPILE_BYTECODE=0",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
 ]
 
 COMMIT = "git -c user.name=Ada -c user.email=ada@example.com commit --quiet --allow-empty -m More"
 
-# A make of which `build` puts there what is built, and the rest succeeds at once.
-MADE = """#!/bin/sh
-echo "$2" >> ../made
+# A make that records its verbs: `build` copies the built files, and the rest succeeds at once.
+FAKE_MAKE = """#!/bin/sh
+echo "$2" >> ../verbs
 [ "$2" != build ] || { mkdir dist && cp ../built/* dist; }
 """
 
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of somebody who is publishing, and tests before it. Loopback is asked directly."""
+    """Remove the settings of a `make publish` that runs these tests, and any proxy for loopback."""
     for name in os.environ:
         if name.startswith(("UV_PUBLISH_", "UV_KEYRING_")) or name in ("INDEX_URL", "DRY_RUN"):
             monkeypatch.delenv(name)
@@ -80,7 +81,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Index]:
 
 @pytest.fixture
 def empty(running: Index) -> Index:
-    """An index that asks for a password, for reading too, and has nothing yet."""
+    """An index without files that requires a password, for reading too."""
     for file in running.packages.iterdir():
         file.unlink()
     return running
@@ -88,11 +89,11 @@ def empty(running: Index) -> Index:
 
 @dataclass
 class Project:
-    """What publish.py needs of the tree, committed, with a make that is quick.
+    """The files that publish.py reads, committed, with a fake make.
 
     Attributes:
-        path: The tree.
-        output: What was printed when it was published.
+        path: Their folder.
+        output: What the last `publish` printed.
     """
 
     path: Path
@@ -107,7 +108,7 @@ class Project:
         file.chmod(0o755)
 
     def publish(self, url: str, **variables: str) -> str:
-        """Return the line that says why nothing came of it; empty if something did."""
+        """Publish, and return the reason for the failure; empty if it succeeded."""
         reason = ""
         with self.monkeypatch.context() as patch:
             patch.chdir(self.path)
@@ -116,17 +117,17 @@ class Project:
                     patch.setenv(name, value)
             try:
                 publish.main()
-            except SystemExit as refused:
-                reason = str(refused.code).removeprefix("publish: ")
+            except SystemExit as exit_:
+                reason = str(exit_.code).removeprefix("publish: ")
         self.output = "".join(self.capfd.readouterr())
         assert 1 >= len(reason.splitlines())
         assert PASSWORD not in f"{reason}{self.output}"
         return reason
 
-    def made(self) -> list[str]:
-        """The verbs that were made."""
-        made = self.path.parent / "made"
-        return made.read_text().split() if made.exists() else []
+    def verbs(self) -> list[str]:
+        """Return the verbs that the fake make has run."""
+        verbs = self.path.parent / "verbs"
+        return verbs.read_text().split() if verbs.exists() else []
 
 
 @pytest.fixture
@@ -146,41 +147,41 @@ def project(
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{VENV / 'bin'}:{os.environ['PATH']}")
     project = Project(tree.path, monkeypatch, capfd)
-    project.program("make", MADE)
+    project.program("make", FAKE_MAKE)
     return project
 
 
 @pytest.fixture
 def quick(tree: Tree) -> Tree:
-    """A commit of a tree with one test, which is quick."""
+    """A committed tree that has only quick tests."""
     tests = tree.path / "tests"
     for file in (*tests.rglob("test_*.py"), *tests.rglob("conftest.py")):
         file.unlink()
     for folder in ("project", "client"):
-        (tests / folder / "test_quickly.py").write_text(QUICK)
+        (tests / folder / "test_quick.py").write_text(QUICK)
     linter = tests / "contract/node_modules/.package-lock.json"
     linter.parent.mkdir()
     linter.touch()
     (tree.path / "CHANGELOG.md").write_text(f"## [{VERSION}] - 2026-01-31\n")
-    # Else the verbs within would set up the environment anew.
+    # Otherwise make would set up the environment again.
     for name in ("pyproject.toml", "requirements.lock"):
         os.utime(tree.path / name, (0, 0))
     tree.commit()
     return tree
 
 
-def test_the_index_gets_the_files_that_were_tested(
+def test_uploads_the_tested_files(
     quick: Tree, empty: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real verb, as the README shows it."""
-    [block] = [code for code in SHELL if "make publish" in code]
+    """By the real verb, as the README shows it."""
+    [block] = [code for code in README.shell if "make publish" in code]
     export, dry_run, publish = block.replace(
         "https://packages.example.com/", empty.url
     ).splitlines()
     assert dry_run.startswith(f"{publish} DRY_RUN=1 ")
     for name in re.findall(r"(\w+)=…", export):
         monkeypatch.setenv(name, CREDENTIALS[name])
-    published = quick.make(*publish.split()[1:], *QUICKLY)
+    published = quick.make(*publish.split()[1:], *QUICK_OPTIONS)
     assert 0 == published.returncode, published.stderr
     assert f"publish: sentry-members {VERSION} is on the index\n" in published.stdout
     assert PASSWORD not in published.stdout + published.stderr
@@ -196,32 +197,32 @@ def test_the_index_gets_the_files_that_were_tested(
     assert f"publish: the index has sentry-members {VERSION} already: raise the" in again.stderr
 
 
-def test_what_is_not_committed_is_not_published(quick: Tree) -> None:
+def test_rejects_uncommitted_changes(quick: Tree) -> None:
     (quick.path / "tests" / "untracked.py").touch()
     quick.edit("CHANGELOG.md", "##", "#")
-    refused = quick.make("publish", "INDEX_URL=http://127.0.0.1:9/")
-    assert 2 == refused.returncode
-    assert "commit or stash first:  M CHANGELOG.md ?? tests/untracked.py\n" == refused.stdout
+    rejected = quick.make("publish", "INDEX_URL=http://127.0.0.1:9/")
+    assert 2 == rejected.returncode
+    assert "commit or stash first:  M CHANGELOG.md ?? tests/untracked.py\n" == rejected.stdout
 
 
-def test_a_dry_run_changes_nothing(project: Project, empty: Index) -> None:
+def test_dry_run_uploads_nothing(project: Project, empty: Index) -> None:
     assert "" == project.publish(empty.url, DRY_RUN="1")
-    assert f"a dry run: nothing was uploaded of dist/{WHEEL}, dist/{SDIST}\n" in project.output
-    assert ["build", "check", "test"] == project.made()
+    assert f"dry run: would upload dist/{WHEEL}, dist/{SDIST}\n" in project.output
+    assert ["build", "check", "test"] == project.verbs()
     assert {} == empty.files()
 
 
-def test_a_failed_upload_is_completed(project: Project, empty: Index, built: Path) -> None:
+def test_completes_a_failed_upload(project: Project, empty: Index, built: Path) -> None:
     shutil.copy(built / WHEEL, empty.packages)
     assert "" == project.publish(empty.url)
     assert WHEEL not in project.output
     assert {file.name: file.read_bytes() for file in built.iterdir()} == empty.files()
 
 
-def test_another_file_of_the_same_name_is_not_completed(project: Project, empty: Index) -> None:
+def test_rejects_another_file_of_the_same_name(project: Project, empty: Index) -> None:
     (empty.packages / WHEEL).write_text("other")
     assert f"the index has another {WHEEL}: raise the version" in project.publish(empty.url)
-    assert ["build"] == project.made()
+    assert ["build"] == project.verbs()
     assert {WHEEL: b"other"} == empty.files()
 
 
@@ -237,58 +238,60 @@ def test_another_file_of_the_same_name_is_not_completed(project: Project, empty:
         ("https://packages.example.com/simple/", "leave out /simple"),
     ],
 )
-def test_the_url_of_the_index_is_needed(url: str, reason: str, project: Project) -> None:
+def test_rejects_a_url_that_is_not_of_an_index(url: str, reason: str, project: Project) -> None:
     assert reason in project.publish(url)
-    assert [] == project.made()
+    assert [] == project.verbs()
 
 
 @pytest.mark.parametrize(
     "entry", ["## [Unreleased]", f"## [{VERSION}]", f"## [{VERSION}0] - 2026-01-31"]
 )
-def test_the_changelog_must_have_the_version(entry: str, project: Project) -> None:
+def test_rejects_a_version_without_a_changelog_entry(entry: str, project: Project) -> None:
     (project.path / "CHANGELOG.md").write_text(f"{entry}\n")
     reason = project.publish("http://127.0.0.1:9/")
     assert f"CHANGELOG.md has no entry for {VERSION}: write ## [{VERSION}] - YYYY-MM-DD" == reason
-    assert [] == project.made()
+    assert [] == project.verbs()
 
 
-def test_an_index_that_is_not_there(project: Project) -> None:
+def test_reports_an_unreachable_index(project: Project) -> None:
     reason = project.publish("http://127.0.0.1:9/")
     assert reason.startswith("the index can't be reached at http://127.0.0.1:9/: ")
-    assert [] == project.made()
+    assert [] == project.verbs()
 
 
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"UV_PUBLISH_PASSWORD": "wrong"}, "the index refuses these credentials, or what they"),
+        ({"UV_PUBLISH_PASSWORD": "wrong"}, "the index rejects these credentials, or they"),
         ({"UV_PUBLISH_PASSWORD": ""}, "no credentials: export UV_PUBLISH_TOKEN, or UV_"),
         ({"UV_PUBLISH_USERNAME": ""}, "no credentials: export UV_PUBLISH_TOKEN, or UV_"),
     ],
     ids=str,
 )
-def test_wrong_credentials(
+def test_rejects_wrong_credentials(
     variables: dict[str, str], reason: str, project: Project, empty: Index
 ) -> None:
     assert reason in project.publish(empty.url, **variables)
-    assert [] == project.made()
+    assert [] == project.verbs()
 
 
-def test_wrong_credentials_where_everybody_may_read(project: Project, tmp_path: Path) -> None:
+def test_rejects_wrong_credentials_of_a_public_index(project: Project, tmp_path: Path) -> None:
     with pypi_server.serve(tmp_path, "--disable-fallback", "--authenticate", "update") as readable:
         reason = project.publish(readable.url, UV_PUBLISH_PASSWORD="wrong")
-        assert reason.startswith("the index refuses these credentials, or what they may do (403 at")
-        assert [] == project.made()
+        assert reason.startswith(
+            "the index rejects these credentials, or they lack a permission (403 at"
+        )
+        assert [] == project.verbs()
 
 
-def test_what_uv_refuses_is_not_tested(project: Project, empty: Index) -> None:
+def test_fails_before_the_tests_if_uv_rejects_the_upload(project: Project, empty: Index) -> None:
     reason = project.publish(empty.url, UV_PUBLISH_INDEX="other")
-    assert "uv can't upload this: see above" == reason
+    assert "uv can't upload these files (see above)" == reason
     assert "'--publish-url <PUBLISH_URL>' cannot be used with '--index <INDEX>'" in project.output
-    assert ["build"] == project.made()
+    assert ["build"] == project.verbs()
 
 
-def test_no_argument_that_everybody_sees_holds_the_password(project: Project, empty: Index) -> None:
+def test_passes_no_password_as_an_argument(project: Project, empty: Index) -> None:
     project.program("uv", f'#!/bin/sh\necho "$@" >> ../arguments\nexec {VENV}/bin/uv "$@"\n')
     assert "" == project.publish(empty.url)
     arguments = (project.path.parent / "arguments").read_text()
@@ -296,28 +299,28 @@ def test_no_argument_that_everybody_sees_holds_the_password(project: Project, em
     assert PASSWORD not in arguments
 
 
-def test_a_token(project: Project, empty: Index) -> None:
+def test_uploads_with_a_token(project: Project, empty: Index) -> None:
     token = {"UV_PUBLISH_USERNAME": "", "UV_PUBLISH_PASSWORD": "", "UV_PUBLISH_TOKEN": PASSWORD}
     assert "" == project.publish(empty.url, **token)
     assert {WHEEL, SDIST} == empty.files().keys()
 
 
-def test_a_keyring(project: Project, empty: Index) -> None:
-    asked = f"get {empty.url} {USER}"
-    project.program("keyring", f'#!/bin/sh\n[ "$*" != "{asked}" ] || echo {PASSWORD}\n')
+def test_uploads_with_a_password_from_a_keyring(project: Project, empty: Index) -> None:
+    expected = f"get {empty.url} {USER}"
+    project.program("keyring", f'#!/bin/sh\n[ "$*" != "{expected}" ] || echo {PASSWORD}\n')
     keyring = {"UV_PUBLISH_PASSWORD": "", "UV_KEYRING_PROVIDER": "subprocess"}
     reason = project.publish(empty.url, **keyring, UV_PUBLISH_USERNAME="mary")
     assert f"the keyring has no password: keyring set {empty.url} mary" == reason
-    assert [] == project.made()
+    assert [] == project.verbs()
     assert "" == project.publish(empty.url, **keyring)
     assert {WHEEL, SDIST} == empty.files().keys()
 
 
 @pytest.mark.parametrize("verb", ["build", "check", "test"])
-def test_a_verb_that_fails(verb: str, project: Project, empty: Index) -> None:
-    project.program("make", f'{MADE}[ "$2" != {verb} ]')
+def test_uploads_nothing_if_a_verb_fails(verb: str, project: Project, empty: Index) -> None:
+    project.program("make", f'{FAKE_MAKE}[ "$2" != {verb} ]')
     assert f"make {verb} failed: nothing was uploaded" == project.publish(empty.url)
-    assert verb == project.made()[-1]
+    assert verb == project.verbs()[-1]
     assert {} == empty.files()
 
 
@@ -325,16 +328,18 @@ def test_a_verb_that_fails(verb: str, project: Project, empty: Index) -> None:
     "change",
     [f"echo >> dist/{WHEEL}", "touch dist/other", "echo >> CHANGELOG.md", "touch new", COMMIT],
 )
-def test_what_changes_while_the_tests_run(change: str, project: Project, empty: Index) -> None:
-    project.program("make", f'{MADE}[ "$2" != test ] || {change}')
+def test_uploads_nothing_if_files_change_during_the_tests(
+    change: str, project: Project, empty: Index
+) -> None:
+    project.program("make", f'{FAKE_MAKE}[ "$2" != test ] || {change}')
     assert "changed while the tests ran: nothing" in project.publish(empty.url)
     assert {} == empty.files()
 
 
-class Answering(BaseHTTPRequestHandler):
-    """Answers with the status that the path begins with, or for an upload the one that follows.
+class FakeIndex(BaseHTTPRequestHandler):
+    """Responds with the first status code of the path, or to an upload with the second.
 
-    It lists the files of another host.
+    Its redirects lead to the page of another host, which lists files of this project.
     """
 
     def do_GET(self) -> None:
@@ -351,38 +356,40 @@ class Answering(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def answering() -> Generator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+def fake_index() -> Generator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), FakeIndex) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def test_an_index_that_has_a_fault(project: Project, answering: str) -> None:
-    reason = project.publish(f"{answering}/503/")
-    assert f"the index answers 503 at {answering}/503/simple/sentry-members/" == reason
-    assert [] == project.made()
+def test_reports_an_index_that_fails(project: Project, fake_index: str) -> None:
+    reason = project.publish(f"{fake_index}/503/")
+    assert f"the index responds with 503 at {fake_index}/503/simple/sentry-members/" == reason
+    assert [] == project.verbs()
 
 
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (400, "the upload failed: the same command goes on where it was"),
-        (403, "the index refuses these credentials, or what they may do (403 at {url})"),
+        (400, "the upload failed: run the same command again to upload the rest"),
+        (403, "the index rejects these credentials, or they lack a permission (403 at {url})"),
     ],
 )
-def test_an_upload_that_fails(status: int, reason: str, project: Project, answering: str) -> None:
-    url = f"{answering}/404/{status}/"
+def test_reports_an_upload_that_fails(
+    status: int, reason: str, project: Project, fake_index: str
+) -> None:
+    url = f"{fake_index}/404/{status}/"
     assert reason.format(url=url) == project.publish(url)
-    assert "test" == project.made()[-1]
+    assert "test" == project.verbs()[-1]
 
 
-def test_what_a_public_index_has_is_no_matter(project: Project, answering: str) -> None:
-    """An index may lead on to it for what it does not have."""
-    assert "" == project.publish(f"{answering}/302/", DRY_RUN="1")
+def test_ignores_the_files_of_a_public_index(project: Project, fake_index: str) -> None:
+    """An index may redirect to it for a project that it doesn't have."""
+    assert "" == project.publish(f"{fake_index}/302/", DRY_RUN="1")
     assert "/302/simple/sentry-members/ is empty" in project.output
 
 
-def test_an_index_that_lists_elsewhere(project: Project, answering: str) -> None:
-    reason = project.publish(f"{answering}/404/", UV_PUBLISH_CHECK_URL=f"{answering}/200/+simple")
+def test_reads_the_listing_from_another_url(project: Project, fake_index: str) -> None:
+    reason = project.publish(f"{fake_index}/404/", UV_PUBLISH_CHECK_URL=f"{fake_index}/200/+simple")
     assert f"the index has another {WHEEL}: raise the version in pyproject.toml" == reason

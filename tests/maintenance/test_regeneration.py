@@ -1,7 +1,7 @@
-"""What a change of the contract asks of who makes it: nothing, or what the project's verbs say.
+"""A change of the contract needs no other change, or what the verbs report.
 
-Each is made in a copy of the tree whose present state is released, and lived through as by a
-maintainer: `make generate`, `make changes`, the tests.
+Each change is made in a released copy of the tree, with a maintainer's steps: `make generate`,
+`make changes`, the tests.
 """
 
 import os
@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from tests.maintenance import changes
+from tests.support.readme import Readme
 from tests.support.recordings import bodies
 from tests.support.repo_copy import ROOT, Tree
 
@@ -23,24 +24,24 @@ FIELD = """        greeting:
           type: string
           description: What the invite begins with.
 """
-AFTER_FIELDS = "      required: [email]\n"
-AFTER_ANSWER = "      required: [id, email, name, user,"
+FIELDS_END = "      required: [email]\n"
+RESPONSE_FIELDS_END = "      required: [id, email, name, user,"
 ROLE = "        - `billing`: can manage"
 ROLES = "enum: [billing, member,"
 
-# What is written instead of what.
+# Changes that break nobody: each text of the contract with its replacement.
 HARMLESS = {
-    AFTER_FIELDS: FIELD + AFTER_FIELDS,
-    AFTER_ANSWER: FIELD + AFTER_ANSWER,
+    FIELDS_END: FIELD + FIELDS_END,
+    RESPONSE_FIELDS_END: FIELD + RESPONSE_FIELDS_END,
     ROLE: f"        - `auditor`: can view all.\n{ROLE}",
     ROLES: "enum: [auditor, billing, member,",
     "How many members are on the team.": "How many people are on it.",
 }
-TOLD = {
+REPORTED = {
     "  request NewMember > greeting: is new, and optional",
     "  response Member > greeting: is new",
     "  request NewMember > orgRole: the value auditor is new",
-    "  response Team > memberCount: is described otherwise",
+    "  response Team > memberCount: has another description",
 }
 
 OPERATION = """\
@@ -65,16 +66,16 @@ OPERATION = """\
 components:
 """
 
-# What somebody writes who uses all of this.
+# A program that uses all of these changes.
 USAGE = """
 import httpx
 from sentry_members import NewMember, SentryMembers, Team
 
-def answer(request: httpx.Request) -> httpx.Response:
+def respond(request: httpx.Request) -> httpx.Response:
     print(request.content.decode())
     return httpx.Response(201, json={MEMBER})
 
-sentry = SentryMembers(token="0" * 64, transport=httpx.MockTransport(answer))
+sentry = SentryMembers(token="0" * 64, transport=httpx.MockTransport(respond))
 assert "What the invite begins with." in (NewMember.__doc__ or "")
 assert "How many people are on it." in (Team.__doc__ or "")
 member = sentry.add_a_member_to_an_organization(
@@ -86,7 +87,7 @@ print(member.greeting)
 )
 MISUSE = USAGE.replace('greeting="Hello"', "greeting=5")
 
-# Those that come by every field and every value, and cost little.
+# The fastest tests that cover every field and every value.
 TESTS = (
     "tests/contract/test_overlay.py",
     "tests/client/test_models.py",
@@ -106,17 +107,17 @@ def released(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
 
 
 def generate(tree: Tree) -> str:
-    """What `make generate` warns of, of a contract that it takes."""
+    """Run `make generate` on a valid contract, and return its warnings."""
     generated = tree.make("generate")
     assert (0, "") == (generated.returncode, generated.stdout), generated.stderr
     return generated.stderr
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> str:
-    """What `make changes` says once it has seen that what is generated is the contract's."""
-    with pytest.raises(SystemExit) as ended:
+def report_changes(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the output of `make changes`, without its check of the generated files."""
+    with pytest.raises(SystemExit) as exit_:
         changes.main()
-    return f"{capsys.readouterr().out}{ended.value}\n"
+    return f"{capsys.readouterr().out}{exit_.value}\n"
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -124,18 +125,19 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def errors(*checker: str) -> list[str]:
+    """Return the errors that a type checker reports."""
     return [line for line in run("-m", *checker).stdout.splitlines() if "error: " in line]
 
 
-def test_what_is_harmless_asks_for_nothing_and_what_is_required_for_its_callers(
+def test_harmless_changes_need_no_other_change_and_a_required_field_needs_its_callers(
     released: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is harmless is so together, too: one look at all of it costs a quarter."""
-    for written, instead in HARMLESS.items():
-        released.edit("openapi.yaml", written, instead)
+    """All in one test, because each run of the checkers takes seconds."""
+    for text, replacement in HARMLESS.items():
+        released.edit("openapi.yaml", text, replacement)
     assert "" == generate(released)
-    lines = told(capsys).splitlines()
-    assert TOLD <= {*lines}
+    lines = report_changes(capsys).splitlines()
+    assert REPORTED <= {*lines}
     assert f"Breaking since v{RELEASED}:" not in lines
     assert PATCH == lines[-1]
     tested = run("-m", "pytest", "--quiet", "-p", "no:cacheprovider", *TESTS)
@@ -152,14 +154,14 @@ def test_what_is_harmless_asks_for_nothing_and_what_is_required_for_its_callers(
     released.git("checkout", "--quiet", ".")
     released.edit("openapi.yaml", "required: [email]", "required: [email, orgRole]")
     assert "" == generate(released)
-    assert f"```\n{told(capsys)}```" in (ROOT / "README.md").read_text("utf-8")
+    assert report_changes(capsys) in Readme(ROOT / "tests/maintenance/README.md").blocks("")
     found = errors("mypy")
     assert found
     for error in found:
         assert re.match(r"overlays/.*:\d+: error: Argument \"org_role\" to \"NewMember\"", error)
 
 
-def test_an_operation_that_is_new_asks_for_its_method(released: Tree) -> None:
+def test_a_new_operation_needs_its_method(released: Tree) -> None:
     released.edit("openapi.yaml", "components:\n", OPERATION)
     assert "" == generate(released)
     before = released.files("")
@@ -174,24 +176,24 @@ def test_an_operation_that_is_new_asks_for_its_method(released: Tree) -> None:
     assert "has no method for retrieveAnOrganizationMember" in tested.stdout
 
 
-def test_an_operation_that_is_renamed_asks_for_the_imports(
+def test_a_renamed_operation_needs_its_imports(
     released: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And is generated all the same: the rename may be meant."""
+    """It is generated all the same, because the rename may be intended."""
     released.edit(
         "openapi.yaml", "operationId: addAnOrganizationMemberToATeam", "operationId: join"
     )
     warned = generate(released)
     assert re.search(
-        r"^overlays/sentry_members/client.py, line \d+: sentry_members_api.api.teams has no "
-        "add_an_organization_member_to_a_team any more: use",
+        r"^overlays/sentry_members/client.py, line \d+: sentry_members_api.api.teams no longer has "
+        "add_an_organization_member_to_a_team: import the new name",
         warned,
         re.MULTILINE,
     )
-    lines = told(capsys).splitlines()
-    assert "  addAnOrganizationMemberToATeam: is called join now" in lines
-    gone = "sentry_members_api.api.teams.add_an_organization_member_to_a_team: is gone"
-    assert f"  {gone}" in lines
+    lines = report_changes(capsys).splitlines()
+    assert "  addAnOrganizationMemberToATeam: was renamed to join" in lines
+    removed = "sentry_members_api.api.teams.add_an_organization_member_to_a_team: was removed"
+    assert f"  {removed}" in lines
     assert MINOR == lines[-1]
-    refused = run("-m", "tests.maintenance.overlay_imports")
-    assert (1, warned) == (refused.returncode, refused.stderr)
+    reported = run("-m", "tests.maintenance.overlay_imports")
+    assert (1, warned) == (reported.returncode, reported.stderr)

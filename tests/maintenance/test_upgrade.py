@@ -1,8 +1,8 @@
-"""`make upgrade`: raises every pin, shows what it does to the client, and runs every test."""
+"""`make upgrade` raises every pin, shows what changes in the client, and runs every test."""
 
 import re
 import shutil
-import subprocess
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -10,12 +10,12 @@ from tests.support.repo_copy import Tree
 
 CLIENT = "generated/sentry_members_api/client.py"
 
-# Resolves as uv does where nothing is pinned: a new ruff.
+# Resolves as uv does where nothing is pinned: to a new ruff.
 LOCK = """
 ! grep -q '"ruff==' pyproject.toml || exit 1
 sed 's/^ruff==[^ ]*/ruff==99.1/; s/^attrs==[^ ]*/attrs==98/' "$1" > requirements.lock
 """
-# What the generator writes then, and tests that pass or fail.
+# Generates other files than before, and runs tests that pass or fail.
 MAKE = """
 case "$2" in
 generate) echo '# As a new generator has it.' >> generated/sentry_members_api/client.py
@@ -31,8 +31,8 @@ def tree(tree: Tree) -> Tree:
     return tree
 
 
-def upgrade(tree: Tree, lock: str = LOCK, *, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the verb without a package index, and with other verbs that are quick."""
+def upgrade(tree: Tree, lock: str = LOCK, *, code: int = 0) -> CompletedProcess[str]:
+    """Run the verb without a package index, and with quick stand-ins for the other verbs."""
     folder = tree.path.parent
     (folder / "lock").write_text(lock)
     (folder / "make").write_text(MAKE)
@@ -46,62 +46,55 @@ def upgrade(tree: Tree, lock: str = LOCK, *, code: int = 0) -> subprocess.Comple
     )
 
 
-def git(tree: Tree, *arguments: str) -> str:
-    command = ["git", *arguments]
-    return subprocess.run(command, cwd=tree.path, capture_output=True, text=True, check=True).stdout
-
-
 def pins(tree: Tree) -> dict[str, str]:
     return dict(re.findall(r'"([\w-]+)==(.+)"', (tree.path / "pyproject.toml").read_text()))
 
 
-def test_what_it_does_to_the_client_is_shown_and_tested(tree: Tree) -> None:
+def test_shows_and_tests_the_upgraded_client(tree: Tree) -> None:
     before = pins(tree)
     upgraded = upgrade(tree)
     assert 0 == upgraded.returncode, upgraded.stderr
     assert {**before, "ruff": "99.1"} == pins(tree)
     assert "\nruff==99.1 \\\n" in (tree.path / "requirements.lock").read_text()
-    told = upgraded.stdout
+    output = upgraded.stdout
     parts = [
         f"ruff: {before['ruff']} → 99.1\n",
         f" {CLIENT} ",
         "\n+# As a new generator has it.\n",
         "the tests run",
     ]
-    assert sorted(parts, key=told.index) == parts
-    assert "\n+# A new file.\n" in told
-    assert "1\n" == git(tree, "rev-list", "--count", "HEAD")
+    assert sorted(parts, key=output.index) == parts
+    assert "\n+# A new file.\n" in output
+    assert "1\n" == tree.git("rev-list", "--count", "HEAD")
 
 
-def test_it_can_be_taken_back_where_a_test_fails(tree: Tree) -> None:
+def test_explains_how_to_undo_if_a_test_fails(tree: Tree) -> None:
     failed = upgrade(tree, code=1)
     assert 2 == failed.returncode
+    assert "upgrade: the checks fail with the newest versions (see above)." in failed.stdout
+    assert "To undo: git reset --hard." in failed.stdout
+    assert "" != tree.git("status", "--porcelain")
+    tree.git("reset", "--hard")
+    assert "" == tree.git("status", "--porcelain")
+
+
+def test_changes_nothing_if_the_versions_cannot_be_resolved(tree: Tree) -> None:
+    failed = upgrade(tree, "exit 1")
+    assert 2 == failed.returncode
     assert (
-        "upgrade: not so with the newest versions, see above; git reset --hard goes back."
-        in failed.stdout
+        "upgrade: the newest versions can't be resolved (see above); nothing was changed"
+        in failed.stderr
     )
-    assert "" != git(tree, "status", "--porcelain")
-    git(tree, "reset", "--hard")
-    assert "" == git(tree, "status", "--porcelain")
+    assert "" == tree.git("status", "--porcelain")
 
 
-def test_what_the_index_refuses_changes_nothing(tree: Tree) -> None:
-    refused = upgrade(tree, "exit 1")
-    assert 2 == refused.returncode
-    assert (
-        "upgrade: the newest versions can't be had: see above; nothing was changed"
-        in refused.stderr
-    )
-    assert "" == git(tree, "status", "--porcelain")
-
-
-def test_changes_that_are_not_committed_are_not_mixed_in(tree: Tree) -> None:
+def test_rejects_uncommitted_changes(tree: Tree) -> None:
     tree.edit("CHANGELOG.md", "##", "#")
-    refused = upgrade(tree)
-    assert (2, "commit or stash first:  M CHANGELOG.md\n") == (refused.returncode, refused.stdout)
+    rejected = upgrade(tree)
+    assert (2, "commit or stash first:  M CHANGELOG.md\n") == (rejected.returncode, rejected.stdout)
 
 
-def test_where_all_is_the_newest_it_says_so(tree: Tree) -> None:
+def test_reports_that_all_versions_are_the_newest(tree: Tree) -> None:
     upgraded = upgrade(tree, 'cp "$1" requirements.lock')
-    assert "upgrade: requirements.lock has the newest versions already\n" in upgraded.stdout
+    assert "upgrade: requirements.lock already has the newest versions\n" in upgraded.stdout
     assert "the tests run" in upgraded.stdout

@@ -40,7 +40,7 @@ def test_accepts_explained_differences(tmp_path: Path) -> None:
     (tree.path / upstream.EXPLAINED).write_text(explained, "utf-8")
     agreed = tree.make("upstream", f"SCHEMA={PUBLISHED}")
     assert (0, "") == (agreed.returncode, agreed.stderr)
-    assert f"as published, but for the {len(KNOWN)} differences in" in agreed.stdout
+    assert f"as published, except for the {len(KNOWN)} differences in" in agreed.stdout
 
 
 def test_reports_a_difference_and_then_the_remedy() -> None:
@@ -54,7 +54,7 @@ def test_reports_a_difference_and_then_the_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("published", "instead", "expected"),
+    ("published", "replacement", "expected"),
     [
         (
             '"reinvite": {"type": "boolean"}',
@@ -224,16 +224,18 @@ def test_reports_a_difference_and_then_the_remedy() -> None:
         ('"description": "Accepted"', '"description": "Asked for"', []),
     ],
 )
-def test_reports_a_change_with_its_place(published: str, instead: str, expected: list[str]) -> None:
+def test_reports_a_change_with_its_place(
+    published: str, replacement: str, expected: list[str]
+) -> None:
     assert published in TEXT
-    changed = json.loads(TEXT.replace(published, instead))
+    changed = json.loads(TEXT.replace(published, replacement))
     assert expected == [
         line for line in upstream.differences(CONTRACT, changed) if line not in KNOWN
     ]
 
 
 @pytest.mark.parametrize(
-    ("published", "instead", "expected"),
+    ("published", "replacement", "expected"),
     [
         (
             '"operationId": "addOrganizationMember"',
@@ -263,12 +265,12 @@ def test_reports_a_change_with_its_place(published: str, instead: str, expected:
         ),
     ],
 )
-def test_an_explanation_holds_only_for_what_was_published(
-    published: str, instead: str, expected: str
+def test_reports_an_explanation_that_is_no_longer_true(
+    published: str, replacement: str, expected: str
 ) -> None:
-    [was] = [line for line in KNOWN if line.startswith(f"{expected.partition(': ours')[0]}: ")]
-    changed = json.loads(TEXT.replace(published, instead))
-    assert [expected, f"no longer so: {was}"] == upstream.report(CONTRACT, changed, KNOWN)
+    [outdated] = [line for line in KNOWN if line.startswith(f"{expected.partition(': ours')[0]}: ")]
+    changed = json.loads(TEXT.replace(published, replacement))
+    assert [expected, f"no longer true: {outdated}"] == upstream.report(CONTRACT, changed, KNOWN)
 
 
 def test_reports_a_missing_operation() -> None:
@@ -360,19 +362,21 @@ def test_reports_each_difference_of_schemas(ours: Any, theirs: Any, expected: st
         (b"[]", "SOURCE is not an OpenAPI document: "),
         (b'{"swagger": "2.0", "paths": {}}', "SOURCE is not an OpenAPI document: "),
         (b'{"openapi": "3.0.3", "paths": {}}', f"SOURCE has no {INVITE} and no {JOIN}"),
-        (b'{"openapi": "3.0.3", "paths": []}', "SOURCE is not a sound OpenAPI document: "),
+        (b'{"openapi": "3.0.3", "paths": []}', "SOURCE is not a valid OpenAPI document: "),
         (
             TEXT.replace('"type": "boolean"', '"$ref": "#/no"').encode(),
-            "SOURCE is not a sound OpenAPI",
+            "SOURCE is not a valid OpenAPI",
         ),
         (
             TEXT.replace('"type": "boolean"', '"$ref": "#"').encode(),
-            "SOURCE is not a sound OpenAPI",
+            "SOURCE is not a valid OpenAPI",
         ),
     ],
     ids=range(9),
 )
-def test_rejects_what_is_not_a_schema(content: bytes, expected: str, tmp_path: Path) -> None:
+def test_rejects_a_source_that_is_not_a_schema(
+    content: bytes, expected: str, tmp_path: Path
+) -> None:
     source = tmp_path / "schema.json"
     source.write_bytes(content)
     with pytest.raises(SystemExit) as exit_:
@@ -395,11 +399,12 @@ def test_reports_an_unreachable_url(url: str, expected: str) -> None:
 
 
 def reason(source: str) -> str:
+    """Return the message with which a source that can't be read is reported."""
     with pytest.raises(SystemExit) as exit_:
         upstream.read(source)
     [line] = str(exit_.value).splitlines()
     assert line.startswith(f"{source} can't be read (")
-    assert line.endswith("): name another by SCHEMA=file-or-url")
+    assert line.endswith("): set SCHEMA=file-or-url to use another")
     return line
 
 
@@ -442,7 +447,7 @@ def test_trusts_the_certificates_of_the_environment(
         assert json.loads(TEXT) == upstream.read(server.url("localhost"))
 
 
-def test_a_schema_of_five_megabytes_takes_less_than_five_seconds() -> None:
+def test_compares_five_megabytes_in_less_than_five_seconds() -> None:
     head, paths, tail = TEXT.partition('"paths": {')
     operation = json.dumps(json.loads(TEXT)["paths"], indent=2)
     others = "".join(f'"/{number}/": {{"x-paths": {operation}}},' for number in range(350))
@@ -460,4 +465,4 @@ def test_rejects_a_file_without_reasons(text: str) -> None:
     with pytest.raises(SystemExit) as exit_:
         upstream.explained(text)
     [line] = str(exit_.value).splitlines()
-    assert line.startswith(f"{upstream.EXPLAINED} must hold reasons, with lines under each (")
+    assert line.startswith(f"{upstream.EXPLAINED} must map each reason to lines (")

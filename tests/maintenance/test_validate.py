@@ -1,4 +1,4 @@
-"""A contract with a fault is not generated: the fault is reported with its place."""
+"""Faults of the contract are reported with their places."""
 
 import subprocess
 import sys
@@ -13,28 +13,28 @@ TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
-    ("written", "mistaken", "fault"),
+    ("text", "mistake", "fault"),
     [
         ("  title: Sentry", "  title: [Sentry", "line 4: expected ',' or ']', but got ':'"),
         ("schemas/NewMember'", "schemas/Nobody'", "'#/components/schemas/Nobody' leads nowhere"),
         ("responses/NotFound'", "responses/Lost'", "'#/components/responses/Lost' leads nowhere"),
-        ("    post:", "    post: {}\n    post:", "the key 'post' stands here twice"),
+        ("    post:", "    post: {}\n    post:", "the key 'post' is a duplicate"),
         ("        required: true", "        requird: true", "post > requestBody: Unevaluated"),
-        ("required: [email]", "required: [emial]", "'emial' is required, and no property"),
+        ("required: [email]", "required: [emial]", "'emial' is required but not a property"),
         ("in: path", "in: way", "components > parameters > MemberId > in: 'way' is not one of"),
         (
             "        orgRole:\n",
             "        org_role: {}\n        orgRole:\n",
-            "the fields 'org_role' and 'orgRole' have one name in Python: drop one of them",
+            "the fields 'org_role' and 'orgRole' get the same name in Python: remove one of them",
         ),
     ],
 )
-def test_reports_a_fault_with_its_place(written: str, mistaken: str, fault: str) -> None:
-    assert written in TEXT
-    assert any(fault in found for found in faults(TEXT.replace(written, mistaken)))
+def test_reports_a_fault_with_its_place(text: str, mistake: str, fault: str) -> None:
+    assert text in TEXT
+    assert any(fault in found for found in faults(TEXT.replace(text, mistake)))
 
 
-def test_exits_at_a_fault(tmp_path: Path) -> None:
+def test_exits_with_the_fault(tmp_path: Path) -> None:
     document = tmp_path / "openapi.yaml"
     document.write_text("openapi: [", "utf-8")
     command = [sys.executable, "-m", "tests.maintenance.validate", str(document)]

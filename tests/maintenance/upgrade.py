@@ -1,6 +1,7 @@
 """Raise the exact pins of pyproject.toml and all of requirements.lock: `make upgrade`.
 
-Runs the command given, which is to write requirements.lock, where pyproject.toml pins nothing.
+Run as `python -m tests.maintenance.upgrade COMMAND…`. The command, which writes requirements.lock,
+is run in a folder whose pyproject.toml pins no version exactly.
 """
 
 import re
@@ -14,6 +15,7 @@ PIN = re.compile(r'"([\w-]+)==[^"]+"')
 
 
 def versions(lock: str) -> dict[str, str]:
+    """Return the version of each package that a lock pins."""
     return dict(re.findall(r"^([\w-]+)==(\S+)", lock, re.MULTILINE))
 
 
@@ -22,14 +24,16 @@ def main(compile_lock: list[str]) -> None:
     with TemporaryDirectory() as folder:
         (folder / PROJECT).write_text(PIN.sub(r'"\1"', project), "utf-8")
         if subprocess.run(compile_lock, cwd=folder, check=False).returncode:
-            sys.exit("upgrade: the newest versions can't be had: see above; nothing was changed")
+            sys.exit(
+                "upgrade: the newest versions can't be resolved (see above); nothing was changed"
+            )
         newest = (folder / LOCK).read_text("utf-8")
     before, after = versions(lock), versions(newest)
     if before == after:
-        print("upgrade: requirements.lock has the newest versions already", flush=True)
+        print("upgrade: requirements.lock already has the newest versions", flush=True)
     for name in sorted(before | after):
         if before.get(name) != after.get(name):
-            print(f"{name}: {before.get(name, 'new')} → {after.get(name, 'gone')}", flush=True)
+            print(f"{name}: {before.get(name, 'new')} → {after.get(name, 'removed')}", flush=True)
     PROJECT.write_text(PIN.sub(lambda pin: f'"{pin[1]}=={after[pin[1]]}"', project), "utf-8")
     LOCK.write_text(newest, "utf-8")
 

@@ -1,8 +1,7 @@
-"""Compare the contract with Sentry's published schema.
+"""Compare the contract with Sentry's published schema: `make upstream`.
 
-Run as `python -m tests.maintenance.upstream file-or-url`.
-
-Intended differences are listed in upstream.yaml, each under its reason.
+Run as `python -m tests.maintenance.upstream file-or-url`. Intended differences are listed in
+upstream.yaml, each under its reason.
 """
 
 import json
@@ -18,18 +17,18 @@ import httpx
 import yaml
 
 from overlays.reference.contract import Contract, Node, Operation, Schema
+from tests.support.repo_copy import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 EXPLAINED = "tests/maintenance/upstream.yaml"
 REMEDY = (
     "adopt each in openapi.yaml and run make generate, or put its line under a reason in "
-    f"{EXPLAINED}; remove from there what no longer holds"
+    f"{EXPLAINED}; remove from there each line that is no longer true"
 )
 
 # In seconds, for connecting and for each read.
 TIMEOUT = 30
-# Keywords of a schema that are for people only, and those that are read by what they mean. All
-# others are compared verbatim.
+# Keywords of a schema that are for people only, and keywords that are compared by their meaning.
+# All others are compared verbatim.
 PROSE = {"title", "description", "example", "examples", "externalDocs"}
 STRUCTURE = {"type", "anyOf", "oneOf", "properties", "required", "items", "additionalProperties"}
 
@@ -39,8 +38,8 @@ class Part:
     """An operation or a part of one, in a form common to OpenAPI 3.0 and 3.1.
 
     Attributes:
-        facts: Its properties, by keyword.
-        parts: Its parts, by the suffix that makes their name from its own.
+        facts: What is stated of it, by keyword.
+        parts: Its parts, by the suffix that is added to its own name to name the part.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
@@ -60,7 +59,7 @@ class Part:
 
 
 def operations(document: Any) -> dict[str, Operation]:
-    """Return each operation by its method and its path without the names of parameters."""
+    """Return the operations by method and path, with `{}` for each path parameter."""
     return {
         f"{operation.method} {re.sub('{.+?}', '{}', operation.path)}": operation
         for operation in Contract(document).operations
@@ -91,7 +90,7 @@ def _differences(name: str, ours: Part | None, theirs: Part | None) -> Iterator[
 
 
 def _part(operation: Operation, names: list[str]) -> Part:
-    """Read an operation. The parameters of its path get these names in place of their own."""
+    """Convert an operation; its path parameters get these names in place of their own."""
     part = Part({"scopes": " or ".join(sorted(map(_scopes, operation.security)))})
     for word in ("operationId", "summary"):
         if word in operation.node:
@@ -186,12 +185,12 @@ def _is_wider(one: Part, other: Part) -> bool:
 
 
 def read(source: str) -> Any:
-    """Read the OpenAPI document of a file or a URL; exit with the reason if it has none."""
+    """Read an OpenAPI document from a file or a URL; exit with the reason if there is none."""
     try:
         content = _fetch(source) if "://" in source else Path(source).expanduser().read_bytes()
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        sys.exit(f"{source} can't be read ({reason}): name another by SCHEMA=file-or-url")
+        sys.exit(f"{source} can't be read ({reason}): set SCHEMA=file-or-url to use another")
     try:
         document = json.loads(content)
     except (RecursionError, ValueError) as error:
@@ -202,31 +201,31 @@ def read(source: str) -> Any:
 
 
 def _fetch(url: str) -> bytes:
-    # As for the package index, a company's proxy may need the system's certificates.
+    # A company's proxy can only be verified with the system's certificates.
     context = ssl.create_default_context()
     response = httpx.get(url, verify=context, timeout=TIMEOUT, follow_redirects=True)
     return response.raise_for_status().content
 
 
 def explained(text: str) -> list[str]:
-    """Return the lines under all reasons; exit with an explanation if the text has none."""
+    """Return the lines under all reasons; exit with a message if the text has another form."""
     try:
         by_reason = yaml.safe_load(text)
         return [line for lines in by_reason.values() for line in lines.splitlines() if line]
     except (AttributeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        sys.exit(f"{EXPLAINED} must hold reasons, with lines under each ({reason})")
+        sys.exit(f"{EXPLAINED} must map each reason to lines ({reason})")
 
 
 def report(contract: Any, published: Any, known: list[str]) -> list[str]:
-    """List the differences that are not known, then the known ones that no longer hold."""
+    """List the differences that are not known, then the known ones that are no longer true."""
     found = list(differences(contract, published))
-    gone = [f"no longer so: {line}" for line in known if line not in found]
-    return [line for line in found if line not in known] + gone
+    outdated = [f"no longer true: {line}" for line in known if line not in found]
+    return [line for line in found if line not in known] + outdated
 
 
 def main(source: str) -> None:
-    """Compare; unless all differences are explained, exit with each line and the remedy."""
+    """Compare, and exit with each difference that is not explained, and the remedy."""
     published = read(source)
     contract = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
     known = explained((ROOT / EXPLAINED).read_text("utf-8"))
@@ -235,10 +234,10 @@ def main(source: str) -> None:
             sys.exit(f"{source} has no {' and no '.join(operations(contract))}")
         lines = report(contract, published, known)
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        sys.exit(f"{source} is not a sound OpenAPI document: {error!r}")
+        sys.exit(f"{source} is not a valid OpenAPI document: {error!r}")
     if lines:
         sys.exit("\n".join([*lines, REMEDY]))
-    print(f"openapi.yaml is as published, but for the {len(known)} differences in {EXPLAINED}")
+    print(f"openapi.yaml is as published, except for the {len(known)} differences in {EXPLAINED}")
 
 
 if __name__ == "__main__":

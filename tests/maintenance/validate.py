@@ -1,4 +1,4 @@
-"""Say what is wrong with an OpenAPI document, and where.
+"""Report the faults of an OpenAPI document, each with its place.
 
 Run as `python -m tests.maintenance.validate openapi.yaml`.
 """
@@ -15,7 +15,7 @@ from overlays.reference.contract import follow
 
 
 def faults(text: str) -> Iterator[str]:
-    """Yield each fault of the document, its place first. Nothing is yielded for a good one."""
+    """Yield each fault of a document, its place first."""
     try:
         root = yaml.compose(text, yaml.SafeLoader)
         document = yaml.safe_load(text)
@@ -24,11 +24,11 @@ def faults(text: str) -> Iterator[str]:
         yield f"line {line}: {error.problem}"
         return
     if not isinstance(root, yaml.MappingNode):
-        yield "line 1: this is no OpenAPI document"
+        yield "line 1: not an OpenAPI document"
         return
-    # What the validator lets pass: it follows only the references that it comes by, YAML's loader
-    # takes the last of two equal keys, and JSON Schema may require what is no property.
-    yield from list(_slips(root, document)) or _errors(document)
+    # The validator is asked only if none of these is found, because it would report them less
+    # clearly, or not at all.
+    yield from list(_unnoticed(root, document)) or _errors(document)
 
 
 def _errors(document: Any) -> Iterator[str]:
@@ -37,15 +37,20 @@ def _errors(document: Any) -> Iterator[str]:
         yield f"{place}: {error.message}"
 
 
-def _in_python(name: str) -> str:
-    """What tells a name from others once the generator has made it Python's."""
+def _python_name(name: str) -> str:
+    """Return what two names have in common if the generator gives them the same Python name."""
     return "".join(filter(str.isalnum, name)).lower()
 
 
-def _slips(node: yaml.Node, document: Any) -> Iterator[str]:
+def _unnoticed(node: yaml.Node, document: Any) -> Iterator[str]:
+    """Yield the faults that the validator doesn't notice.
+
+    It doesn't follow every reference; the YAML loader keeps the last of two equal keys; and JSON
+    Schema allows to require a key that is not among the properties.
+    """
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _slips(item, document)
+            yield from _unnoticed(item, document)
     if not isinstance(node, yaml.MappingNode):
         return
     parts = {key.value: value for key, value in node.value}
@@ -53,28 +58,29 @@ def _slips(node: yaml.Node, document: Any) -> Iterator[str]:
         properties = {key.value for key, _ in parts["properties"].value}
         for name in parts["required"].value:
             if name.value not in properties:
-                yield f"line {name.start_mark.line + 1}: {name.value!r} is required, and no property"
+                line = name.start_mark.line + 1
+                yield f"line {line}: {name.value!r} is required but not a property"
     if isinstance(parts.get("properties"), yaml.MappingNode):
         fields: dict[str, str] = {}
         for key, _ in parts["properties"].value:
-            other = fields.setdefault(_in_python(key.value), key.value)
-            # The generator would call one of them otherwise, and say nothing.
+            other = fields.setdefault(_python_name(key.value), key.value)
+            # The generator would give one of them another name without a warning.
             if other != key.value:
                 yield (
-                    f"line {key.start_mark.line + 1}: the fields {other!r} and {key.value!r} have "
-                    "one name in Python: drop one of them"
+                    f"line {key.start_mark.line + 1}: the fields {other!r} and {key.value!r} get "
+                    "the same name in Python: remove one of them"
                 )
     seen = set()
     for key, value in node.value:
         if key.value in seen:
-            yield f"line {key.start_mark.line + 1}: the key {key.value!r} stands here twice"
+            yield f"line {key.start_mark.line + 1}: the key {key.value!r} is a duplicate"
         seen.add(key.value)
         if key.value == "$ref" and isinstance(value, yaml.ScalarNode):
             try:
                 follow({"$ref": value.value}, document)
             except LookupError as error:
                 yield f"line {key.start_mark.line + 1}: {error.args[0]}"
-        yield from _slips(value, document)
+        yield from _unnoticed(value, document)
 
 
 if __name__ == "__main__":

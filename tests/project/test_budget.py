@@ -1,6 +1,6 @@
-"""The overlays stay as thin as they are: their lines of code are counted against pyproject.toml.
+"""The overlays stay thin: their lines of code are limited by numbers in pyproject.toml.
 
-A line counts if it holds code: not if it is blank, a comment or part of a docstring.
+Blank lines, comments and docstrings don't count.
 """
 
 import ast
@@ -26,11 +26,11 @@ NO_CODE = {
     tokenize.NEWLINE,
     tokenize.NL,
 }
-SLACK = 0.05  # how far below its number a package may be
+SLACK = 0.05  # the fraction by which a package may be smaller than its number
 
 
 def code_lines(file: Path) -> int:
-    """Count the lines of code of a module."""
+    """Return the number of lines of code in a module."""
     lines: set[int] = set()
     with file.open("rb") as source:
         for token in tokenize.tokenize(source.readline):
@@ -40,24 +40,24 @@ def code_lines(file: Path) -> int:
 
 
 def _docstring_lines(module: ast.Module) -> Iterator[int]:
-    """Yield the lines of all docstrings, with those of attributes."""
+    """Yield the lines of all docstrings, including those of attributes."""
     for node in ast.walk(module):
         match node:
             case ast.Expr(value=ast.Constant(value=str())):
                 yield from range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
-def verdict(package: str, counted: int, number: int) -> str:
-    """Say what is wrong with a count; nothing if it is within its number."""
+def complaint(package: str, counted: int, number: int) -> str:
+    """Return what is wrong with a count; empty if it fits its number."""
     if counted > number:
         return (
-            f"{package} has {counted} lines of code, its number in pyproject.toml is {number}: take "
-            "some away, or raise the number in a commit of its own that says what users get for it"
+            f"{package} has {counted} lines of code, its number in pyproject.toml is {number}: "
+            "remove some, or raise the number in its own commit, which says what users get for it"
         )
     if counted < number * (1 - SLACK):
         return (
-            f"{package} has {counted} lines of code only: lower its number in pyproject.toml from "
-            f"{number} to {counted}, so that it stays as thin"
+            f"{package} has only {counted} lines of code: lower its number in pyproject.toml from "
+            f"{number} to {counted}, so that it stays this thin"
         )
     return ""
 
@@ -68,30 +68,30 @@ def test_every_overlay_in_the_wheel_has_a_number() -> None:
 
 
 @pytest.mark.parametrize(("package", "number"), BUDGET.items(), ids=BUDGET)
-def test_an_overlay_has_no_more_lines_than_its_number(package: str, number: int) -> None:
+def test_overlay_fits_its_number(package: str, number: int) -> None:
     counted = sum(map(code_lines, (ROOT / "overlays" / package).rglob("*.py")))
-    assert not (wrong := verdict(package, counted, number)), wrong
+    assert not (wrong := complaint(package, counted, number)), wrong
 
 
 @pytest.mark.parametrize(
     ("counted", "expected"),
     [
-        (1001, "demo has 1001 lines of code, its number in pyproject.toml is 1000: take some away"),
+        (1001, "demo has 1001 lines of code, its number in pyproject.toml is 1000: remove some"),
         (1000, ""),
         (950, ""),
         (
             949,
-            "demo has 949 lines of code only: lower its number in pyproject.toml from 1000 to 949",
+            "demo has only 949 lines of code: lower its number in pyproject.toml from 1000 to 949",
         ),
     ],
 )
-def test_the_number_goes_down_with_the_lines(counted: int, expected: str) -> None:
-    said = verdict("demo", counted, 1000)
-    assert said.startswith(expected)
-    assert bool(said) == bool(expected)
+def test_rejects_a_count_over_or_far_below_the_number(counted: int, expected: str) -> None:
+    wrong = complaint("demo", counted, 1000)
+    assert wrong.startswith(expected)
+    assert bool(wrong) == bool(expected)
 
 
-def test_counts_code_alone(tmp_path: Path) -> None:
+def test_counts_only_code(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text(
         '''"""A docstring
@@ -115,7 +115,7 @@ class Point:
 
 
 print(
-    os,  # counts, as the brackets do
+    os,  # counts, like the brackets
     # A comment among arguments.
 
 )

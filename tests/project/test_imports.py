@@ -1,6 +1,7 @@
-"""Imports between the overlays run down only, from floor to floor, and never in a circle."""
+"""Overlays import only what they may, and their modules don't import one another in a circle."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT
 
 OVERLAYS = ROOT / "overlays"
 CLIENT = frozenset({"sentry_members", "sentry_members_api"})
-# What each overlay may import of the project.
+# The packages of the project that each overlay may import; CONTRIBUTING.md has the same table.
 MAY_IMPORT = {
     "sentry_members": frozenset({"sentry_members_api"}),
     "sentry_members_onboarding": CLIENT,
@@ -31,9 +33,9 @@ class Import(NamedTuple):
     Attributes:
         file: The file of the module.
         line: The line of the import.
-        name: The absolute name, with that of what is imported from it.
-        is_late: Whether it stands in a function.
-        is_for_types: Whether it stands under `if TYPE_CHECKING`.
+        name: The absolute name, such as `sentry_members.errors.ApiError`.
+        is_late: Whether the import is in a function.
+        is_for_types: Whether the import is under `if TYPE_CHECKING`.
     """
 
     file: Path
@@ -52,7 +54,7 @@ class Import(NamedTuple):
 
 
 def imports(package: Path) -> Iterator[Import]:
-    """Yield what the modules of a package import, wherever in the module."""
+    """Yield the imports of a package's modules, at the top and in functions."""
     for file in sorted(package.rglob("*.py")):
         relative = file.relative_to(package.parent).parent.parts
         for node, is_late, is_for_types in _import_nodes(ast.parse(file.read_bytes(), file)):
@@ -80,7 +82,7 @@ def _import_nodes(
 
 
 def wrong_directions(package: Path, allowed: frozenset[str]) -> Iterator[str]:
-    """Yield a line for each import of another package of the project that is not allowed."""
+    """Yield a line for each import of a package of the project that is not allowed."""
     for each in imports(package):
         if each.package in PROJECT - {package.name} - allowed:
             only = ", ".join(sorted(allowed)) or "nothing"
@@ -91,9 +93,9 @@ def wrong_directions(package: Path, allowed: frozenset[str]) -> Iterator[str]:
 
 
 def circles(package: Path) -> Iterator[str]:
-    """Yield a line for a circle of imports within a package, if there is one.
+    """Yield a line if the modules of a package import one another in a circle.
 
-    An import in a function closes a circle, too. One that is for types alone doesn't.
+    Imports in functions count, imports for types don't.
     """
     files = {
         ".".join(file.relative_to(package.parent).with_suffix("").parts): file
@@ -111,36 +113,44 @@ def circles(package: Path) -> Iterator[str]:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle: list[str] = error.args[1]
-        yield f"a circle of imports: {' -> '.join(reversed(circle))}"
+        yield f"circular import: {' -> '.join(reversed(circle))}"
 
 
-def test_every_overlay_has_its_floor() -> None:
+def test_every_overlay_is_in_the_table() -> None:
     folders = {file.relative_to(OVERLAYS).parts[0] for file in OVERLAYS.rglob("*.py")}
     assert folders == MAY_IMPORT.keys()
 
 
+def test_the_contributing_guide_has_the_same_table() -> None:
+    table = Readme(ROOT / "CONTRIBUTING.md").table("overlay")
+    assert {
+        name.strip("`"): set(re.findall(r"`(\w+)`", allowed)) for name, allowed in table.items()
+    } == MAY_IMPORT
+
+
 @pytest.mark.parametrize(("name", "allowed"), MAY_IMPORT.items(), ids=MAY_IMPORT)
-def test_imports_run_down_only(name: str, allowed: frozenset[str]) -> None:
+def test_overlay_imports_only_what_it_may(name: str, allowed: frozenset[str]) -> None:
     found = list(wrong_directions(OVERLAYS / name, allowed))
     assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("name", MAY_IMPORT)
-def test_no_module_imports_itself_by_way_of_others(name: str) -> None:
+def test_overlay_has_no_circular_import(name: str) -> None:
     found = list(circles(OVERLAYS / name))
     assert not found, "\n".join(found)
 
 
-def test_the_pytest_plugin_imports_nothing_of_the_project_before_the_fixture_is_used() -> None:
+def test_pytest_plugin_imports_the_project_only_in_its_fixture() -> None:
     found = [
-        f"{each.place} imports {each.name} at once: move it into the fixture"
+        f"{each.place} imports {each.name} at the top: move this into the fixture"
         for each in imports(OVERLAYS / "pytest_sentry_members")
         if each.package in PROJECT and not (each.is_late or each.is_for_types)
     ]
     assert not found, "\n".join(found)
 
 
-def written(folder: Path, **modules: str) -> Path:
+def write_package(folder: Path, **modules: str) -> Path:
+    """Write a package named sentry_members, with these modules."""
     package = folder / "sentry_members"
     package.mkdir()
     for name, text in modules.items():
@@ -158,8 +168,8 @@ def written(folder: Path, **modules: str) -> Path:
         "try:\n    import sentry_members_testing as fake\nexcept ImportError:\n    fake = None",
     ],
 )
-def test_reports_an_import_of_a_higher_floor(text: str, tmp_path: Path) -> None:
-    package = written(tmp_path, client=f"import sentry_members_api\nimport httpx\n{text}\n")
+def test_reports_an_import_that_is_not_allowed(text: str, tmp_path: Path) -> None:
+    package = write_package(tmp_path, client=f"import sentry_members_api\nimport httpx\n{text}\n")
     [line] = wrong_directions(package, MAY_IMPORT["sentry_members"])
     assert line.startswith("sentry_members/client.py:")
     assert line.endswith(
@@ -194,9 +204,11 @@ def test_reports_an_import_of_a_higher_floor(text: str, tmp_path: Path) -> None:
     ],
     ids=["two", "late", "three", "the package", "for types", "none"],
 )
-def test_reports_a_circle(modules: dict[str, str], expected: set[str], tmp_path: Path) -> None:
-    found = list(circles(written(tmp_path, **modules)))
+def test_reports_a_circular_import(
+    modules: dict[str, str], expected: set[str], tmp_path: Path
+) -> None:
+    found = list(circles(write_package(tmp_path, **modules)))
     assert len(found) == bool(expected)
     for line in found:
-        names = line.removeprefix("a circle of imports: ").split(" -> ")
+        names = line.removeprefix("circular import: ").split(" -> ")
         assert {f"sentry_members{name}" for name in expected} == {*names}

@@ -1,4 +1,4 @@
-"""The package from an index with a password, by pip and by uv, as the README shows it."""
+"""Installing from an index with a password, by pip and by uv, as the README shows it."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from tests.support.repo_copy import ROOT, VENV
 
 README = (ROOT / "README.md").read_text("utf-8")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-SHOWN = "https://packages.example.com/"
+SHOWN_URL = "https://packages.example.com/"
 
 USAGE = """
 from sentry_members import NewMember, SentryMembers
@@ -31,15 +31,15 @@ with fake.serve() as url, SentryMembers(token=token, url=url) as sentry:
 """
 
 
-def shown(beginning: str) -> str:
-    """The command of the README that begins so."""
-    [command] = re.findall(rf"^{beginning} .*", README, re.MULTILINE)
+def command_shown(start: str) -> str:
+    """Return the command of the README that starts with this."""
+    [command] = re.findall(rf"^{start} .*", README, re.MULTILINE)
     return str(command)
 
 
 @pytest.fixture(scope="module")
 def published(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Index]:
-    """An index with the wheel and the sdist, which hands on public packages."""
+    """An index with the wheel and the sdist, which redirects to the public one for the rest."""
     pip = [sys.executable, "-m", "pip", "config", "list"]
     configured = subprocess.run(pip, capture_output=True, text=True, check=True).stdout
     public = re.findall(r"\.index-url='(.*)'$", configured, re.MULTILINE)
@@ -52,25 +52,25 @@ def published(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Generato
 
 
 @pytest.fixture
-def taken(tmp_path: Path) -> str:
-    """The URL of a public index where somebody has taken the name, for a higher version."""
+def squatted(tmp_path: Path) -> str:
+    """The URL of a public index where somebody else published a higher version of this name."""
     folder = tmp_path / "public/sentry-members"
     folder.mkdir(parents=True)
     wheel = "sentry_members-99-py3-none-any.whl"
     (folder / "index.html").write_text(f"<a href='{wheel}'>{wheel}</a>")
-    described = {
+    metadata = {
         "METADATA": "Metadata-Version: 2.1\nName: sentry-members\nVersion: 99\nProvides-Extra: cli\n",
         "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         "RECORD": "",
     }
     with zipfile.ZipFile(folder / wheel, "w") as archive:
-        for name, text in described.items():
+        for name, text in metadata.items():
             archive.writestr(f"sentry_members-99.dist-info/{name}", text)
     return folder.parent.as_uri()
 
 
 class User:
-    """Somebody with an environment of their own, whose `~/.netrc` has the index's password."""
+    """A user with an environment, whose `~/.netrc` has the password of the index."""
 
     def __init__(self, folder: Path, published: Index) -> None:
         self.folder = folder
@@ -80,7 +80,7 @@ class User:
         self.run(f"uv venv --seed --python {sys.executable}")
 
     def run(self, command: str, **variables: str) -> str:
-        """Run a command of the README; return what it prints."""
+        """Run a command of the README, and return what it prints."""
         variables |= {
             "NETRC": str(self.folder / "netrc"),
             "NO_PROXY": "127.0.0.1",
@@ -89,7 +89,7 @@ class User:
             "VIRTUAL_ENV": str(self.folder / ".venv"),
         }
         ran = subprocess.run(
-            command.replace(SHOWN, self.index.url),
+            command.replace(SHOWN_URL, self.index.url),
             shell=True,
             cwd=self.folder,
             env={**os.environ, **variables},
@@ -101,10 +101,11 @@ class User:
         return ran.stdout
 
     def installed(self) -> set[str]:
-        """What the environment has of the package."""
+        """Return the names of the package's files and folders in the environment."""
         return {file.name for file in (self.folder / ".venv").rglob("*sentry*")}
 
-    def uses_it(self) -> None:
+    def use(self) -> None:
+        """Run a program that imports the package, and the command line."""
         (self.folder / "usage.py").write_text(USAGE)
         assert "invited ada@example.com\n" == self.run("python usage.py")
         assert self.run("sentry-members --version").endswith(f" {VERSION}\n")
@@ -115,36 +116,36 @@ def user(tmp_path: Path, published: Index) -> User:
     return User(tmp_path / "user", published)
 
 
-def test_by_pip(user: User, built: Path, taken: str) -> None:
-    # pip is slow: all is there already but the package, and one that the index hands on.
+def test_installs_with_pip(user: User, built: Path, squatted: str) -> None:
+    # pip is slow, so it only has to install the package, and one that the index redirects for.
     [wheel] = built.glob("*.whl")
     user.run(f"uv pip install '{wheel}[cli]' && uv pip uninstall sentry-members anyio")
     assert set() == user.installed()
-    install = shown("pip install --index-url")
-    beside = user.run(f"{install} --extra-index-url {taken} --no-deps --dry-run")
-    assert "Would install sentry-members-99" in beside
+    install = command_shown("pip install --index-url")
+    with_two_indexes = user.run(f"{install} --extra-index-url {squatted} --no-deps --dry-run")
+    assert "Would install sentry-members-99" in with_two_indexes
     user.run(install)
-    user.uses_it()
+    user.use()
     user.run("pip uninstall --yes sentry-members")
     assert set() == user.installed()
 
 
-def test_by_uv(user: User, taken: str) -> None:
-    user.run(f"{shown('uv pip install')} --no-deps", UV_DEFAULT_INDEX=taken)
+def test_installs_with_uv(user: User, squatted: str) -> None:
+    user.run(f"{command_shown('uv pip install')} --no-deps", UV_DEFAULT_INDEX=squatted)
     assert f"sentry_members-{VERSION}.dist-info" in user.installed()
-    user.run(shown("uv pip install"))
-    user.uses_it()
+    user.run(command_shown("uv pip install"))
+    user.use()
     user.run("uv pip uninstall sentry-members")
     assert set() == user.installed()
 
 
-def test_by_uv_in_a_project(user: User, taken: str) -> None:
+def test_adds_to_a_project_with_uv(user: User, squatted: str) -> None:
     [sources] = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     (user.folder / "pyproject.toml").write_text(
         '[project]\nname = "ours"\nversion = "1"\nrequires-python = ">=3.11"\n'
-        + sources.replace(SHOWN, user.index.url)
+        + sources.replace(SHOWN_URL, user.index.url)
     )
-    user.run(shown("uv add"), UV_INDEX=taken)
+    user.run(command_shown("uv add"), UV_INDEX=squatted)
     assert f"sentry_members-{VERSION}.dist-info" in user.installed()
     user.run("uv remove sentry-members")
     assert set() == user.installed()

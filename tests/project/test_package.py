@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -13,20 +14,14 @@ import pytest
 from tests.support.repo_copy import ROOT, VENV, Tree, tracked_files
 
 EXTRA = 'sentry-members: the command line needs more: pip install "sentry-members[cli]"\n'
-PACKAGES = {
-    "pytest_sentry_members": "overlays",
-    "sentry_members": "overlays",
-    "sentry_members_api": "generated",
-    "sentry_members_cli": "overlays",
-    "sentry_members_onboarding": "overlays",
-    "sentry_members_testing": "overlays",
-}
+TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+PACKAGES: list[str] = TOOLS["hatch"]["build"]["targets"]["wheel"]["packages"]
 SOURCES = {
     name
     for name in tracked_files()
-    if name.startswith(tuple(f"{folder}/{package}/" for package, folder in PACKAGES.items()))
+    if name.startswith(tuple(f"{package}/" for package in PACKAGES))
 }
-BESIDE = {"CHANGELOG.md", "LICENSE", "README.md", "openapi.yaml", "pyproject.toml"}
+OTHER_SOURCES = {"CHANGELOG.md", "LICENSE", "README.md", "openapi.yaml", "pyproject.toml"}
 TYPING = ROOT / "tests/client/typing_usage.py"
 
 UNRELATED = """
@@ -36,7 +31,7 @@ def test_nothing_of_the_project_is_imported():
     ours = ("httpx", "sentry_members")
     assert [] == [name for name in sys.modules if name.startswith(ours)]
 """
-WITH_THE_FIXTURE = """
+USING_THE_FIXTURE = """
 from sentry_members import SentryMembers
 
 def test_a_call(fake_sentry):
@@ -49,33 +44,34 @@ def test_a_call(fake_sentry):
 
 
 def file_of(built: Path, suffix: str) -> Path:
+    """Return the only built file with this suffix."""
     [file] = built.glob(f"*{suffix}")
     return file
 
 
-def test_the_wheel_holds_the_packages_and_nothing_else(built: Path) -> None:
-    held = {
+def test_wheel_contains_only_the_packages(built: Path) -> None:
+    contained = {
         name
         for name in zipfile.ZipFile(file_of(built, ".whl")).namelist()
         if not name.startswith("sentry_members-")
     }
-    assert {name.partition("/")[2] for name in SOURCES} == held
-    assert {f"{package}/py.typed" for package in PACKAGES} <= held
+    assert {name.partition("/")[2] for name in SOURCES} == contained
+    assert {f"{Path(package).name}/py.typed" for package in PACKAGES} <= contained
 
 
-def test_the_sdist_holds_what_the_wheel_is_made_of_and_nothing_else(built: Path) -> None:
+def test_sdist_contains_only_the_sources_of_the_wheel(built: Path) -> None:
     with tarfile.open(file_of(built, ".tar.gz")) as sdist:
-        held = {name.partition("/")[2] for name in sdist.getnames()}
-    assert SOURCES | BESIDE | {".gitignore", "PKG-INFO"} == held
+        contained = {name.partition("/")[2] for name in sdist.getnames()}
+    assert SOURCES | OTHER_SOURCES | {".gitignore", "PKG-INFO"} == contained
 
 
-def test_two_builds_are_the_same_bytes(built: Path, tree: Tree) -> None:
+def test_builds_are_reproducible(built: Path, tree: Tree) -> None:
     assert 0 == tree.make("build").returncode
     first = {f"dist/{file.name}": file.read_bytes() for file in built.iterdir()}
     assert first == tree.files("dist")
 
 
-def test_the_sdist_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
+def test_sdist_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
     with tarfile.open(file_of(built, ".tar.gz")) as sdist:
         sdist.extractall(tmp_path, filter="data")
     [unpacked] = tmp_path.iterdir()
@@ -88,7 +84,7 @@ def test_the_sdist_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with the wheel, what it needs, and pytest."""
+    """The interpreter of an environment with the wheel, its dependencies and pytest."""
     environment = tmp_path_factory.mktemp("installed")
     lock, uv = str(ROOT / "requirements.lock"), str(VENV / "bin/uv")
     install = [uv, "pip", "install", "--quiet", "--constraint", lock]
@@ -100,8 +96,10 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin/python"
 
 
-@pytest.mark.parametrize("test", [UNRELATED, WITH_THE_FIXTURE], ids=["unrelated", "its fixture"])
-def test_the_pytest_plugin_costs_only_those_who_use_it(
+@pytest.mark.parametrize(
+    "test", [UNRELATED, USING_THE_FIXTURE], ids=["an unrelated test", "a test with the fixture"]
+)
+def test_pytest_plugin_imports_the_project_only_for_its_fixture(
     test: str, installed: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "test_it.py").write_text(test)
@@ -118,7 +116,7 @@ def test_the_pytest_plugin_costs_only_those_who_use_it(
     assert "pytest_sentry_members" in ran.stdout
 
 
-def test_the_installed_wheel_is_typed(installed: Path, tmp_path: Path) -> None:
+def test_installed_wheel_is_typed(installed: Path, tmp_path: Path) -> None:
     usage = tmp_path / TYPING.name
     usage.write_bytes(TYPING.read_bytes())
     mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(installed)]
@@ -139,7 +137,7 @@ def test_the_installed_wheel_is_typed(installed: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command", [["bin/python", "-m", "sentry_members_cli"], ["bin/sentry-members"]]
 )
-def test_without_the_extra_the_command_line_says_what_it_needs(
+def test_command_line_without_its_extra_names_the_extra(
     command: list[str], installed: Path
 ) -> None:
     program, *arguments = command

@@ -1,4 +1,4 @@
-"""What becomes of the tests that need a program that is missing."""
+"""Tests that need a missing program are skipped, with a notice, or fail in CI."""
 
 import pytest
 
@@ -11,32 +11,32 @@ def without_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "PATH", "/nowhere")
 
 
-def test_they_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_skips_without_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match="nginx is not installed"):
         programs.find("nginx")
 
 
-def test_they_fail_where_a_change_is_decided_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fails_in_ci_without_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="nginx is not installed"):
         programs.find("nginx")
 
 
-def test_the_end_of_make_test_says_so(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+def test_make_test_ends_with_a_notice(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         tree.make("--dry-run", "test").stdout.rstrip().endswith("python -m tests.support.programs")
     )
-    programs.tell()
-    told = capsys.readouterr().out.splitlines()
-    assert len(programs.PACKAGES) == len(told)
-    for line, (program, package) in zip(told, programs.PACKAGES.items(), strict=True):
+    programs.print_missing()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(programs.PACKAGES) == len(lines)
+    for line, (program, package) in zip(lines, programs.PACKAGES.items(), strict=True):
         assert "SKIPPED" in line
         assert program in line
         assert f"apt install {package}" in line
 
 
-def test_ci_installs_them_and_says_that_it_is_ci() -> None:
+def test_ci_installs_the_programs() -> None:
     run = (ROOT / ".ci/run").read_text()
     assert "export CI=true" in run
     assert f"for program in {' '.join(programs.PACKAGES)};" in run

@@ -1,4 +1,4 @@
-"""Programs that tests need and that pip doesn't bring. Run as a module, it says which are missing."""
+"""Programs that tests need and pip doesn't install. Run as a module, it prints those missing."""
 
 import os
 import shutil
@@ -12,21 +12,21 @@ PACKAGES = {
     "nginx": "nginx",
     "openssl": "openssl",
 }
-"""The programs, and Debian's packages of them."""
+"""The programs, with the names of their packages in Debian."""
 
 PATH = f"{os.environ['PATH']}:/usr/sbin"
-"""Where they are looked for: Debian's nginx is where not everybody's PATH leads."""
+"""Where they are searched: Debian installs nginx in a folder that is not on every user's PATH."""
 
 
 def find(program: str) -> Path:
-    """The program's path. Where it is missing, the test is skipped, or fails where CI is set."""
+    """Return the path of a program; without it, skip the test, or fail it if CI is set."""
     found = shutil.which(program, path=PATH)
     if found is None:
         (pytest.fail if "CI" in os.environ else pytest.skip)(f"{program} is not installed")
     return Path(found)
 
 
-def tell() -> None:
+def print_missing() -> None:
     """Print a red line for each program that is missing."""
     for program, package in PACKAGES.items():
         if shutil.which(program, path=PATH) is None:
@@ -37,4 +37,4 @@ def tell() -> None:
 
 
 if __name__ == "__main__":
-    tell()
+    print_missing()

@@ -1,4 +1,4 @@
-"""A package index of one's own: pypiserver on loopback, with a password."""
+"""A package index for tests: pypiserver on loopback, with a password."""
 
 import base64
 import hashlib
@@ -17,10 +17,10 @@ USER, PASSWORD = "ada", "0123456789abcdef"
 
 @dataclass
 class Index:
-    """An index that runs.
+    """A running index.
 
     Attributes:
-        url: Where it takes uploads; at `simple/` below that it lists what it has.
+        url: Its URL for uploads; `simple/` below that lists its files.
         packages: The folder of its files.
     """
 
@@ -28,7 +28,7 @@ class Index:
     packages: Path
 
     def files(self) -> dict[str, bytes]:
-        """The content of each of its files, by name."""
+        """Return the content of each of its files, by name."""
         return {file.name: file.read_bytes() for file in self.packages.iterdir()}
 
 
@@ -37,8 +37,8 @@ def serve(folder: Path, *options: str) -> Generator[Index]:
     """Run an index on a free port of loopback.
 
     Args:
-        folder: An empty folder for what it writes.
-        options: More of pypiserver's own.
+        folder: An empty folder for its files and its log.
+        options: Further options of pypiserver.
     """
     packages, passwords = folder / "packages", folder / "passwords"
     packages.mkdir()

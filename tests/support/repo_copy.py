@@ -1,4 +1,4 @@
-"""The tree that these tests stand in, and copies of it to try the project's verbs on."""
+"""The tree that these tests are part of, and copies of it for the tests of the verbs."""
 
 import os
 import re
@@ -15,7 +15,7 @@ MAKE = ["make", "--no-print-directory", f"VENV={VENV}", f"--assume-old={VENV}/.r
 
 
 def tracked_files() -> list[str]:
-    """What git tracks, and what it would track once added."""
+    """Return the files that git tracks, or would track once added."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return sorted(name for name in listed.split("\0") if name and (ROOT / name).exists())
@@ -23,11 +23,17 @@ def tracked_files() -> list[str]:
 
 @dataclass
 class Tree:
+    """A copy of the tree.
+
+    Attributes:
+        path: Its folder.
+    """
+
     path: Path
 
     @classmethod
     def copied(cls, path: Path) -> Self:
-        """Copy what git tracks to there."""
+        """Copy the tracked files to a folder."""
         for name in tracked_files():
             target = path / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +41,7 @@ class Tree:
         return cls(path)
 
     def make(self, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a verb with the environment that these tests run in; `path` replaces PATH."""
+        """Run a verb in the environment of these tests; `path` replaces its PATH."""
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("MAKE")
         }
@@ -49,30 +55,34 @@ class Tree:
             check=False,
         )
 
-    def edit(self, name: str, written: str, instead: str) -> None:
+    def edit(self, name: str, text: str, replacement: str) -> None:
+        """Replace the first occurrence of a text in a file."""
         file = self.path / name
-        text = file.read_text("utf-8")
-        assert written in text
-        file.write_text(text.replace(written, instead, 1), "utf-8")
+        content = file.read_text("utf-8")
+        assert text in content
+        file.write_text(content.replace(text, replacement, 1), "utf-8")
 
-    def git(self, *arguments: str) -> None:
-        """Run a command of git, as nobody in particular."""
+    def git(self, *arguments: str) -> str:
+        """Run a git command, without the settings of the user, and return what it prints."""
         nobody = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.com")
         environment = {
             **os.environ,
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_SYSTEM": os.devnull,
         }
-        subprocess.run(["git", *nobody, *arguments], cwd=self.path, env=environment, check=True)
+        command = ["git", *nobody, *arguments]
+        return subprocess.run(
+            command, cwd=self.path, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
 
-    def commit(self, message: str = "All of it") -> None:
-        """Commit the present state, in a repository of its own."""
+    def commit(self, message: str = "Everything") -> None:
+        """Commit the present state in a repository of the copy."""
         self.git("init", "--quiet")
         self.git("add", "--all")
         self.git("commit", "--quiet", f"--message={message}")
 
     def release(self, version: str) -> None:
-        """Commit the present state under a version, and tag it."""
+        """Commit the present state as a version, and tag it."""
         project = self.path / "pyproject.toml"
         text = project.read_text("utf-8")
         project.write_text(
@@ -82,7 +92,7 @@ class Tree:
         self.git("tag", f"v{version}")
 
     def files(self, folder: str) -> dict[str, bytes]:
-        """The content of every file in the folder, by its path."""
+        """Return the content of each file in a folder, by path."""
         return {
             file.relative_to(self.path).as_posix(): file.read_bytes()
             for file in (self.path / folder).rglob("*")
