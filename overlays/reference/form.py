@@ -80,7 +80,20 @@ def body_field(body: Part) -> Field:
     Raises:
         Unrenderable: There is no form for a part of it; the message names the part.
     """
-    return _field("", body.content["application/json"], required=True, beside=body.node)
+    schema = body.content["application/json"]
+    _reject_recursion(schema)
+    return _field("", schema, required=True, beside=body.node)
+
+
+def _reject_recursion(schema: Schema, names_around: tuple[str, ...] = ()) -> None:
+    """Raise Unrenderable if a component contains itself, at any depth."""
+    if schema.name in names_around:
+        raise Unrenderable(f"{schema.name} contains itself: its form would have no end")
+    if schema.name:
+        names_around = (*names_around, schema.name)
+    items = [schema.items] if "items" in schema.keywords else []
+    for part in (*schema.alternatives, *schema.properties.values(), *items):
+        _reject_recursion(part, names_around)
 
 
 def _field(name: str, schema: Schema, *, required: bool, beside: Node | None = None) -> Field:

@@ -58,8 +58,30 @@ def _names() -> Iterator[str]:
         ("schemas/NewMember'", "schemas/Nobody'", "'#/components/schemas/Nobody' leads nowhere"),
         ("pattern: '^(?:me|[0-9]+)$'", "minLength: 1", "the parameter member_id: a path parameter"),
         ("sendInvite:\n          type: boolean\n", "sendInvite:\n", "sendInvite: the page has"),
+        (
+            "'#/components/schemas/TeamRole'\n",
+            "'#/components/schemas/TeamRoleAssignment'\n",
+            "TeamRoleAssignment contains itself: its form would have no end",
+        ),
+        (
+            "items:\n            $ref: '#/components/schemas/TeamRoleAssignment'\n",
+            "items:\n            $ref: '#/components/schemas/NewMember/properties/teamRoles'\n",
+            "teamRoles contains itself",
+        ),
+        (
+            "    TeamRole:\n      type: string\n",
+            "    TeamRole:\n      anyOf: [$ref: '#/components/schemas/TeamRole', type: 'null']\n",
+            "TeamRole contains itself",
+        ),
     ],
-    ids=["dangling reference", "no pattern", "no type"],
+    ids=[
+        "dangling reference",
+        "no pattern",
+        "no type",
+        "an object in itself",
+        "a list in itself",
+        "an alternative of itself",
+    ],
 )
 def test_what_can_not_be_shown_leaves_the_page_as_it_was(
     written: str, instead: str, fault: str, tree: Tree
