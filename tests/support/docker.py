@@ -1,7 +1,7 @@
-"""`docker run … nginx:stable` without docker: what the image does, with the nginx that is installed.
+"""A stand-in for `docker run … nginx:stable` that does what the image does with the installed nginx.
 
-Its entrypoint sources what ends in .envsh, if it is executable, fills the templates in by envsubst,
-and starts nginx.
+Like the entrypoint of the image, it sources the executable `.envsh` files, fills in the templates
+with envsubst, and starts nginx.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def main() -> None:
         if target.startswith("/docker-entrypoint.d/"):
             (folder / "entrypoint.d" / Path(target).name).symlink_to(source)
     (folder / "nginx.conf").write_text(CONFIGURATION)
-    # Else the workers were nobody, who may not read the page.
+    # Otherwise the workers would run as `nobody`, who may not read the page.
     user = "user root;" if os.geteuid() == 0 else ""
     templates = mounted["/etc/nginx/templates"]
     command = ["sh", "-c", ENTRYPOINT, "entrypoint", "entrypoint.d", templates, user]
