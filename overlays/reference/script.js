@@ -28,6 +28,7 @@
   const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
   const indented = (text) => text.replace(/^/gm, "    ");
+  // Python's brackets around parts, each on a line of its own.
   const listed = (open, parts, close) =>
     parts.length ? `${open}\n${indented(parts.join(",\n"))},\n${close}` : open + close;
 
@@ -36,8 +37,10 @@
   const controlIn = (element) => element.querySelector("[data-control]");
   const nameOf = (control) => control.closest("[data-name]").dataset.name;
   const rowsOf = (list) => [...list.querySelector(":scope > ol").children];
+  // Whether the checkbox "null" beside a control is checked.
   const isNull = (control) => control.nextElementSibling?.control?.checked;
 
+  // A single value; its Python calls the converter of the control, if it has one.
   function scalar(control, json) {
     const { python: converter, import: line } = control.dataset;
     if (!converter || json === null) return { json, python: python(json), imports: [] };

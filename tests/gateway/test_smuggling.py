@@ -9,6 +9,7 @@ from tests.support.raw_server import Recorder
 
 INVITE = "/api/0/organizations/acme/members/"
 CHUNKED = b"2\r\n{}\r\n0\r\n\r\n"
+# A second request, hidden in what could be taken for the body of the first.
 HIDDEN = b"POST /api/0/organizations/acme/members/8/teams/backend/ HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

@@ -53,10 +53,12 @@ def main() -> None:
         source, target, _ = volume.split(":")
         assert Path(source).exists(), source
         mounted[target] = source
+    # A path in the container becomes the path that is mounted there.
     environment = {"PATH": os.environ["PATH"]}
     for setting in given.env:
         name, is_given, value = setting.partition("=")
         environment[name] = mounted.get(value, value) if is_given else os.environ[name]
+    # A container has a network of its own; here nginx listens at the published address itself.
     address, _, port = given.publish.rpartition(":")
     assert port == environment["GATEWAY_LISTEN"]
     environment["GATEWAY_LISTEN"] = address
