@@ -1,6 +1,6 @@
-"""Runs the gateway with the nginx that is installed, in the foreground, until it is stopped.
+"""Run the gateway with the installed nginx, in the foreground, until it is stopped.
 
-The settings come from the environment; 15-gateway.envsh tells them.
+The settings come from the environment; README.md lists them.
 """
 
 import os
@@ -18,8 +18,8 @@ from typing import IO
 
 HERE = Path(__file__).parent
 
-# What stands around the gateway's own configuration; all paths are below the folder it runs in.
-AROUND = """\
+# nginx's main configuration. Relative paths are below the temporary folder that nginx runs in.
+NGINX_CONF = """\
 daemon off;
 pid nginx.pid;
 $user
@@ -33,38 +33,38 @@ http {
     include conf.d/*.conf;
 }
 """
-# Else root's workers would be nobody, who can't read a page in somebody's home.
-ROOTS_WORKERS = "user root;"
+# Started by root, nginx's workers would run as `nobody`, who can't read a page in a home folder.
+USER_OF_ROOTS_WORKERS = "user root;"
 
-STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def settings() -> dict[str, str]:
-    """The environment, checked and completed."""
+    """Return the variables that the templates need, or exit if a setting is wrong."""
     command = ["sh", "-ec", '. "$0" && exec env -0', str(HERE / "15-gateway.envsh")]
-    checked = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    if checked.returncode:
-        sys.exit(checked.returncode)
-    pairs = (pair.split("=", 1) for pair in os.fsdecode(checked.stdout).split("\0") if pair)
+    completed = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if completed.returncode:
+        sys.exit(completed.returncode)
+    pairs = (pair.split("=", 1) for pair in os.fsdecode(completed.stdout).split("\0") if pair)
     return {name: value for name, value in pairs if name.startswith(("SENTRY_", "GATEWAY_"))}
 
 
 def render(folder: Path, variables: dict[str, str]) -> None:
-    """Write the configuration, as the official nginx image does it by envsubst."""
+    """Write nginx's configuration, filling in the templates as the official nginx image does."""
     (folder / "conf.d").mkdir()
     for template in HERE.glob("*.conf.template"):
         text = Template(template.read_text("utf-8")).safe_substitute(variables)
         (folder / "conf.d" / template.stem).write_text(text, "utf-8")
-    user = ROOTS_WORKERS if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(Template(AROUND).substitute(user=user))
+    user = USER_OF_ROOTS_WORKERS if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(Template(NGINX_CONF).substitute(user=user))
 
 
 def check_free(listen: str) -> None:
-    """Say in one line what nginx would say in twelve, and after three seconds."""
+    """Exit with one line if the address can't be used; nginx would retry and print twelve."""
     host, _, port = listen.rpartition(":")
     family = socket.AF_INET6 if "[" in host else socket.AF_INET
     try:
-        # It must not listen: who waits for the gateway would take it for that.
+        # It binds without listening, so that nobody takes the probe for the gateway.
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host.strip("[]*"), int(port)))
@@ -74,14 +74,14 @@ def check_free(listen: str) -> None:
 
 
 def relay(log: IO[bytes]) -> None:
-    """Pass the log on, line by line, until it ends or nobody reads it."""
+    """Copy the log to standard output line by line, until it ends or the reader is gone."""
     with suppress(BrokenPipeError):
         for line in log:
             os.write(sys.stdout.fileno(), line)
 
 
 def stop(number: int, frame: FrameType | None) -> None:
-    """Leave by way of whatever cleans up."""
+    """Exit on a signal by SystemExit, so that the temporary folder is removed."""
     sys.exit()
 
 
@@ -90,29 +90,27 @@ def main() -> None:
         sys.exit("gateway: nginx is not installed (on Debian: apt install nginx)")
     variables = settings()
     check_free(variables["GATEWAY_LISTEN"])
-    for number in STOPPING:
+    for number in STOP_SIGNALS:
         signal.signal(number, stop)
     os.umask(0o077)
     with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
         render(Path(name), variables)
         command = ["nginx", "-e", "stderr", "-p", name, "-c", f"{name}/nginx.conf"]
-        # Not in the environment that holds the secrets. Its log comes by a pipe, for nginx could not
-        # open a standard output that is somebody else's, or a socket.
+        # nginx gets an environment without the secrets. Its log comes through a pipe because nginx
+        # opens /dev/stdout by name, which fails for a socket or another user's file.
         environment = {"PATH": os.environ["PATH"]}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
         assert process.stdout
-        for number in STOPPING:
+        for number in STOP_SIGNALS:
             signal.signal(number, lambda _signal, _frame: process.terminate())
         try:
             relay(process.stdout)
         except OSError as error:
-            print(
-                f"gateway: stops, for its log can't be written: {error.strerror}", file=sys.stderr
-            )
+            print(f"gateway: stopping, its log can't be written: {error.strerror}", file=sys.stderr)
         finally:
             process.terminate()
             code = process.wait()
-        # It dies of the signal itself where it had not begun to listen for it.
+        # A signal that comes before nginx handles it kills nginx: that is a normal stop, too.
         sys.exit(0 if code == -signal.SIGTERM else code)
 
 

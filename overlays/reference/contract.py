@@ -1,7 +1,6 @@
-"""An OpenAPI document by its structure: its operations, and what each takes and returns.
+"""A model of an OpenAPI document: its operations, and what each accepts and returns.
 
-References are followed here and nowhere else, and only once a part is read: a schema may contain
-itself.
+Only this module follows references, and each of them when it is read: a schema may contain itself.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
 def follow(node: Node, document: Node) -> Node:
-    """Return the node itself, or what it refers to with the keywords beside the reference.
+    """Return the node, or what it refers to, merged with the keywords beside the reference.
 
     Raises:
         LookupError: The reference leads nowhere, or back to itself.
@@ -42,10 +41,10 @@ def _target(reference: str, document: Node) -> Node:
 
 @dataclass(frozen=True, eq=False)
 class Schema:
-    """What a value can be.
+    """A description of the values that are allowed.
 
     Attributes:
-        written: The schema as it is written, perhaps as a reference.
+        written: The schema as the document has it: perhaps a reference, perhaps a boolean.
     """
 
     written: Node | bool
@@ -53,34 +52,34 @@ class Schema:
 
     @property
     def name(self) -> str:
-        """The name of the component that the schema refers to; empty if it refers to none."""
+        """The name of the component that the schema refers to; empty without a reference."""
         return self._reference.rpartition("/")[2]
 
     @cached_property
     def component(self) -> "Schema | None":
-        """The component that the schema refers to, without what is written beside the reference."""
+        """The component that the schema refers to, without the keywords beside the reference."""
         if not self._reference:
             return None
         return Schema(follow({"$ref": self._reference}, self._document), self._document)
 
     @cached_property
     def keywords(self) -> Node:
-        """The schema with its reference followed; as keywords if it is a boolean."""
+        """The keywords of the schema, with its reference followed and a boolean spelled out."""
         if isinstance(self.written, bool):
             return {} if self.written else {"not": {}}
         return follow(self.written, self._document)
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The types that it allows; none if it names no type."""
+        """The names in `type`; empty if the schema allows any type."""
         types = self.keywords.get("type", ())
         return (types,) if isinstance(types, str) else tuple(types)
 
     @cached_property
     def alternatives(self) -> "tuple[Schema, ...]":
         """The schemas in `anyOf` and in `oneOf`."""
-        several = [*self.keywords.get("anyOf", ()), *self.keywords.get("oneOf", ())]
-        return tuple(Schema(written, self._document) for written in several)
+        alternatives = [*self.keywords.get("anyOf", ()), *self.keywords.get("oneOf", ())]
+        return tuple(Schema(written, self._document) for written in alternatives)
 
     @cached_property
     def properties(self) -> "dict[str, Schema]":
@@ -95,13 +94,13 @@ class Schema:
 
     @cached_property
     def others(self) -> "Schema | None":
-        """What an object's other properties can be; None if there can be no others."""
+        """The schema of an object's additional properties; None if it can't have any."""
         written = self.keywords.get("additionalProperties", True)
         return None if written is False else Schema(written, self._document)
 
     @cached_property
     def items(self) -> "Schema":
-        """What each item of an array can be."""
+        """The schema of each item of an array."""
         return Schema(self.keywords.get("items", True), self._document)
 
     @property
@@ -115,7 +114,7 @@ class Part:
     """A parameter, a request body, a response or a header.
 
     Attributes:
-        node: What is written of it, with its reference followed.
+        node: The part as the document has it, with its reference followed.
     """
 
     node: Node
@@ -123,7 +122,7 @@ class Part:
 
     @property
     def description(self) -> str:
-        """Its description; empty if there is none."""
+        """Its description; empty if it has none."""
         return str(self.node.get("description", ""))
 
     @property
@@ -133,12 +132,12 @@ class Part:
 
     @cached_property
     def schema(self) -> Schema:
-        """What a parameter or a header can be."""
+        """The schema of a parameter or a header."""
         return Schema(self.node.get("schema", True), self._document)
 
     @cached_property
     def content(self) -> dict[str, Schema]:
-        """What a body or a response can be, by media type."""
+        """The schemas of a body or a response, by media type."""
         content: Node = self.node.get("content", {})
         return {
             media_type: Schema(media.get("schema", True), self._document)
@@ -148,11 +147,11 @@ class Part:
     @cached_property
     def headers(self) -> "dict[str, Part]":
         """The headers of a response, by name."""
-        headers: Node = self.node.get("headers", {})
-        return {
-            name: Part(follow(header, self._document), self._document)
-            for name, header in headers.items()
-        }
+        return _parts(self.node.get("headers", {}), self._document)
+
+
+def _parts(nodes: dict[str, Node], document: Node) -> dict[str, Part]:
+    return {name: Part(follow(node, document), document) for name, node in nodes.items()}
 
 
 class Parameter(Part):
@@ -171,12 +170,12 @@ class Parameter(Part):
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """What can be done with one method at one path.
+    """A method of a path.
 
     Attributes:
         method: The method, in capitals.
         path: The path, with the names of its parameters in braces.
-        node: What is written of the operation itself.
+        node: The operation as the document has it.
     """
 
     method: str
@@ -192,32 +191,28 @@ class Operation:
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """The parameters of its path, then its own, which replace those of the same name."""
+        """The parameters of its path, then its own, which replace those of the path."""
         written = [*self._item.get("parameters", ()), *self.node.get("parameters", ())]
         parameters = [Parameter(follow(node, self._document), self._document) for node in written]
         return tuple({(each.location, each.name): each for each in parameters}.values())
 
     @cached_property
     def body(self) -> Part | None:
-        """The body of its requests; None if they have none."""
+        """The body of its requests; None if they don't have one."""
         if "requestBody" not in self.node:
             return None
         return Part(follow(self.node["requestBody"], self._document), self._document)
 
     @cached_property
     def responses(self) -> dict[str, Part]:
-        """Its responses, by status code, by a range such as 5XX, or by `default`."""
-        responses: Node = self.node.get("responses", {})
-        return {
-            status: Part(follow(response, self._document), self._document)
-            for status, response in responses.items()
-        }
+        """Its responses, by status code, range of them such as 5XX, or `default`."""
+        return _parts(self.node.get("responses", {}), self._document)
 
     @property
     def security(self) -> list[dict[str, list[str]]]:
-        """What requests can be authorized by: alternatives, each with scopes by security scheme.
+        """The alternatives to authorize a request, each the scopes by security scheme.
 
-        An alternative without schemes needs no credential.
+        An alternative without schemes means that no credential is needed.
         """
         written = self.node.get("security", self._document.get("security"))
         return written or [{}]
@@ -225,9 +220,12 @@ class Operation:
     @property
     def servers(self) -> list[Node]:
         """Its servers: its own, else those of its path, else those of the document."""
-        places = (self.node, self._item, self._document)
-        written: list[list[Node]] = [place.get("servers", []) for place in places]
-        return next((servers for servers in written if servers), list[Node]())
+        servers: list[Node] = (
+            self.node.get("servers")
+            or self._item.get("servers")
+            or self._document.get("servers", [])
+        )
+        return servers
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +233,7 @@ class Contract:
     """An OpenAPI document.
 
     Attributes:
-        document: The document as it is written.
+        document: The document, as parsed from YAML.
     """
 
     document: Node

@@ -1,4 +1,4 @@
-"""Which control each value of a contract is entered with."""
+"""The controls that the values of a contract are entered with."""
 
 import json
 from collections.abc import Iterator
@@ -9,49 +9,65 @@ from openapi_python_client.strings import ClassName, PythonIdentifier
 
 from .contract import Node, Parameter, Part, Schema
 
-FIELD_PREFIX = "field_"  # the generator's own, for what would be no identifier
+FIELD_PREFIX = "field_"  # the generator's default, for names that are not identifiers
 MODELS = "sentry_members_api.models"
 
-# How a text of a format is typed in, and what the generated package takes it as. HTML has an own
-# type for e-mail addresses, which rewrites what is typed.
+# HTML attributes for texts of a format. HTML's own type for e-mail addresses is not used: with it
+# browsers rewrite what is typed.
 INPUTS = {
     "email": {"inputmode": "email"},
     "uri": {"inputmode": "url"},
     "date": {"type": "date"},
 }
-CLASSES = {
+# The Python that makes, of a text of a format, the value that the generated package accepts.
+CONVERTERS = {
     "date": "datetime.date.fromisoformat",
     "date-time": "datetime.datetime.fromisoformat",
     "uuid": "uuid.UUID",
 }
-# The whole numbers that JavaScript tells apart.
-WHOLE = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1  # the largest integer that JavaScript represents exactly
 
 
 class Unrenderable(Exception):
-    """The contract says something that the page has no form for; the message names it."""
+    """A part of the contract for which the page has no form; the message names it."""
 
 
 @dataclass
 class Control:
-    """How a value is entered, and how the script reads it."""
+    """What a value is entered with.
 
-    kind: str
-    """A reader of the script: text, number, choice, list, optional or object."""
+    Attributes:
+        type: The script's reader for it: text, number, choice, list, optional or object.
+        value_type: The type of the value, in words.
+        required: Whether a value must be sent.
+        nullable: Whether null can be sent.
+        attributes: Attributes of its HTML element.
+        choices: The values to choose from, as JSON, each with its label.
+        item: The control of each item of a list, or of an optional object.
+        fields: The fields of an object.
+    """
+
     type: str
-    """The type in words."""
+    value_type: str
     required: bool
     nullable: bool = False
     attributes: dict[str, str] = field(default_factory=dict[str, str])
     choices: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """What is sent, as JSON, and how it shows."""
     item: "Control | None" = None
     fields: list["Field"] = field(default_factory=lambda: list[Field]())
 
 
 @dataclass
 class Field:
-    """A parameter, or a property of an object."""
+    """A parameter, or a property of an object.
+
+    Attributes:
+        name: Its name in the contract.
+        keyword: Its name in Python.
+        description: Its description, in Markdown.
+        deprecated: Whether it is deprecated.
+        control: What it is entered with.
+    """
 
     name: str
     keyword: str
@@ -64,12 +80,12 @@ def parameter_field(parameter: Parameter) -> Field:
     """Return the field of a parameter.
 
     Raises:
-        Unrenderable: It is not in the path, or has no pattern.
+        Unrenderable: It is not part of the path, or has no pattern.
     """
     if parameter.location != "path" or "pattern" not in parameter.schema.keywords:
         raise Unrenderable(
-            f"the parameter {parameter.name}: a path parameter with a pattern is wanted, "
-            "for the page to refuse what leads to another path"
+            f"the parameter {parameter.name}: it must be part of the path and have a pattern, "
+            "for the page to reject what would lead to another path"
         )
     return _field(parameter.name, parameter.schema, required=True, beside=parameter.node)
 
@@ -78,46 +94,60 @@ def body_field(body: Part) -> Field:
     """Return the field of a request body, which has no name.
 
     Raises:
-        Unrenderable: There is no form for a part of it; the message names the part.
+        Unrenderable: The page has no form for a part of it.
     """
-    return _field("", body.content["application/json"], required=True, beside=body.node)
+    schema = body.content["application/json"]
+    _reject_recursion(schema)
+    return _field("", schema, required=True, beside=body.node)
+
+
+def _reject_recursion(schema: Schema, names_around: tuple[str, ...] = ()) -> None:
+    """Raise Unrenderable if a component contains itself, at any depth."""
+    if schema.name in names_around:
+        raise Unrenderable(f"{schema.name} contains itself: its form would have no end")
+    if schema.name:
+        names_around = (*names_around, schema.name)
+    items = [schema.items] if "items" in schema.keywords else []
+    for part in (*schema.alternatives, *schema.properties.values(), *items):
+        _reject_recursion(part, names_around)
 
 
 def _field(name: str, schema: Schema, *, required: bool, beside: Node | None = None) -> Field:
-    """Return the field of a schema; what is written beside it describes it, too."""
+    """Return the field of a schema; the keywords of its parameter or body describe it, too."""
     control = _control(name, schema, required)
-    words = {**schema.keywords, **(beside or {})}
-    if control.kind in ("text", "number"):
-        shown = str(words.get("example", "")) if required else "not sent"
-        control.attributes["placeholder"] = shown
+    keywords = {**schema.keywords, **(beside or {})}
+    if control.type in ("text", "number"):
+        placeholder = str(keywords.get("example", "")) if required else "not sent"
+        control.attributes["placeholder"] = placeholder
     return Field(
         name,
         PythonIdentifier(name, FIELD_PREFIX),
-        words.get("description", ""),
-        words.get("deprecated", False),
+        keywords.get("description", ""),
+        keywords.get("deprecated", False),
         control,
     )
 
 
 def _control(name: str, schema: Schema, required: bool) -> Control:
-    schema, kind, nullable = _without_null(schema)
+    schema, json_type, nullable = _without_null(schema)
     keywords = schema.keywords
-    words = kind + " or null" * nullable
-    if "enum" in keywords or kind == "boolean":
+    value_type = json_type + " or null" * nullable
+    if "enum" in keywords or json_type == "boolean":
         choices = list(_choices(keywords.get("enum", [True, False]), required, nullable))
-        return Control("choice", words, required, choices=choices)
-    if kind == "string":
-        return Control("text", words, required, nullable, _of_text(keywords))
-    if kind in ("integer", "number"):
-        return Control("number", words, required, nullable, _of_number(kind, keywords))
-    if kind == "array":
+        return Control("choice", value_type, required, choices=choices)
+    if json_type == "string":
+        return Control("text", value_type, required, nullable, _text_attributes(keywords))
+    if json_type in ("integer", "number"):
+        attributes = _number_attributes(json_type, keywords)
+        return Control("number", value_type, required, nullable, attributes)
+    if json_type == "array":
         item = _control(name, schema.items, required=True)
-        return Control("list", f"list of {item.type}", required, item=item)
-    if kind == "object" and schema.properties and schema.name:
+        return Control("list", f"list of {item.value_type}", required, item=item)
+    if json_type == "object" and schema.properties and schema.name:
         return _object(schema, required, nullable)
     raise Unrenderable(
-        f"{name}: the page has forms for texts, numbers, booleans, enums, lists, and objects "
-        "of components with properties; for each alone or with null"
+        f"{name}: the page has forms for texts, numbers, booleans, enums, lists, and components "
+        "with properties; each of them alone or with null"
     )
 
 
@@ -128,23 +158,24 @@ def _object(schema: Schema, required: bool, nullable: bool) -> Control:
         _field(name, described, required=name in schema.required)
         for name, described in schema.properties.items()
     ]
-    whole = Control("object", model, True, attributes=attributes, fields=fields)
+    control = Control("object", model, True, attributes=attributes, fields=fields)
     if required and not nullable:
-        return whole
-    return Control("optional", model + " or null" * nullable, required, item=whole)
+        return control
+    return Control("optional", model + " or null" * nullable, required, item=control)
 
 
 def _without_null(schema: Schema) -> tuple[Schema, str, bool]:
-    """Return the schema of what is not null, its one type, and whether null is allowed, too."""
+    """Return the schema without null, its type (empty for several), and if null is allowed."""
     others = [choice for choice in schema.alternatives if choice.types != ("null",)]
     if len(others) == 1 < len(schema.alternatives):
-        other, kind, _ = _without_null(others[0])
-        return other, kind, True
+        other, json_type, _ = _without_null(others[0])
+        return other, json_type, True
     types = [name for name in schema.types if name != "null"]
     return schema, types[0] if len(types) == 1 else "", "null" in schema.types
 
 
 def _choices(values: list[Any], required: bool, nullable: bool) -> Iterator[tuple[str, str]]:
+    """Yield each choice as JSON, with its label; the first is the default."""
     null = ("null", "null")
     if not required:
         yield "", "not sent"
@@ -158,21 +189,22 @@ def _choices(values: list[Any], required: bool, nullable: bool) -> Iterator[tupl
         yield null
 
 
-def _of_text(keywords: Node) -> dict[str, str]:
+def _text_attributes(keywords: Node) -> dict[str, str]:
     attributes = {"type": "text", **INPUTS.get(keywords.get("format", ""), {})}
     for key in ("pattern", "minLength", "maxLength"):
-        # As HTML's own attributes, patterns mean something else, and what is too long is cut off.
+        # Not HTML's own attributes: its patterns have other rules, and it cuts off long texts.
         if key in keywords:
             attributes[f"data-{key.lower()}"] = str(keywords[key])
-    if taken := CLASSES.get(keywords.get("format", "")):
-        attributes |= {"data-python": taken, "data-import": f"import {taken.partition('.')[0]}"}
+    if converter := CONVERTERS.get(keywords.get("format", "")):
+        module = converter.partition(".")[0]
+        attributes |= {"data-python": converter, "data-import": f"import {module}"}
     return attributes
 
 
-def _of_number(kind: str, keywords: Node) -> dict[str, str]:
+def _number_attributes(json_type: str, keywords: Node) -> dict[str, str]:
     attributes = {"type": "number", "step": "any"}
-    if kind == "integer":
-        attributes |= {"step": "1", "min": str(-WHOLE), "max": str(WHOLE)}
+    if json_type == "integer":
+        attributes |= {"step": "1", "min": str(-MAX_SAFE_INTEGER), "max": str(MAX_SAFE_INTEGER)}
     for key, limit in (("minimum", "min"), ("maximum", "max")):
         if key in keywords:
             attributes[limit] = str(keywords[key])

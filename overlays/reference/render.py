@@ -1,7 +1,7 @@
-"""Renders a contract as a page with forms: `python -m overlays.reference.render openapi.yaml site`.
+"""Render a contract as a page with forms: `python -m overlays.reference.render openapi.yaml site`.
 
-The page is made of the contract alone. Only the names that a Python program calls things by are
-the generator's, and what to do about an error the client's.
+Everything on the page comes from the contract, except for the names in Python, which are the
+generator's, and the advice on errors, which is the client's.
 """
 
 import json
@@ -26,13 +26,13 @@ HERE = Path(__file__).parent
 
 
 def render(text: str) -> str:
-    """The page of a contract.
+    """Return the page of a contract.
 
     Args:
-        text: The contract, in YAML; a valid one.
+        text: The contract, in YAML; it must be valid.
 
     Raises:
-        Unrenderable: It says something that the page has no form for.
+        Unrenderable: The page has no form for a part of it.
     """
     contract = Contract(yaml.safe_load(text))
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -44,10 +44,10 @@ def render(text: str) -> str:
         lstrip_blocks=True,
     )
 
-    def rendered(written: str) -> Markup:
-        return Markup(markdown.render(written))
+    def to_html(text: str) -> Markup:
+        return Markup(markdown.render(text))
 
-    environment.filters["markdown"] = rendered
+    environment.filters["markdown"] = to_html
     return environment.get_template("index.html.jinja").render(
         info=contract.document["info"],
         operations=list(_operations(contract)),
@@ -70,15 +70,16 @@ def _operations(contract: Contract) -> Iterator[Node]:
             "summary": operation.node["summary"],
             "description": operation.node["description"],
             "deprecated": operation.node.get("deprecated", False),
-            # The arguments of the generated function come in the order of the path.
-            "parameters": sorted(parameters, key=lambda one: path.index(f"{{{one.name}}}")),
+            # The generated function has them in the order of the path.
+            "parameters": sorted(parameters, key=lambda each: path.index(f"{{{each.name}}}")),
             "body": body_field(operation.body) if operation.body else None,
-            "answers": list(_answers(operation.responses, call)),
+            "responses": list(_responses(operation.responses, call)),
         }
 
 
-def _answers(responses: dict[str, Part], call: str) -> Iterator[Node]:
-    # The page sees only the status code and the body of a response of Sentry's.
+def _responses(responses: dict[str, Part], call: str) -> Iterator[Node]:
+    # The page sees the status code and the body of a response only. So it leaves out the rules
+    # that depend on a header or the host, and those for responses of a gateway.
     advice: dict[tuple[int, str], str] = {}
     for rule in RULES:
         is_visible = not (rule.sender or rule.names_scopes or rule.on_sentry_io)
@@ -92,8 +93,8 @@ def _answers(responses: dict[str, Part], call: str) -> Iterator[Node]:
             "phrase": HTTPStatus(int(status)).phrase if status.isdigit() else "",
             "description": response.description,
             "example": json.dumps(example, indent=2, ensure_ascii=False) if example else "",
-            "reasons": [
-                {"words": words, "advice": text}
+            "advice": [
+                {"words": words, "text": text}
                 for (rule_status, words), text in advice.items()
                 if status in (str(rule_status), f"{rule_status // 100}XX")
             ],
@@ -101,7 +102,7 @@ def _answers(responses: dict[str, Part], call: str) -> Iterator[Node]:
 
 
 def main(source: Path, site: Path) -> None:
-    """Replace the site by the one of the contract, once that is whole."""
+    """Write the site of a contract; an existing site stays until the new one is complete."""
     page = render(source.read_text("utf-8"))
     new = site.with_name(f".{site.name}")
     shutil.rmtree(new, ignore_errors=True)

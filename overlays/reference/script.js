@@ -1,26 +1,26 @@
-// Shows what the forms hold as code, and sends it through the gateway. This script names no
-// operation and no field: what there is to fill in and what an answer means stands in the page.
+// Shows each form's request as code, and sends it through the gateway. This script knows no
+// operation and no field: the page says what can be filled in and what a response means.
 "use strict";
 (() => {
   const get = (id) => document.getElementById(id);
 
-  // --- Literals of three languages.
+  // --- Literals of JSON, Python and the shell.
 
-  // Characters that don't show, or that reorder what does.
-  const HIDDEN = /[^\P{C}\n]|[^\P{Z} ]/gu;
-  const escaped = (mark, number, digits) =>
-    `\\${mark}${number.toString(16).padStart(digits, "0")}`;
+  // Characters that are invisible, or that change the order of the others.
+  const INVISIBLE = /[^\P{C}\n]|[^\P{Z} ]/gu;
+  const escaped = (letter, number, digits) =>
+    `\\${letter}${number.toString(16).padStart(digits, "0")}`;
 
   const json = (value) =>
-    JSON.stringify(value, null, 2).replace(HIDDEN, (hidden) =>
-      hidden.replace(/[^]/g, (unit) => escaped("u", unit.charCodeAt(0), 4)),
+    JSON.stringify(value, null, 2).replace(INVISIBLE, (character) =>
+      character.replace(/[^]/g, (unit) => escaped("u", unit.charCodeAt(0), 4)),
     );
 
   function python(value) {
     if (value === null) return "None";
     if (typeof value === "boolean") return value ? "True" : "False";
-    return JSON.stringify(value).replace(HIDDEN, (hidden) => {
-      const point = hidden.codePointAt(0);
+    return JSON.stringify(value).replace(INVISIBLE, (character) => {
+      const point = character.codePointAt(0);
       return point > 0xffff ? escaped("U", point, 8) : escaped("u", point, 4);
     });
   }
@@ -28,32 +28,35 @@
   const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
   const indented = (text) => text.replace(/^/gm, "    ");
+  // Python's brackets around parts, each on a line of its own.
   const listed = (open, parts, close) =>
     parts.length ? `${open}\n${indented(parts.join(",\n"))},\n${close}` : open + close;
 
-  // --- What the controls hold: as JSON, as Python, and the imports that the latter needs.
+  // --- The values of the controls: as JSON, as Python, and the imports that the Python needs.
 
-  const controlIn = (element) => element.querySelector("[data-kind]");
+  const controlIn = (element) => element.querySelector("[data-control]");
   const nameOf = (control) => control.closest("[data-name]").dataset.name;
   const rowsOf = (list) => [...list.querySelector(":scope > ol").children];
+  // Whether the checkbox "null" beside a control is checked.
   const isNull = (control) => control.nextElementSibling?.control?.checked;
 
-  function scalar(control, sent) {
-    const { python: type, import: line } = control.dataset;
-    if (!type || sent === null) return { json: sent, python: python(sent), imports: [] };
-    return { json: sent, python: `${type}(${python(sent)})`, imports: [line] };
+  // A single value; its Python calls the converter of the control, if it has one.
+  function scalar(control, json) {
+    const { python: converter, import: line } = control.dataset;
+    if (!converter || json === null) return { json, python: python(json), imports: [] };
+    return { json, python: `${converter}(${python(json)})`, imports: [line] };
   }
 
-  function typed(control, parsed) {
+  function readInput(control, parse) {
     if (isNull(control)) return scalar(control, null);
-    return control.value === "" ? undefined : scalar(control, parsed(control.value));
+    return control.value === "" ? undefined : scalar(control, parse(control.value));
   }
 
-  // A reader for each kind of control; undefined is what is not sent.
+  // Each type of control has a reader. It returns undefined if nothing is to be sent.
   const readers = {
-    text: (control) => typed(control, String),
-    number: (control) => typed(control, Number),
-    choice: (control) => typed(control, JSON.parse),
+    text: (control) => readInput(control, String),
+    number: (control) => readInput(control, Number),
+    choice: (control) => readInput(control, JSON.parse),
     list(control) {
       const values = rowsOf(control).map((row) => read(controlIn(row)));
       if (!values.length && !("required" in control.dataset)) return undefined;
@@ -69,37 +72,37 @@
       return "required" in control.dataset ? scalar(control, null) : undefined;
     },
     object(control) {
-      const { python: type, import: line } = control.dataset;
+      const { python: model, import: line } = control.dataset;
       const { json, keywords, imports } = fieldsOf(control);
-      return { json, python: `${type}(${keywords.join(", ")})`, imports: [line, ...imports] };
+      return { json, python: `${model}(${keywords.join(", ")})`, imports: [line, ...imports] };
     },
   };
 
   function read(control) {
-    const value = readers[control.dataset.kind](control);
-    // What is required and still missing stands in the code by its name.
+    const value = readers[control.dataset.control](control);
+    // The code shows the name of a required field in braces until it is filled in.
     return value ?? (control.required ? scalar(control, `{${nameOf(control)}}`) : undefined);
   }
 
   function fieldsOf(parent) {
-    const sent = [...(parent?.children ?? [])]
+    const fields = [...(parent?.children ?? [])]
       .filter((child) => child.matches(".field"))
       .map((field) => ({ ...field.dataset, value: read(controlIn(field)) }))
       .filter(({ value }) => value);
     return {
-      json: Object.fromEntries(sent.map(({ name, value }) => [name, value.json])),
-      positional: sent.map(({ value }) => value.python),
-      keywords: sent.map(({ keyword, value }) => `${keyword}=${value.python}`),
-      imports: sent.flatMap(({ value }) => value.imports),
+      json: Object.fromEntries(fields.map(({ name, value }) => [name, value.json])),
+      positional: fields.map(({ value }) => value.python),
+      keywords: fields.map(({ keyword, value }) => `${keyword}=${value.python}`),
+      imports: fields.flatMap(({ value }) => value.imports),
     };
   }
 
-  // --- The gateway. Its URL is kept in this browser, its key in this tab.
+  // --- The gateway. This browser stores its URL, this tab its key.
 
   const gateway = document.querySelector("#gateway form");
   const url = get("gateway-url");
   const key = get("gateway-key");
-  const header = gateway.dataset.header;
+  const keyHeader = gateway.dataset.header;
 
   function address() {
     if (!URL.canParse(url.value)) return "";
@@ -108,8 +111,8 @@
     return /^https?:\/\/[^/@?#]+\/[^?#]*$/.test(href) ? href.replace(/\/+$/, "") : "";
   }
 
-  // A browser may forbid to keep anything; then nothing is.
-  function keep(field, area) {
+  // Settings of the browser may forbid storing anything. Then the field is not stored.
+  function store(field, area) {
     try {
       window[area].setItem(field.id, field.value);
     } catch {}
@@ -123,157 +126,159 @@
 
   const TOKEN = /sntry[a-z]_/;
 
-  function urlFault() {
-    if (TOKEN.test(url.value)) return "This holds a Sentry token: the gateway holds it.";
+  function urlError() {
+    if (TOKEN.test(url.value)) return "This contains a Sentry token: only the gateway needs it.";
     if (!url.value || address()) return "";
-    return "This is no gateway's URL: it begins with http:// or https:// and ends without ? or #.";
+    return "This is not a gateway's URL: it begins with http:// or https:// and has no ? or #.";
   }
 
-  function keyFault() {
+  function keyError() {
     return /[^!-~]/.test(key.value) ? "A key is ASCII, without blanks." : "";
   }
 
-  function refuseToken() {
+  // Removes a Sentry token from the field of the key; returns the error message about it.
+  function removeToken() {
     if (!TOKEN.test(key.value)) return "";
     key.value = "";
-    return "That was a Sentry token: the gateway holds it. This is for the gateway's own key.";
+    return "That was a Sentry token: only the gateway needs it. Enter the gateway's own key here.";
   }
 
-  // --- A form's request, as the code that makes it.
+  // --- The request of a form, and the code that sends it.
 
   function requestOf(form) {
     const parameters = fieldsOf(form.querySelector(".parameters"));
-    const body = form.querySelector(".body > [data-kind]");
+    const body = form.querySelector(".body > [data-control]");
     const path = form.dataset.path.replace(/\{(.*?)\}/g, (braced, name) =>
       parameters.json[name] === braced ? braced : encodeURIComponent(parameters.json[name]),
     );
-    const read = body && { ...body.dataset, ...fieldsOf(body) };
-    return { method: form.dataset.method, path, parameters, body: read };
+    const fields = body && { ...body.dataset, ...fieldsOf(body) };
+    return { method: form.dataset.method, path, parameters, body: fields };
   }
 
   function pythonCode(form) {
     const { parameters, body } = requestOf(form);
-    const ofBody = body ? [body.import, ...body.imports] : [];
-    const imports = new Set([...parameters.imports, ...ofBody]);
-    const at = address() && [`gateway_url = ${python(address())}`];
+    const bodyImports = body ? [body.import, ...body.imports] : [];
+    const imports = new Set([...parameters.imports, ...bodyImports]);
+    const urlLine = address() && [`gateway_url = ${python(address())}`];
     const model = body ? [listed(`${body.python}(`, body.keywords, ")")] : [];
-    const given = [...parameters.positional, ...model];
+    const callArguments = [...parameters.positional, ...model];
     return [
       "from sentry_members import SentryMembers",
       ...imports,
       "",
-      ...at,
-      `with SentryMembers(${at && "gateway_url=gateway_url"}) as sentry:`,
-      indented(listed(`result = sentry.${form.dataset.call}(`, given, ")")),
+      ...urlLine,
+      `with SentryMembers(${urlLine && "gateway_url=gateway_url"}) as sentry:`,
+      indented(listed(`result = sentry.${form.dataset.call}(`, callArguments, ")")),
       "print(result)",
     ].join("\n");
   }
 
   function curlCode(form) {
     const { method, path, body } = requestOf(form);
-    const to = address() ? shell(address() + path) : `"$SENTRY_GATEWAY_URL"${shell(path)}`;
+    const target = address() ? shell(address() + path) : `"$SENTRY_GATEWAY_URL"${shell(path)}`;
     const content = body && [
       "--header 'Content-Type: application/json'",
       `--data-raw ${shell(json(body.json))}`,
     ];
     return [
       `curl --include --request ${method}`,
-      to,
+      target,
       ...(content ?? []),
-      // Read from there, the key is in no list of processes.
-      `--header @- <<< "${header}: $SENTRY_GATEWAY_KEY"`,
+      // From standard input, so that no list of processes shows the key.
+      `--header @- <<< "${keyHeader}: $SENTRY_GATEWAY_KEY"`,
     ].join(" \\\n  ");
   }
 
-  // --- What can't be sent, told beside its control.
+  // --- Errors in what was entered, shown beside the control.
 
-  function tell(control, fault) {
-    const told = get(control.getAttribute("aria-describedby")).querySelector(".fault");
-    told.textContent = fault;
-    told.hidden = !fault;
-    control.setAttribute("aria-invalid", String(fault !== ""));
+  function showError(control, error) {
+    const line = get(control.getAttribute("aria-describedby")).querySelector(".error");
+    line.textContent = error;
+    line.hidden = !error;
+    control.setAttribute("aria-invalid", String(error !== ""));
   }
 
-  function faultOf(control) {
+  function errorOf(control) {
     const { pattern, minlength, maxlength } = control.dataset;
     const length = [...control.value].length;
     if (isNull(control)) return "";
     if (control.validity.valueMissing) return `${nameOf(control)} is required.`;
     if (!length) return control.validationMessage;
     if (pattern && !new RegExp(pattern, "u").test(control.value)) {
-      return `This is no ${nameOf(control)}: it must match ${pattern}`;
+      return `This is not a valid ${nameOf(control)}: it must match ${pattern}`;
     }
-    if (length > maxlength) return `At most ${maxlength} characters are taken, not ${length}.`;
+    if (length > maxlength) return `At most ${maxlength} characters are allowed, not ${length}.`;
     if (length < minlength) return `At least ${minlength} characters are needed, not ${length}.`;
     return control.validationMessage;
   }
 
-  // Tells every fault; the first control that has one.
-  function firstWrong(form) {
-    const faults = [...form.querySelectorAll("input[data-kind], select")].map((control) => [
-      control,
-      faultOf(control),
-    ]);
-    faults.push([key, keyFault()]);
-    faults.forEach(([control, fault]) => tell(control, fault));
-    return faults.find(([, fault]) => fault)?.[0];
+  // Shows all errors of a form; returns the first control that has one.
+  function checkForm(form) {
+    const controls = [...form.querySelectorAll("input[data-control], select")];
+    const errors = controls.map((control) => [control, errorOf(control)]);
+    errors.push([key, keyError()]);
+    errors.forEach(([control, error]) => showError(control, error));
+    return errors.find(([, error]) => error)?.[0];
   }
 
-  // --- The answer.
+  // --- Sending, and the response. `responses` is the page's list of an operation's responses.
 
-  async function answerTo(form, answers) {
+  async function send(form, responses) {
     const { method, path, body } = requestOf(form);
-    const to = address();
+    const root = address();
     const headers = body ? { "Content-Type": "application/json" } : {};
-    if (key.value) headers[header] = key.value;
+    if (key.value) headers[keyHeader] = key.value;
     const options = { method, headers, credentials: "omit", cache: "no-store", redirect: "error" };
     try {
       if (body) options.body = JSON.stringify(body.json);
-      const response = await fetch(to + path, options);
-      return meaningOf(response.status, await response.text(), answers);
+      const response = await fetch(root + path, options);
+      return interpret(response.status, await response.text(), responses);
     } catch {
       return {
         outcome: "failed",
-        said: `No answer: ${to} can't be reached.`,
+        result: `No response: ${root} can't be reached.`,
         advice:
-          "Either no gateway is there, or it does not let this page call it (CORS): then start " +
-          `it with GATEWAY_ALLOW_ORIGIN=${location.origin}. If a connection was made and broke ` +
-          "off, the request may have arrived.",
+          "Either no gateway is there, or it does not allow this page to call it (CORS): then " +
+          `start it with GATEWAY_ALLOW_ORIGIN=${location.origin}. If the connection broke, the ` +
+          "request may have arrived.",
         body: "",
       };
     }
   }
 
-  function meaningOf(status, text, answers) {
+  function interpret(status, text, responses) {
     let parsed;
     try {
       parsed = JSON.parse(text);
     } catch {}
     const body = parsed === undefined ? text : JSON.stringify(parsed, null, 2);
-    const answer =
-      answers.querySelector(`[data-status="${status}"]`) ??
-      answers.querySelector(`[data-status="${Math.floor(status / 100)}XX"]`);
-    // Accepted is not done yet.
-    const outcome = status === 202 ? "asked" : status < 300 && answer ? "done" : "failed";
-    const reasons = [...(answer?.querySelectorAll("[data-words]") ?? [])];
-    const reason =
-      reasons.find(({ dataset }) => dataset.words && text.includes(dataset.words)) ??
-      reasons.find(({ dataset }) => !dataset.words);
-    const advice = reason?.textContent ?? "";
+    const documented =
+      responses.querySelector(`[data-status="${status}"]`) ??
+      responses.querySelector(`[data-status="${Math.floor(status / 100)}XX"]`);
+    // A 202 means that the request was accepted: nothing is done yet.
+    const outcome = status === 202 ? "requested" : status < 300 && documented ? "done" : "failed";
+    // The advice whose words the body has, or else the one without words.
+    const advices = [...(documented?.querySelectorAll("[data-words]") ?? [])];
+    const fitting =
+      advices.find(({ dataset }) => dataset.words && text.includes(dataset.words)) ??
+      advices.find(({ dataset }) => !dataset.words);
+    const advice = fitting?.textContent ?? "";
     if (parsed?.gateway === true) {
-      // Of these requests Sentry has seen only those that it gave no answer to.
-      const said = `The gateway says ${status}: ${parsed.detail}`;
-      return { outcome, said, advice: status === 504 ? advice : "", body };
+      // The advice is about Sentry, which of these requests has received only those with a 504.
+      const result = `The gateway responded with ${status}: ${parsed.detail}`;
+      return { outcome, result, advice: status === 504 ? advice : "", body };
     }
-    const meaning = answer?.querySelector(".meaning").textContent.trim() ?? "the contract knows no such answer.";
-    return { outcome, said: `Sentry says ${status}: ${meaning}`, advice, body };
+    const meaning =
+      documented?.querySelector(".meaning").textContent.trim() ??
+      "the contract has no such response.";
+    return { outcome, result: `Sentry responded with ${status}: ${meaning}`, advice, body };
   }
 
-  function show(section, { outcome, said, advice, body }) {
+  function show(section, { outcome, result, advice, body }) {
     const block = section.querySelector("pre");
     section.hidden = false;
     section.dataset.outcome = outcome;
-    section.querySelector(".said").textContent = said;
+    section.querySelector(".result").textContent = result;
     section.querySelector(".advice").textContent = advice;
     block.textContent = body;
     block.hidden = !body;
@@ -281,6 +286,7 @@
 
   // --- Rows of lists.
 
+  // How many rows were added, to give each row IDs of its own.
   let added = 0;
 
   function addRow(list) {
@@ -296,26 +302,26 @@
   }
 
   function removeRow(row) {
-    const list = row.closest("[data-kind=list], [data-kind=optional]");
+    const list = row.closest("[data-control=list], [data-control=optional]");
     row.remove();
     list.querySelector(":scope > .add").focus();
   }
 
   async function copy(article, block) {
-    const said = article.querySelector(".copied");
+    const note = article.querySelector(".copied");
     try {
       await navigator.clipboard.writeText(block.textContent);
-      said.textContent = "Copied.";
+      note.textContent = "Copied.";
     } catch {
-      // Without TLS a browser lets a page write to the clipboard on loopback only.
+      // Without TLS, browsers allow pages on loopback only to write to the clipboard.
       getSelection().selectAllChildren(block);
-      said.textContent = "Selected: copy it with your keyboard.";
+      note.textContent = "Selected: copy it with your keyboard.";
     }
   }
 
-  // --- Bringing it to life.
+  // --- Setting up the page.
 
-  // The row that shows what a list's rows are like becomes their pattern.
+  // The row in the page's HTML is not a value: it becomes the template of added rows.
   for (const rows of document.querySelectorAll("form ol")) {
     const template = document.createElement("template");
     template.content.append(...rows.children);
@@ -324,11 +330,11 @@
 
   const refreshes = [...document.querySelectorAll("article")].map((article) => {
     const form = article.querySelector("form");
-    const section = article.querySelector(".answer");
+    const section = article.querySelector(".response");
     const [pythonBlock, curlBlock] = article.querySelectorAll("figure pre");
     const button = form.querySelector(".send button");
     const hint = form.querySelector(".hint");
-    let underway = false;
+    let inFlight = false;
 
     function refresh() {
       pythonBlock.textContent = pythonCode(form);
@@ -338,7 +344,7 @@
     }
 
     form.addEventListener("input", ({ target }) => {
-      if (target.matches("[data-kind]")) tell(target, "");
+      if (target.matches("[data-control]")) showError(target, "");
       refresh();
     });
 
@@ -351,27 +357,27 @@
 
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      const wrong = firstWrong(form);
-      wrong?.focus();
-      if (wrong || underway) return;
-      underway = true;
-      show(section, { outcome: "", said: "Sending…", advice: "", body: "" });
-      show(section, await answerTo(form, article.querySelector("dl")));
-      underway = false;
+      const invalid = checkForm(form);
+      invalid?.focus();
+      if (invalid || inFlight) return;
+      inFlight = true;
+      show(section, { outcome: "", result: "Sending…", advice: "", body: "" });
+      show(section, await send(form, article.querySelector("dl")));
+      inFlight = false;
     });
 
     return refresh;
   });
 
   function refreshAll() {
-    tell(url, urlFault());
-    here.hidden = url.value !== "" || !/^https?:$/.test(location.protocol);
+    showError(url, urlError());
+    useOrigin.hidden = url.value !== "" || !/^https?:$/.test(location.protocol);
     refreshes.forEach((refresh) => refresh());
   }
 
-  const here = document.querySelector(".here");
-  here.textContent = `Use ${location.origin}, where this page comes from`;
-  here.addEventListener("click", () => {
+  const useOrigin = document.querySelector(".use-origin");
+  useOrigin.textContent = `Use ${location.origin}, where this page comes from`;
+  useOrigin.addEventListener("click", () => {
     url.value = location.origin;
     url.dispatchEvent(new Event("input"));
     url.focus();
@@ -379,21 +385,21 @@
 
   restore(url, "localStorage");
   url.addEventListener("input", () => {
-    // What is no gateway's URL may be a secret.
-    if (!urlFault()) keep(url, "localStorage");
+    // Anything but a gateway's URL may be a secret.
+    if (!urlError()) store(url, "localStorage");
     refreshAll();
   });
 
   restore(key, "sessionStorage");
   key.addEventListener("input", () => {
-    tell(key, refuseToken() || keyFault());
-    keep(key, "sessionStorage");
+    showError(key, removeToken() || keyError());
+    store(key, "sessionStorage");
   });
 
   gateway.addEventListener("submit", (event) => event.preventDefault());
 
   for (const part of document.querySelectorAll("fieldset[disabled]")) part.disabled = false;
   for (const part of document.querySelectorAll(".send, aside")) part.hidden = false;
-  document.querySelector(".unscripted").hidden = true;
+  document.querySelector(".no-script").hidden = true;
   refreshAll();
 })();

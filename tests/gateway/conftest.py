@@ -1,13 +1,11 @@
-"""One gateway for all tests, before a server that keeps what arrives."""
+"""One gateway for all tests, in front of a server that records the requests it receives."""
 
 from collections.abc import Generator
 
 import pytest
 
-from tests.support.gateway import Gateway, gateway
+from tests.support.gateway import TOKEN, Gateway, gateway
 from tests.support.raw_server import Recorder, recorder
-
-TOKEN = "sntryu_" + "0123456789abcdef" * 4
 
 
 @pytest.fixture(scope="session")
@@ -16,20 +14,20 @@ def token() -> str:
 
 
 @pytest.fixture(scope="session")
-def one_upstream() -> Generator[Recorder]:
+def shared_upstream() -> Generator[Recorder]:
     with recorder() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def gate(one_upstream: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
+def gate(shared_upstream: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    with gateway(folder, sentry_url=one_upstream.url(), token=TOKEN) as running:
+    with gateway(folder, sentry_url=shared_upstream.url(), token=TOKEN) as running:
         yield running
 
 
 @pytest.fixture
-def upstream(one_upstream: Recorder) -> Recorder:
-    """What stands where Sentry does; it has received nothing, and answers 204."""
-    one_upstream.reset()
-    return one_upstream
+def upstream(shared_upstream: Recorder) -> Recorder:
+    """A server in Sentry's place, reset: it has no requests yet and responds with 204."""
+    shared_upstream.reset()
+    return shared_upstream

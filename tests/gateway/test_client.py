@@ -1,4 +1,4 @@
-"""The Python client behind the gateway: the results and errors that it has without one."""
+"""The Python client behind the gateway has the same results and errors as without one."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.support.gateway import Gateway, gateway
 from tests.support.raw_server import Recorder
 from tests.support.recordings import RECORDINGS, operation_of
 
-LIMITS = {
+RATE_LIMIT_HEADERS = {
     "X-Sentry-Rate-Limit-Limit": "40",
     "X-Sentry-Rate-Limit-Remaining": "0",
     "X-Sentry-Rate-Limit-Reset": "1795317040",
@@ -32,19 +32,20 @@ LIMITS = {
 }
 
 
-def kind_of(exchange: dict[str, Any]) -> tuple[str, int, str]:
-    """What one recorded answer has in common with others, as far as the client can tell."""
-    answer = exchange["response"]
-    body = json.loads(answer["body"]) if answer["body"] else ""
-    return operation_of(exchange) or "", answer["status"], json.dumps(sorted(body))
+def category_of(exchange: dict[str, Any]) -> tuple[str, int, str]:
+    """Return the operation, the status code and the keys of the body of a recorded response."""
+    response = exchange["response"]
+    body = json.loads(response["body"]) if response["body"] else ""
+    return operation_of(exchange) or "", response["status"], json.dumps(sorted(body))
 
 
-ANSWERS = {kind_of(each): each["response"] for each in RECORDINGS if operation_of(each)}
+# One recorded response of each category.
+RESPONSES = {category_of(each): each["response"] for each in RECORDINGS if operation_of(each)}
 
 
 @dataclass
 class Caller:
-    """Calls an operation of the sync or the async client."""
+    """Calls operations with the sync or the async client."""
 
     mode: str
 
@@ -71,8 +72,8 @@ class Caller:
         operation = "add_an_organization_member_to_a_team"
         return self.call(operation, organization, member, team, options=options)
 
-    def told(self, operation: str, **options: Any) -> tuple[object, ...]:
-        """Return the result or the error of an operation, without the host, in a form to compare."""
+    def outcome(self, operation: str, **options: Any) -> tuple[object, ...]:
+        """Return the result or the error of an operation, without the host, to be compared."""
         method = self.invite if operation == "addAMemberToAnOrganization" else self.join
         try:
             return (method(**options),)
@@ -89,23 +90,23 @@ def behind(gate: Gateway, key: str | None = None) -> dict[str, Any]:
     return {"gateway_url": gate.url, "gateway_key": key or gate.key}
 
 
-@pytest.mark.parametrize("kind", ANSWERS, ids=lambda kind: " ".join(map(str, kind)))
-def test_every_recorded_answer_means_the_same(
-    kind: tuple[str, int, str], caller: Caller, gate: Gateway, upstream: Recorder
+@pytest.mark.parametrize("category", RESPONSES, ids=lambda parts: " ".join(map(str, parts)))
+def test_a_response_has_the_same_outcome_as_without_the_gateway(
+    category: tuple[str, int, str], caller: Caller, gate: Gateway, upstream: Recorder
 ) -> None:
-    answer = ANSWERS[kind]
-    headers = {name: value for name, value in answer["headers"] if name != "Content-Length"}
-    headers |= LIMITS
-    told = {name.replace("-", "_"): value for name, value in headers.items()}
-    upstream.respond(answer["status"], answer["body"].encode(), **told)
-    direct = caller.told(kind[0], url=upstream.url(), token="0" * 64)
-    assert direct == caller.told(kind[0], **behind(gate))
+    operation, response = category[0], RESPONSES[category]
+    headers = {name: value for name, value in response["headers"] if name != "Content-Length"}
+    headers |= RATE_LIMIT_HEADERS
+    keywords = {name.replace("-", "_"): value for name, value in headers.items()}
+    upstream.respond(response["status"], response["body"].encode(), **keywords)
+    direct = caller.outcome(operation, url=upstream.url(), token="0" * 64)
+    assert direct == caller.outcome(operation, **behind(gate))
     assert 2 == len(upstream.requests)
 
 
 @pytest.fixture(scope="module")
 def sentry() -> FakeSentry:
-    """A fake Sentry with a user who is in both of its organizations."""
+    """A fake Sentry with a user who is a member of both of its organizations."""
     fake = FakeSentry.example()
     for organization in ("acme", "closed"):
         fake.add_member(organization, "both", email="both@x.example")
@@ -120,7 +121,7 @@ def fake_gate(sentry: FakeSentry, tmp_path_factory: pytest.TempPathFactory) -> G
         yield running
 
 
-def test_each_result_comes_through(caller: Caller, sentry: FakeSentry, fake_gate: Gateway) -> None:
+def test_returns_each_result(caller: Caller, sentry: FakeSentry, fake_gate: Gateway) -> None:
     options = behind(fake_gate)
     email = f"{caller.mode}@x.example"
     member = caller.invite(email=email, **options)
@@ -128,11 +129,11 @@ def test_each_result_comes_through(caller: Caller, sentry: FakeSentry, fake_gate
     assert (email, sentry.member_id("acme", email)) == (member.email, member.id)
     assert isinstance(caller.join(member.id, **options), Added)
     assert AlreadyOnTeam() == caller.join(member.id, **options)
-    waiting = caller.join(sentry.member_id("closed", "target"), organization="closed", **options)
-    assert AccessRequested() == waiting
+    requested = caller.join(sentry.member_id("closed", "target"), organization="closed", **options)
+    assert AccessRequested() == requested
 
 
-def test_each_error_comes_through(caller: Caller, sentry: FakeSentry, fake_gate: Gateway) -> None:
+def test_raises_each_error(caller: Caller, sentry: FakeSentry, fake_gate: Gateway) -> None:
     options = behind(fake_gate)
     target = sentry.member_id("acme", "target")
     with pytest.raises(errors.AlreadyMemberError):
@@ -148,15 +149,15 @@ def test_each_error_comes_through(caller: Caller, sentry: FakeSentry, fake_gate:
     assert failed.value.from_gateway is False
 
 
-def test_a_generated_function_works_too(sentry: FakeSentry, fake_gate: Gateway) -> None:
+def test_generated_functions_work_too(sentry: FakeSentry, fake_gate: Gateway) -> None:
     with SentryMembers(**behind(fake_gate)) as client:
-        answer = add_an_organization_member_to_a_team.sync_detailed(
+        response = add_an_organization_member_to_a_team.sync_detailed(
             "acme", sentry.member_id("acme", "teamadmin"), "backend", client=client.generated
         )
-    assert 204 == answer.status_code
+    assert 204 == response.status_code
 
 
-def test_a_wrong_key_is_an_error_of_its_own(
+def test_a_wrong_key_raises_gateway_key_error(
     caller: Caller, gate: Gateway, upstream: Recorder
 ) -> None:
     with pytest.raises(
@@ -167,7 +168,7 @@ def test_a_wrong_key_is_an_error_of_its_own(
     assert [] == upstream.requests
 
 
-def test_a_path_that_the_gateway_refuses_is_not_unknown_to_sentry(
+def test_a_path_that_the_gateway_rejects_raises_without_advice_about_sentry(
     caller: Caller, gate: Gateway, upstream: Recorder
 ) -> None:
     with pytest.raises(
@@ -178,16 +179,16 @@ def test_a_path_that_the_gateway_refuses_is_not_unknown_to_sentry(
     assert [] == upstream.requests
 
 
-def test_too_large_a_body_is_refused_by_the_gateway(
+def test_the_gateway_rejects_a_body_over_64_kb(
     caller: Caller, gate: Gateway, upstream: Recorder
 ) -> None:
-    with pytest.raises(errors.ApiError, match="The gateway takes bodies up to 64 KB") as caught:
+    with pytest.raises(errors.ApiError, match="The gateway accepts bodies up to 64 KB") as caught:
         caller.invite(email="a" * 70_000, **behind(gate))
     assert (413, True) == (caught.value.status, caught.value.from_gateway)
     assert [] == upstream.requests
 
 
-def test_a_sentry_that_is_down_got_nothing(
+def test_an_unreachable_sentry_raises_that_nothing_was_sent(
     caller: Caller, token: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("down")
@@ -199,7 +200,7 @@ def test_a_sentry_that_is_down_got_nothing(
     assert (502, True) == (caught.value.status, caught.value.from_gateway)
 
 
-def test_a_sentry_that_answers_nothing_may_have_acted(
+def test_a_missing_response_raises_that_sentry_may_have_acted(
     caller: Caller, gate: Gateway, upstream: Recorder
 ) -> None:
     upstream.break_off()

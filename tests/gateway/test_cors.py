@@ -1,7 +1,6 @@
-"""Pages of other origins: none may call the gateway, or the one that is named."""
+"""CORS: pages of other origins may not call the gateway, except for one configured origin."""
 
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +17,7 @@ PREFLIGHT = {
 
 
 def cors(headers: object) -> dict[str, str]:
+    """Return the CORS headers among these."""
     return {
         name: value
         for name, value in dict(headers).items()  # type: ignore[call-overload]
@@ -27,70 +27,68 @@ def cors(headers: object) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def open_gate(
-    one_upstream: Recorder, token: str, tmp_path_factory: pytest.TempPathFactory
+    shared_upstream: Recorder, token: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Gateway]:
     folder = tmp_path_factory.mktemp("cors")
-    url = one_upstream.url()
+    url = shared_upstream.url()
     with gateway(folder, sentry_url=url, token=token, allow_origin=ORIGIN) as running:
         yield running
 
 
-def test_without_an_origin_it_is_off(gate: Gateway, upstream: Recorder) -> None:
+def test_cors_is_off_by_default(gate: Gateway, upstream: Recorder) -> None:
     upstream.respond(204, Access_Control_Allow_Origin="*")
     headers = {"Origin": ORIGIN, "X-Gateway-Key": gate.key}
-    for answer in (
+    for response in (
         gate.http.options(JOIN, headers=PREFLIGHT),
         gate.http.post(JOIN, headers=headers),
         gate.http.post(JOIN),
         gate.http.get("/", headers=headers),
     ):
-        assert {} == cors(answer.headers)
+        assert {} == cors(response.headers)
     assert 405 == gate.http.options(JOIN, headers=PREFLIGHT).status_code
 
 
-def test_a_preflight_of_the_origin_named_is_granted(open_gate: Gateway, upstream: Recorder) -> None:
-    answer = open_gate.http.options(JOIN, headers=PREFLIGHT)
-    assert 204 == answer.status_code
+def test_a_preflight_of_an_operation_is_granted(open_gate: Gateway, upstream: Recorder) -> None:
+    response = open_gate.http.options(JOIN, headers=PREFLIGHT)
+    assert 204 == response.status_code
     assert {
         "access-control-allow-headers": "Content-Type, X-Gateway-Key",
         "access-control-allow-methods": "POST",
         "access-control-allow-origin": ORIGIN,
         "access-control-max-age": "600",
-    } == cors(answer.headers)
+    } == cors(response.headers)
     assert [] == upstream.requests
 
 
 @pytest.mark.parametrize("path", ["/", "/none", "/api/0/", JOIN[:-1], JOIN + "?a=1"])
-def test_a_preflight_of_what_is_no_operation_is_not(path: str, open_gate: Gateway) -> None:
-    answer = open_gate.http.options(path, headers=PREFLIGHT)
-    assert answer.status_code in (404, 405)
+def test_a_preflight_of_another_path_is_rejected(path: str, open_gate: Gateway) -> None:
+    response = open_gate.http.options(path, headers=PREFLIGHT)
+    assert response.status_code in (404, 405)
 
 
 @pytest.mark.parametrize("status", [201, 403, 502])
-def test_its_pages_may_read_the_answers(
+def test_pages_of_the_origin_may_read_the_responses(
     status: int, open_gate: Gateway, upstream: Recorder
 ) -> None:
     upstream.respond(status, b"{}", Access_Control_Allow_Origin="https://evil.example")
     for key in (open_gate.key, "wrong"):
-        answer = open_gate.http.post(JOIN, headers={"Origin": ORIGIN, "X-Gateway-Key": key})
+        response = open_gate.http.post(JOIN, headers={"Origin": ORIGIN, "X-Gateway-Key": key})
         assert {
             "access-control-allow-origin": ORIGIN,
             "access-control-expose-headers": "*",
-        } == cors(answer.headers)
+        } == cors(response.headers)
 
 
-def test_the_key_is_asked_for_all_the_same(open_gate: Gateway, upstream: Recorder) -> None:
+def test_the_key_is_required_with_cors_too(open_gate: Gateway, upstream: Recorder) -> None:
     assert 403 == open_gate.http.post(JOIN, headers={"Origin": ORIGIN}).status_code
     assert [] == upstream.requests
 
 
-def test_the_page_itself_is_for_its_own_origin(open_gate: Gateway) -> None:
+def test_the_page_has_no_cors_headers(open_gate: Gateway) -> None:
     assert {} == cors(open_gate.http.get("/", headers={"Origin": ORIGIN}).headers)
 
 
-def test_a_page_of_another_origin_is_told_the_one_that_may(
-    open_gate: Gateway, tmp_path: Path
-) -> None:
+def test_a_preflight_of_another_origin_names_the_one_that_is_allowed(open_gate: Gateway) -> None:
     headers = {**PREFLIGHT, "Origin": "https://evil.example"}
-    answer = open_gate.http.options(JOIN, headers=headers)
-    assert ORIGIN == answer.headers["Access-Control-Allow-Origin"]
+    response = open_gate.http.options(JOIN, headers=headers)
+    assert ORIGIN == response.headers["Access-Control-Allow-Origin"]

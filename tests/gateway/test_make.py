@@ -1,4 +1,4 @@
-"""`make gateway`: runs the gateway until it is stopped."""
+"""`make gateway` runs the gateway until it is stopped."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from tests.support.gateway import address, await_start, settings
 from tests.support.repo_copy import MAKE, Tree
 
 
-def test_it_runs_until_ctrl_c_and_leaves_nothing(tree: Tree, tmp_path: Path) -> None:
+def test_runs_until_ctrl_c_and_leaves_no_files(tree: Tree, tmp_path: Path) -> None:
     environment = settings(tmp_path)
     process = subprocess.Popen(
         [*MAKE, "gateway"],
@@ -26,7 +26,7 @@ def test_it_runs_until_ctrl_c_and_leaves_nothing(tree: Tree, tmp_path: Path) -> 
     with socket.create_connection(address(environment)) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
-    # It reaches every process of a terminal.
+    # Ctrl-C sends the signal to every process of the terminal.
     os.killpg(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate()
     [line] = [line for line in stdout.splitlines() if "HTTP" in line]
@@ -36,8 +36,8 @@ def test_it_runs_until_ctrl_c_and_leaves_nothing(tree: Tree, tmp_path: Path) -> 
     assert [] == os.listdir(environment["TMPDIR"])
 
 
-def test_without_settings_it_says_what_is_missing(tree: Tree) -> None:
+def test_names_the_setting_that_is_missing(tree: Tree) -> None:
     programs.find("nginx")
-    refused = tree.make("gateway", "SENTRY_URL=")
-    assert 2 == refused.returncode
-    assert "gateway: SENTRY_URL must be set" in refused.stderr
+    completed = tree.make("gateway", "SENTRY_URL=")
+    assert 2 == completed.returncode
+    assert "gateway: SENTRY_URL must be set" in completed.stderr

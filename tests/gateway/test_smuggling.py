@@ -1,4 +1,4 @@
-"""Requests that two servers might read in two ways: Sentry gets none of them."""
+"""Requests that two servers could interpret differently: none is forwarded to Sentry."""
 
 import json
 
@@ -9,6 +9,7 @@ from tests.support.raw_server import Recorder
 
 INVITE = "/api/0/organizations/acme/members/"
 CHUNKED = b"2\r\n{}\r\n0\r\n\r\n"
+# A second request, hidden in what could be taken for the body of the first.
 HIDDEN = b"POST /api/0/organizations/acme/members/8/teams/backend/ HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -22,7 +23,7 @@ def request(
     return f"{line}\r\n{host}{lines}\r\n".encode("latin-1") + body
 
 
-SHAPES = {
+REQUESTS = {
     "two Content-Length": request("Content-Length: 2", "Content-Length: 2", body=b"{}"),
     "two different Content-Length": request("Content-Length: 0", "Content-Length: 81", body=HIDDEN),
     "a list of Content-Length": request("Content-Length: 2, 2", body=b"{}"),
@@ -84,9 +85,9 @@ SHAPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_shape_is_refused(shape: str, gate: Gateway, upstream: Recorder) -> None:
-    status, headers, body = gate.send(SHAPES[shape])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_an_ambiguous_request_is_rejected(name: str, gate: Gateway, upstream: Recorder) -> None:
+    status, headers, body = gate.send(REQUESTS[name])
     assert status in (400, 404)
     assert "application/json" == headers["Content-Type"]
     assert json.loads(body)["gateway"] is True
@@ -94,9 +95,7 @@ def test_a_shape_is_refused(shape: str, gate: Gateway, upstream: Recorder) -> No
     assert [] == upstream.requests
 
 
-def test_the_shapes_differ_from_a_request_that_gets_through(
-    gate: Gateway, upstream: Recorder
-) -> None:
+def test_the_same_request_without_ambiguity_is_forwarded(gate: Gateway, upstream: Recorder) -> None:
     for headers, body in (
         (["Content-Length: 2"], b"{}"),
         (["Transfer-Encoding: chunked"], CHUNKED),
@@ -116,11 +115,11 @@ def test_a_second_request_on_a_connection_needs_the_key_too(
     assert all(INVITE.encode() in head for head, _ in upstream.requests)
 
 
-def test_a_request_without_a_version_gets_no_further(gate: Gateway, upstream: Recorder) -> None:
+def test_a_request_without_a_version_is_rejected(gate: Gateway, upstream: Recorder) -> None:
     with gate.connection() as connection:
         connection.sendall(f"GET {INVITE}\r\n\r\n".encode())
-        answer = b""
+        response = b""
         while received := connection.recv(65536):
-            answer += received
-    assert json.loads(answer)["gateway"] is True
+            response += received
+    assert json.loads(response)["gateway"] is True
     assert [] == upstream.requests

@@ -1,4 +1,4 @@
-"""Starting the gateway, stopping it, and what it refuses to start with."""
+"""Starting and stopping the gateway, and the settings that it rejects."""
 
 import os
 import signal
@@ -19,8 +19,8 @@ def _environment(tmp_path: Path) -> dict[str, str]:
     return settings(tmp_path)
 
 
-def refusal(environment: dict[str, str]) -> str:
-    """The line with which it refuses to start."""
+def start_error(environment: dict[str, str]) -> str:
+    """Return the one line that a gateway prints that does not start."""
     run = subprocess.run(
         RUN, env=environment, capture_output=True, text=True, check=False, timeout=20
     )
@@ -33,7 +33,7 @@ def refusal(environment: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("SENTRY_URL", None, "must be set to the root of a Sentry"),
         ("SENTRY_URL", "", "must be set to the root of a Sentry"),
@@ -55,10 +55,10 @@ def refusal(environment: dict[str, str]) -> str:
         ("SENTRY_URL", "http://localhost.example", "would send the token unencrypted: use https"),
         ("SENTRY_AUTH_TOKEN", None, "is not set: give a user auth token"),
         ("SENTRY_AUTH_TOKEN", "", "is not set: give a user auth token"),
-        ("SENTRY_AUTH_TOKEN", f"{TOKEN} ", "holds a character that no token has"),
-        ("SENTRY_AUTH_TOKEN", f'{TOKEN}"', "holds a character that no token has"),
-        ("SENTRY_AUTH_TOKEN", f"{TOKEN}\n", "holds a character that no token has"),
-        ("SENTRY_AUTH_TOKEN", "$TOKEN", "holds a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", f"{TOKEN} ", "has a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", f'{TOKEN}"', "has a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", f"{TOKEN}\n", "has a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", "$TOKEN", "has a character that no token has"),
         ("SENTRY_AUTH_TOKEN", "sntrys_abc", "can do neither operation"),
         ("GATEWAY_KEY", None, "is missing or weak: it must be at least 16 of"),
         ("GATEWAY_KEY", "", "is missing or weak: it must be at least 16 of"),
@@ -91,28 +91,30 @@ def refusal(environment: dict[str, str]) -> str:
         ("GATEWAY_CA_FILE", '/none"', "without quotes"),
     ],
 )  # fmt: skip
-def test_what_it_refuses_to_start_with(
-    name: str, value: str | None, said: str, environment: dict[str, str]
+def test_rejects_a_setting_and_names_it(
+    name: str, value: str | None, message: str, environment: dict[str, str]
 ) -> None:
     if value is None:
         del environment[name]
     else:
         environment[name] = value
-    line = refusal(environment)
+    line = start_error(environment)
     assert line.startswith("gateway: ")
     assert name in line
-    assert said in line
+    assert message in line
 
 
-def test_a_port_in_use_is_told_at_once(environment: dict[str, str]) -> None:
+def test_reports_a_port_in_use(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         environment["GATEWAY_LISTEN"] = f"127.0.0.1:{other.getsockname()[1]}"
-        assert "Address already in use" in refusal(environment)
+        assert "Address already in use" in start_error(environment)
 
 
-def test_a_missing_nginx_is_told(environment: dict[str, str]) -> None:
+def test_reports_a_missing_nginx(environment: dict[str, str]) -> None:
     environment["PATH"] = "/nowhere"
-    assert "gateway: nginx is not installed (on Debian: apt install nginx)" == refusal(environment)
+    assert "gateway: nginx is not installed (on Debian: apt install nginx)" == start_error(
+        environment
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,9 @@ def test_a_missing_nginx_is_told(environment: dict[str, str]) -> None:
     ],
     ids=str,
 )
-def test_what_it_starts_with(more: dict[str, str], environment: dict[str, str]) -> None:
+def test_starts_with_other_valid_settings(
+    more: dict[str, str], environment: dict[str, str]
+) -> None:
     process = subprocess.Popen(RUN, env=environment | more)
     await_start(environment, process)
     with socket.create_connection(address(environment)) as connection:
@@ -138,7 +142,7 @@ def test_what_it_starts_with(more: dict[str, str], environment: dict[str, str]) 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_stops_when_told_and_leaves_nothing(
+def test_stops_on_a_signal_and_leaves_no_files(
     number: signal.Signals, environment: dict[str, str]
 ) -> None:
     process = subprocess.Popen(RUN, env=environment, stderr=subprocess.PIPE)
@@ -152,22 +156,23 @@ def test_it_stops_when_told_and_leaves_nothing(
         socket.create_connection(address(environment))
 
 
-def test_it_stops_where_its_log_cannot_be_written(environment: dict[str, str]) -> None:
+def test_stops_if_its_log_cannot_be_written(environment: dict[str, str]) -> None:
     with open("/dev/full", "w") as full:
         process = subprocess.Popen(RUN, env=environment, stdout=full, stderr=subprocess.PIPE)
     await_start(environment, process)
     with socket.create_connection(address(environment)) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
-    told = b"gateway: stops, for its log can't be written: No space left on device\n"
-    assert told == process.communicate(timeout=START)[1]
+    message = b"gateway: stopping, its log can't be written: No space left on device\n"
+    assert message == process.communicate(timeout=START)[1]
     assert [] == os.listdir(environment["TMPDIR"])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address(environment))
 
 
-def test_it_ends_when_nginx_does(environment: dict[str, str], tmp_path: Path) -> None:
-    """And nginx has none of the secrets in its environment."""
+def test_exits_with_nginx_whose_environment_has_no_secrets(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "nginx").write_text("#!/bin/sh\nenv\nexit 3\n")
     (tmp_path / "nginx").chmod(0o755)
     environment["PATH"] = f"{tmp_path}:{environment['PATH']}"

@@ -1,4 +1,4 @@
-"""The gateway knows Sentry by its certificate before it shows the token."""
+"""The gateway verifies Sentry's certificate before it sends the token."""
 
 import json
 import ssl
@@ -16,37 +16,37 @@ JOIN = "/api/0/organizations/acme/members/8/teams/backend/"
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority") / "its")
+    return Authority(tmp_path_factory.mktemp("authority") / "trusted")
 
 
-def ask(
+def post_through_gateway(
     folder: Path, token: str, context: ssl.SSLContext, ca_file: Path | None
 ) -> tuple[httpx.Response, list[tuple[bytes, bytes]]]:
-    """The answer of a gateway before a server of this context, and what that server received."""
+    """Return the gateway's response, and the requests that a server with this context received."""
     with (
         recorder(context) as upstream,
         gateway(folder, sentry_url=upstream.url("localhost"), token=token, ca_file=ca_file) as gate,
     ):
-        answer = gate.http.post(JOIN, headers={"X-Gateway-Key": gate.key})
-        return answer, upstream.requests
+        response = gate.http.post(JOIN, headers={"X-Gateway-Key": gate.key})
+        return response, upstream.requests
 
 
-def test_a_server_that_the_authority_knows_gets_the_token(
+def test_sends_the_token_to_a_server_with_a_trusted_certificate(
     authority: Authority, token: str, tmp_path: Path
 ) -> None:
     names: list[str] = []
     context = authority.context("localhost")
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.sni_callback = lambda connection, name, context: names.append(name)
-    answer, received = ask(tmp_path, token, context, authority.file)
-    assert 204 == answer.status_code
+    response, received = post_through_gateway(tmp_path, token, context, authority.file)
+    assert 204 == response.status_code
     assert ["localhost"] == names
     [(head, _)] = received
     assert f"Authorization: Bearer {token}".encode() in head
 
 
 @pytest.mark.parametrize("wrong", ["authority", "the system's authorities", "name"])
-def test_any_other_server_gets_nothing(
+def test_sends_nothing_to_any_other_server(
     wrong: str, authority: Authority, token: str, tmp_path: Path
 ) -> None:
     context = authority.context("sentry.example" if wrong == "name" else "localhost")
@@ -54,6 +54,6 @@ def test_any_other_server_gets_nothing(
     if wrong == "authority":
         ca_file = Authority(tmp_path / "other").file
     (tmp_path / "gateway").mkdir()
-    answer, received = ask(tmp_path / "gateway", token, context, ca_file)
-    assert (502, True) == (answer.status_code, json.loads(answer.content)["gateway"])
+    response, received = post_through_gateway(tmp_path / "gateway", token, context, ca_file)
+    assert (502, True) == (response.status_code, json.loads(response.content)["gateway"])
     assert [] == received

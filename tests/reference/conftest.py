@@ -1,4 +1,4 @@
-"""The page in a browser, the real nginx that serves it, and the fake Sentry behind that."""
+"""The page in a real browser, served by the real nginx in front of a fake Sentry."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -15,13 +15,13 @@ from tests.support.repo_copy import ROOT
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page as `make reference` makes it."""
+    """The page, written as `make reference` does."""
     folder = tmp_path_factory.mktemp("reference") / "site"
     render(ROOT / "openapi.yaml", folder)
     return folder
 
 
-# Of a module: while the browser runs, no other test of its thread can use asyncio.
+# Not for the whole session: while the browser runs, other tests can't use asyncio.
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
     with chromium() as running:
@@ -30,7 +30,7 @@ def browser() -> Generator[Browser]:
 
 @pytest.fixture(scope="module")
 def fake() -> FakeSentry:
-    """The example, and a manager of `acme` who is but a member of `closed`."""
+    """The example organizations, and a user who is a manager in `acme` and a member in `closed`."""
     fake = FakeSentry.example()
     fake.add_member("acme", "both", role="manager", email="both@example.org")
     fake.add_member("closed", "both", email="both@example.org")
@@ -46,7 +46,7 @@ def token(fake: FakeSentry) -> str:
 def served(
     fake: FakeSentry, token: str, site: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[gateway.Gateway]:
-    """The gateway, with the page at its root."""
+    """A gateway with the page at its root."""
     folder = tmp_path_factory.mktemp("gateway")
     with (
         fake.serve() as url,
@@ -57,7 +57,7 @@ def served(
 
 @pytest.fixture
 def visit(browser: Browser, served: gateway.Gateway, token: str) -> Generator[Visit]:
-    """A visit of the page, which asks no other host and breaks no rule; nor is a token there."""
+    """A visit of the page; afterwards checks its requests, its console and that it has no token."""
     with browser.new_context(base_url=served.url, reduced_motion="reduce") as context:
         visit = Visit(context)
         yield visit
@@ -65,5 +65,5 @@ def visit(browser: Browser, served: gateway.Gateway, token: str) -> Generator[Vi
         traces = visit.traces()
     assert {urlsplit(served.url).netloc} == hosts
     assert token not in traces
-    # The browser says of an answer that is an error that it is one.
-    assert [] == [said for said in visit.said if "Failed to load resource" not in said]
+    # The console also reports each response with an error status.
+    assert [] == [line for line in visit.console if "Failed to load resource" not in line]

@@ -1,4 +1,4 @@
-"""The page for everybody: by axe, on narrow screens, on paper, without JavaScript."""
+"""The page is accessible: by axe, on narrow screens, on paper, without JavaScript."""
 
 from typing import Any
 
@@ -12,17 +12,18 @@ from tests.support.browser import Visit
 from tests.support.repo_copy import ROOT
 
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
-# Every rule that axe has, also those that it leaves out by default.
+# Every rule of axe, including those that are off by default.
 TAGS = ["wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES = {
     "runOnly": [*TAGS, "experimental"],
-    # It only reminds of what is not shown.
+    # This rule only reports that hidden content exists.
     "rules": {"hidden-content": {"enabled": False}},
     "resultTypes": ["violations", "incomplete"],
 }
 
 
 def findings(page: Page) -> list[str]:
+    """Return the violations that axe finds, and what it can't decide."""
     found = Axe().run(page, options=RULES).response
     return [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"
@@ -31,29 +32,33 @@ def findings(page: Page) -> list[str]:
     ]
 
 
-def fill_in(visit: Visit, gateway: gateway.Gateway) -> None:
-    """Everything there is: faults told, rows added, answers shown, examples open."""
+def show_everything(visit: Visit, gateway: gateway.Gateway) -> None:
+    """Make the page show errors, added rows, a response and the examples."""
     visit.configure(gateway.url, gateway.key)
     visit.operation(0).get_by_role("button", name="Add to teamRoles").click()
     visit.operation(0).get_by_label("teamSlug").fill("long-" * 30)
     visit.send(0, organization_id_or_slug="acme", email="w" * 60 + "@example")
     visit.operation(1).get_by_role("button", name="Send").click()
-    visit.page.locator("details").evaluate_all("all => all.forEach((one) => one.open = true)")
+    visit.page.locator("details").evaluate_all(
+        "elements => elements.forEach((element) => element.open = true)"
+    )
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
-def test_axe_finds_nothing(visit: Visit, served: gateway.Gateway, scheme: Any, width: int) -> None:
+def test_axe_finds_no_violation(
+    visit: Visit, served: gateway.Gateway, scheme: Any, width: int
+) -> None:
     visit.page.emulate_media(color_scheme=scheme)
     visit.page.set_viewport_size({"width": width, "height": 900})
     background = "getComputedStyle(document.body).backgroundColor"
     assert (scheme == "light") == (visit.page.evaluate(background) == "rgb(255, 255, 255)")
     assert [] == findings(visit.page)
-    fill_in(visit, served)
+    show_everything(visit, served)
     assert [] == findings(visit.page)
     assert width == visit.page.evaluate("document.documentElement.scrollWidth")
 
 
-def test_without_javascript_it_can_be_read(browser: Browser, served: gateway.Gateway) -> None:
+def test_can_be_read_without_javascript(browser: Browser, served: gateway.Gateway) -> None:
     with browser.new_context(base_url=served.url, java_script_enabled=False) as context:
         page = Visit(context).page
         text = page.locator("body").inner_text()
@@ -61,25 +66,28 @@ def test_without_javascript_it_can_be_read(browser: Browser, served: gateway.Gat
         expect(page.get_by_role("button", name="Send")).to_have_count(0)
         for control in page.locator("input, select").all():
             expect(control).to_be_disabled()
-    plain = _plain(text)
-    for told in [*SPEC["paths"], *_texts(SPEC["components"]["parameters"])]:
-        assert told in plain
+    shown = _without_markup(text)
+    for expected in [*SPEC["paths"], *_descriptions(SPEC["components"]["parameters"])]:
+        assert expected in shown
     for schema in ("OrganizationRole", "NewMember", "TeamRoleAssignment"):
-        for told in _texts(SPEC["components"]["schemas"][schema].get("properties", {})):
-            assert told in plain
-    assert "owner: has unrestricted access to the organization" in plain
-    assert "User auth token org:read org:read (1), org:write, org:read + team:write (2)" in plain
+        properties = SPEC["components"]["schemas"][schema].get("properties", {})
+        for expected in _descriptions(properties):
+            assert expected in shown
+    assert "owner: has unrestricted access to the organization" in shown
+    assert "User auth token org:read org:read (1), org:write, org:read + team:write (2)" in shown
 
 
-def _texts(described: dict[str, Any]) -> list[str]:
-    return [_plain(node["description"]) for node in described.values() if "description" in node]
+def _descriptions(nodes: dict[str, Any]) -> list[str]:
+    return [
+        _without_markup(node["description"]) for node in nodes.values() if "description" in node
+    ]
 
 
-def _plain(text: str) -> str:
+def _without_markup(text: str) -> str:
     return " ".join(text.replace("`", "").split())
 
 
-def test_it_can_be_printed(visit: Visit) -> None:
+def test_can_be_printed(visit: Visit) -> None:
     visit.page.emulate_media(media="print")
     for button in ("Send", "Copy Python", "Add to teamRoles"):
         expect(visit.page.get_by_role("button", name=button).first).to_be_hidden()

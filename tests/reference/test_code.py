@@ -1,4 +1,4 @@
-"""The code that the page shows: run as it is, it sends what the form would send."""
+"""The code that the page shows sends the same request as the form."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from tests.support.repo_copy import Tree
 
 INVITE, JOIN = 0, 1
 
-NASTY = (
+AWKWARD_TEXTS = (
     """it's "quoted" and `ticked`""",
     r"$HOME ${HOME} $(id) !! %s \n \\ \' {braces} #",
     "👩‍💻 naïve Ünïcödé 日本",
@@ -37,46 +37,49 @@ def ready(visit: Visit, served: gateway.Gateway) -> Visit:
 def run(
     visit: Visit, number: int, **environment: str
 ) -> Iterator[subprocess.CompletedProcess[str]]:
-    """Run an operation's Python, then its shell, as the browser shows them."""
+    """Run the Python, then the curl command that the page shows for an operation."""
     python, curl = visit.code(number)
-    surroundings = {
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")
     }
     for command in ([sys.executable, "-W", "error", "-c", python], ["bash", "-euc", curl]):
         yield subprocess.run(
             command,
-            env={**surroundings, "SENTRY_GATEWAY_KEY": gateway.KEY, **environment},
+            env={**inherited, "SENTRY_GATEWAY_KEY": gateway.KEY, **environment},
             capture_output=True,
             text=True,
             check=False,
         )
 
 
-def sent(fake: FakeSentry, how_many: int) -> list[tuple[str, str, Any]]:
-    return [(request.method, request.path, request.body) for request in fake.requests[-how_many:]]
+def last_requests(fake: FakeSentry, count: int) -> list[tuple[str, str, Any]]:
+    """Return method, path and body of the last requests that Sentry received."""
+    return [(request.method, request.path, request.body) for request in fake.requests[-count:]]
 
 
-def test_any_text_arrives_as_it_is(ready: Visit, fake: FakeSentry) -> None:
+def test_any_text_is_sent_unchanged(ready: Visit, fake: FakeSentry) -> None:
     invite = ready.operation(INVITE)
     for _ in range(2):
         invite.get_by_role("button", name="Add to teamRoles").click()
     first, second = invite.get_by_label("teamSlug").all()
     first.fill("backend")
     invite.get_by_label("role", exact=True).first.select_option("admin")
-    for text in NASTY:
+    for text in AWKWARD_TEXTS:
         second.fill(text)
         assert text == second.input_value()
-        assert "Sentry says 400" in ready.send(INVITE, organization_id_or_slug="acme", email=text)
+        assert "Sentry responded with 400" in ready.send(
+            INVITE, organization_id_or_slug="acme", email=text
+        )
         for code in ready.code(INVITE):
             assert [] == [c for c in code if not c.isprintable() and c != "\n"]
         for ran in run(ready, INVITE):
             assert "400" in ran.stderr + ran.stdout
         teams = [{"teamSlug": "backend", "role": "admin"}, {"teamSlug": text, "role": None}]
         body = {"email": text, "teamRoles": teams}
-        assert 3 * [("POST", "/api/0/organizations/acme/members/", body)] == sent(fake, 3)
+        assert 3 * [("POST", "/api/0/organizations/acme/members/", body)] == last_requests(fake, 3)
 
 
-def test_what_succeeds_is_told(ready: Visit, fake: FakeSentry) -> None:
+def test_prints_the_result(ready: Visit, fake: FakeSentry) -> None:
     path = {"organization_id_or_slug": "acme", "member_id": "me", "team_id_or_slug": "frontend"}
     for name, text in path.items():
         ready.operation(JOIN).get_by_label(name).fill(text)
@@ -84,10 +87,10 @@ def test_what_succeeds_is_told(ready: Visit, fake: FakeSentry) -> None:
     assert ("", True) == (python.stderr, python.stdout.startswith("Added(team=Team("))
     assert "HTTP/1.1 204 No Content" in curl.stdout
     request = ("POST", "/api/0/organizations/acme/members/me/teams/frontend/", None)
-    assert 2 * [request] == sent(fake, 2)
+    assert 2 * [request] == last_requests(fake, 2)
 
 
-def test_the_url_may_come_from_the_environment(
+def test_takes_the_url_from_the_environment_if_the_page_has_none(
     visit: Visit, served: gateway.Gateway, fake: FakeSentry
 ) -> None:
     before = len(fake.requests)
@@ -97,10 +100,12 @@ def test_the_url_may_come_from_the_environment(
     assert ("", True) == (python.stderr, python.stdout.startswith("Member("))
     assert "HTTP/1.1 400 Bad Request" in curl.stdout
     assert before + 2 == len(fake.requests)
-    assert [{"email": "environment@example.com"}] * 2 == [body for *_, body in sent(fake, 2)]
+    assert [{"email": "environment@example.com"}] * 2 == [
+        body for *_, body in last_requests(fake, 2)
+    ]
 
 
-def test_it_changes_with_each_keystroke_and_shows_no_key(
+def test_changes_with_each_keystroke_and_shows_no_key(
     ready: Visit, served: gateway.Gateway
 ) -> None:
     field = ready.operation(INVITE).get_by_label("email")
@@ -112,14 +117,14 @@ def test_it_changes_with_each_keystroke_and_shows_no_key(
         assert served.key not in code
 
 
-def test_what_is_missing_stands_by_its_name(visit: Visit) -> None:
+def test_shows_a_missing_value_by_its_name_in_braces(visit: Visit) -> None:
     python, curl = visit.code(INVITE)
     assert '"{organization_id_or_slug}",' in python
     assert 'NewMember(\n            email="{email}",\n        ),' in python
     assert "/organizations/{organization_id_or_slug}/members/" in curl
 
 
-# A field of each kind, and what is filled in, sent, and written in Python.
+# A field for each type of control, to be added to the request body.
 FIELDS = """
         greeting: {type: string, description: A **greeting**., minLength: 2}
         retired: {type: string, deprecated: true, description: A field of old.}
@@ -136,7 +141,8 @@ FIELDS = """
         second: {$ref: '#/components/schemas/TeamRoleAssignment'}
         matrix: {type: array, description: A list of lists., items: {type: array, items: {type: integer}}}
 """
-SENT = {
+# What is filled in for them and must be sent.
+VALUES = {
     "email": "ada@example.com",
     "greeting": "Hello",
     "silence": None,
@@ -153,8 +159,8 @@ SENT = {
 
 
 @pytest.fixture
-def changed(tmp_path: Path) -> Tree:
-    """A copy of the tree with these fields in its contract, and its client generated anew."""
+def tree_with_fields(tmp_path: Path) -> Tree:
+    """A copy of the tree with these fields in its contract and in its generated client."""
     tree = Tree.copied(tmp_path / "tree")
     before = "        sendInvite:\n"
     tree.edit("openapi.yaml", before, f"{FIELDS.lstrip(chr(10))}{before}")
@@ -162,11 +168,11 @@ def changed(tmp_path: Path) -> Tree:
     return tree
 
 
-def test_a_new_field_is_in_the_form_and_in_the_code(
-    changed: Tree, browser: Browser, fake: FakeSentry, token: str, tmp_path: Path
+def test_fields_added_to_the_contract_are_in_the_form_and_the_code(
+    tree_with_fields: Tree, browser: Browser, fake: FakeSentry, token: str, tmp_path: Path
 ) -> None:
     site = tmp_path / "site"
-    render(changed.path / "openapi.yaml", site)
+    render(tree_with_fields.path / "openapi.yaml", site)
     (tmp_path / "gateway").mkdir()
     with (
         fake.serve() as url,
@@ -177,7 +183,7 @@ def test_a_new_field_is_in_the_form_and_in_the_code(
         visit.configure(running.url, running.key)
         invite = visit.operation(INVITE)
         for name in ("greeting", "seats", "share", "until", "at", "key"):
-            invite.get_by_label(name, exact=True).fill(str(SENT[name]))
+            invite.get_by_label(name, exact=True).fill(str(VALUES[name]))
         invite.locator("[data-name=silence]").get_by_label("null").check()
         invite.get_by_label("urgent").select_option("null")
         for text in ("one", "two"):
@@ -191,17 +197,19 @@ def test_a_new_field_is_in_the_form_and_in_the_code(
             add.first.click()
             invite.get_by_label("Item of matrix").last.fill(text)
         add.last.click()
-        assert "Sentry says" in visit.send(
-            INVITE, organization_id_or_slug="acme", email=str(SENT["email"])
+        assert "Sentry responded with" in visit.send(
+            INVITE, organization_id_or_slug="acme", email=str(VALUES["email"])
         )
-        packages = os.pathsep.join(str(changed.path / name) for name in ("generated", "overlays"))
+        packages = os.pathsep.join(
+            str(tree_with_fields.path / name) for name in ("generated", "overlays")
+        )
         python, curl = run(visit, INVITE, PYTHONPATH=packages)
         assert "400" in python.stderr + python.stdout, python.stderr
         assert "400" in curl.stdout, curl.stderr
-        assert 3 * [SENT] == [body for *_, body in sent(fake, 3)]
+        assert 3 * [VALUES] == [body for *_, body in last_requests(fake, 3)]
         assert "A greeting." in invite.inner_text()
         assert "deprecated" in invite.locator("[data-name=retired]").inner_text()
-        # Each is refused by the page's own rules, and nothing is sent.
+        # The page checks their rules itself and sends nothing.
         before = len(visit.requests)
         for name, text in (("greeting", "H"), ("seats", "0")):
             invite.get_by_label(name, exact=True).fill(text)
@@ -209,4 +217,4 @@ def test_a_new_field_is_in_the_form_and_in_the_code(
             assert "true" == invite.get_by_label(name, exact=True).get_attribute("aria-invalid")
             invite.get_by_label(name, exact=True).fill("")
         assert before == len(visit.requests)
-        assert [] == [said for said in visit.said if "Failed to load resource" not in said]
+        assert [] == [line for line in visit.console if "Failed to load resource" not in line]

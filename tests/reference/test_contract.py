@@ -1,4 +1,4 @@
-"""The contract by its structure, read from documents with what the real one has no use for."""
+"""The model of a contract reads everything that it may have, also what openapi.yaml doesn't."""
 
 from typing import Any
 
@@ -110,7 +110,7 @@ def test_an_operation_may_have_neither_parameters_nor_a_body() -> None:
         ({"security": []}, {"security": [{"token": ["a"]}]}, [{}]),
         ({}, {}, [{}]),
     ],
-    ids=["its own", "of the document", "none instead of the document's", "none"],
+    ids=["its own", "of the document", "nothing instead of the document's", "nothing"],
 )
 def test_security_is_that_of_the_operation_or_of_the_document(
     own: dict[str, Any], of_document: dict[str, Any], expected: Any
@@ -118,7 +118,7 @@ def test_security_is_that_of_the_operation_or_of_the_document(
     assert expected == operation(own, **of_document).security
 
 
-def test_servers_are_those_that_stand_nearest() -> None:
+def test_servers_of_the_operation_override_those_of_path_and_document() -> None:
     own, of_path, of_document = ({"servers": [{"url": url}]} for url in "abc")
     assert own["servers"] == operation(own, of_path, **of_document).servers
     assert of_path["servers"] == operation({}, of_path, **of_document).servers
@@ -126,7 +126,7 @@ def test_servers_are_those_that_stand_nearest() -> None:
     assert [] == operation({}).servers
 
 
-def test_what_is_written_beside_a_reference_goes_before_what_it_leads_to() -> None:
+def test_keywords_beside_a_reference_override_those_of_its_target() -> None:
     text = schema({"$ref": "#/components/schemas/Text", "maxLength": 5, "description": "Short."})
     assert {"type": "string", "maxLength": 5, "description": "Short."} == text.keywords
     assert text.component
@@ -143,14 +143,14 @@ def test_a_schema_may_contain_itself() -> None:
         assert ("null",) == null.types
 
 
-def test_a_schema_in_place_has_no_name() -> None:
+def test_an_inline_schema_has_no_name() -> None:
     assert "" == schema({"type": "object"}).name
     assert schema({"type": "object"}).component is None
-    # Here it is the name of a property, and none of a component.
+    # Below `properties`, `$ref` is the name of a property.
     assert {"$ref"} == schema({"properties": {"$ref": {"type": "string"}}}).properties.keys()
 
 
-def test_a_schema_has_any_number_of_types() -> None:
+def test_a_schema_may_have_several_types() -> None:
     assert () == schema({}).types
     assert ("string",) == schema({"type": "string"}).types
     assert ("string", "null") == schema({"type": ["string", "null"]}).types
@@ -172,13 +172,13 @@ def test_a_schema_may_be_a_boolean() -> None:
         ({"additionalProperties": False}, None),
     ],
 )
-def test_an_object_may_have_other_properties(written: Any, expected: Any) -> None:
+def test_an_object_may_have_additional_properties(written: Any, expected: Any) -> None:
     others = schema(written).others
     assert expected == (others.keywords if others else None)
 
 
 @pytest.mark.parametrize(
-    ("reference", "fault"),
+    ("reference", "message"),
     [
         ("#/components/schemas/Lost", "'#/components/schemas/Lost' leads nowhere"),
         ("#/components/schemas/Text/type/x", "leads nowhere"),
@@ -188,12 +188,12 @@ def test_an_object_may_have_other_properties(written: Any, expected: Any) -> Non
         ("#/a", "'#/a' leads back to itself"),
     ],
 )
-def test_a_reference_to_nothing_is_an_error(reference: str, fault: str) -> None:
+def test_a_reference_without_a_target_is_an_error(reference: str, message: str) -> None:
     document = {"components": COMPONENTS, "a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}}
-    with pytest.raises(LookupError, match=fault):
+    with pytest.raises(LookupError, match=message):
         follow({"$ref": reference}, document)
 
 
-def test_a_reference_may_hold_a_path() -> None:
+def test_a_reference_may_escape_slashes_and_tildes() -> None:
     document = {"paths": {"/a~b/": {"get": {}}}}
     assert {"get": {}} == follow({"$ref": "#/paths/~1a~0b~1"}, document)

@@ -1,4 +1,4 @@
-"""`make reference`: the page is made of the contract alone, or not at all."""
+"""`make reference` writes the whole page from the contract, or changes nothing."""
 
 import re
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ SITE = "overlays/reference/site"
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
 
 
-def test_three_small_files_are_made_with_nothing_in_line(tree: Tree) -> None:
-    made = tree.make("reference")
-    assert (0, "") == (made.returncode, made.stdout + made.stderr)
+def test_writes_three_small_files_without_inline_code(tree: Tree) -> None:
+    completed = tree.make("reference")
+    assert (0, "") == (completed.returncode, completed.stdout + completed.stderr)
     files = tree.files(SITE)
     page = files[f"{SITE}/index.html"].decode()
     assert {f"{SITE}/{name}" for name in ("index.html", "script.js", "style.css")} == files.keys()
@@ -25,11 +25,11 @@ def test_three_small_files_are_made_with_nothing_in_line(tree: Tree) -> None:
     assert [] == re.findall(r"<style|<script(?! src=)|\sstyle=|\son[a-z]+=|javascript:", page)
 
 
-def test_the_script_and_the_templates_name_no_operation_and_no_field() -> None:
+def test_only_the_contract_names_operations_and_fields() -> None:
     names = set(_names())
     assert {"addAMemberToAnOrganization", "member_id", "teamSlug", "orgRole", "billing"} <= names
     for file in (ROOT / "overlays/reference").glob("*.*"):
-        # An attribute of HTML and a format of texts are called as fields are.
+        # An attribute of HTML and a format have the name of a field.
         text = (
             file.read_text("utf-8")
             .replace("role=", "")
@@ -39,7 +39,7 @@ def test_the_script_and_the_templates_name_no_operation_and_no_field() -> None:
 
 
 def _names() -> Iterator[str]:
-    """What the operations and all that is filled in for them are called, and the enums' values."""
+    """Yield the names of the operations, of everything in their requests, and the enums' values."""
     for path in SPEC["paths"].values():
         name = path["post"]["operationId"]
         yield from (name, re.sub(r"[A-Z]", lambda capital: f"_{capital[0].lower()}", name))
@@ -53,33 +53,59 @@ def _names() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("written", "instead", "fault"),
+    ("written", "instead", "message"),
     [
         ("schemas/NewMember'", "schemas/Nobody'", "'#/components/schemas/Nobody' leads nowhere"),
-        ("pattern: '^(?:me|[0-9]+)$'", "minLength: 1", "the parameter member_id: a path parameter"),
+        (
+            "pattern: '^(?:me|[0-9]+)$'",
+            "minLength: 1",
+            "the parameter member_id: it must be part of the path",
+        ),
         ("sendInvite:\n          type: boolean\n", "sendInvite:\n", "sendInvite: the page has"),
+        (
+            "'#/components/schemas/TeamRole'\n",
+            "'#/components/schemas/TeamRoleAssignment'\n",
+            "TeamRoleAssignment contains itself: its form would have no end",
+        ),
+        (
+            "items:\n            $ref: '#/components/schemas/TeamRoleAssignment'\n",
+            "items:\n            $ref: '#/components/schemas/NewMember/properties/teamRoles'\n",
+            "teamRoles contains itself",
+        ),
+        (
+            "    TeamRole:\n      type: string\n",
+            "    TeamRole:\n      anyOf: [$ref: '#/components/schemas/TeamRole', type: 'null']\n",
+            "TeamRole contains itself",
+        ),
     ],
-    ids=["dangling reference", "no pattern", "no type"],
+    ids=[
+        "dangling reference",
+        "no pattern",
+        "no type",
+        "an object in itself",
+        "a list in itself",
+        "an alternative of itself",
+    ],
 )
-def test_what_can_not_be_shown_leaves_the_page_as_it_was(
-    written: str, instead: str, fault: str, tree: Tree
+def test_names_what_the_page_cannot_show_and_keeps_the_old_page(
+    written: str, instead: str, message: str, tree: Tree
 ) -> None:
     (tree.path / SITE).mkdir()
     (tree.path / SITE / "index.html").write_text("The old page.")
     before = tree.files("overlays/reference")
     tree.edit("openapi.yaml", written, instead)
-    refused = tree.make("reference")
-    assert 2 == refused.returncode
-    lines = (refused.stdout + refused.stderr).splitlines()
+    failed = tree.make("reference")
+    assert 2 == failed.returncode
+    lines = (failed.stdout + failed.stderr).splitlines()
     [line] = [line for line in lines if not line.startswith("make: ")]
-    assert fault in line
+    assert message in line
     assert before == tree.files("overlays/reference")
 
 
-def test_a_missing_tool_is_named(tree: Tree) -> None:
+def test_names_a_missing_tool(tree: Tree) -> None:
     (tree.path / "jinja2.py").write_text("raise ImportError")
-    refused = tree.make("reference", f"PYTHONPATH={tree.path}")
-    assert 2 == refused.returncode
-    assert "jinja2 and markdown-it-py are needed: remove " in refused.stdout
-    assert "Traceback" not in refused.stderr
+    failed = tree.make("reference", f"PYTHONPATH={tree.path}")
+    assert 2 == failed.returncode
+    assert "jinja2 and markdown-it-py are needed: remove " in failed.stdout
+    assert "Traceback" not in failed.stderr
     assert {} == tree.files(SITE)

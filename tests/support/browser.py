@@ -1,4 +1,4 @@
-"""The reference page in a real browser, and what the browser asks and says meanwhile."""
+"""The reference page in a real browser, with the requests and the console output of a visit."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Request, sync_
 from tests.support import programs
 from tests.support.repo_copy import ROOT
 
-# Chromium asks nobody for anything but the page.
+# Without background services, Chromium sends no requests but the page's.
 _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -27,16 +27,16 @@ _FLAGS = (
 
 
 def render(source: Path, site: Path) -> None:
-    """Make the page of a contract, as `make reference` does."""
+    """Write the page of a contract, as `make reference` does."""
     command = [sys.executable, "-m", "overlays.reference.render", str(source), str(site)]
     subprocess.run(command, cwd=ROOT, check=True)
 
 
 @contextmanager
 def chromium() -> Generator[Browser]:
-    """Run Debian's Chromium, unseen.
+    """Run Debian's Chromium without a window while the context lasts.
 
-    While it runs, its thread is taken for one with an event loop: no asyncio beside it.
+    Playwright keeps an event loop in this thread meanwhile, so asyncio can't be used in it.
     """
     path = programs.find("chromium")
     flags = [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
@@ -47,62 +47,63 @@ def chromium() -> Generator[Browser]:
 
 
 class Visit:
-    """The page in a tab, and whatever its browser asks and says from the first request on.
+    """The page in a new tab.
 
     Attributes:
         page: The page.
-        requests: What was asked.
-        said: What the console showed, such as an offence against the Content-Security-Policy.
+        requests: All requests since the last reload, including the one for the page.
+        console: The messages of the console, such as violations of the Content-Security-Policy.
     """
 
     def __init__(self, context: BrowserContext) -> None:
         self.requests: list[Request] = []
-        self.said: list[str] = []
+        self.console: list[str] = []
         self._past: list[str] = []
         context.set_default_timeout(5_000)
         context.on("request", lambda request: self.requests.append(request))
-        context.on("console", lambda message: self.said.append(message.text))
-        context.on("weberror", lambda error: self.said.append(str(error.error)))
+        context.on("console", lambda message: self.console.append(message.text))
+        context.on("weberror", lambda error: self.console.append(str(error.error)))
         self.page = context.new_page()
         self.page.goto("/")
 
     def reload(self) -> None:
-        # The browser forgets the answers to what was asked before.
+        """Reload the page, keeping the traces of the requests so far."""
+        # The browser drops the responses of a page that is left.
         self._past.append(self.traces())
         self.requests.clear()
         self.page.reload()
 
     def configure(self, url: str, key: str) -> None:
-        """Fill in where the gateway is."""
+        """Fill in the URL and the key of the gateway."""
         self.page.get_by_label("Gateway URL").fill(url)
         self.page.get_by_label("Gateway key").fill(key)
 
     def operation(self, number: int) -> Locator:
-        """An operation, by its place in the contract."""
+        """Return the section of an operation, by its position in the contract."""
         return self.page.get_by_role("article").nth(number)
 
     def send(self, number: int, **fields: str) -> str:
-        """Fill in an operation's fields, send it, and read what is said of the answer."""
+        """Fill in fields of an operation, send it, and return the line on its result."""
         operation = self.operation(number)
         for name, text in fields.items():
             operation.get_by_label(name, exact=True).fill(text)
         operation.get_by_role("button", name="Send").click()
-        return self.answer(number)
+        return self.result(number)
 
-    def answer(self, number: int) -> str:
-        """What is said of the answer, once it is there."""
-        said = self.operation(number).locator(".said").filter(has_text=": ")
-        said.wait_for()
-        return said.inner_text()
+    def result(self, number: int) -> str:
+        """Wait for the line on an operation's result and return it."""
+        result = self.operation(number).locator(".result").filter(has_text=": ")
+        result.wait_for()
+        return result.inner_text()
 
     def code(self, number: int) -> tuple[str, str]:
-        """The Python and the shell of an operation, as the browser shows them."""
+        """Return the Python and the curl command that the page shows for an operation."""
         python, curl = self.operation(number).locator("figure pre").all()
         return python.inner_text(), curl.inner_text()
 
     def traces(self) -> str:
-        """All that the page holds, keeps and has sent and received."""
-        held: str = self.page.evaluate(
+        """Return everything that the page shows, stores, has sent and has received."""
+        state: str = self.page.evaluate(
             """() => [
                 document.documentElement.outerHTML,
                 ...[...document.querySelectorAll("input, select")].map((input) => input.value),
@@ -110,7 +111,7 @@ class Visit:
                 document.cookie,
             ].join("\\n")"""
         )
-        return "\n".join([*self._past, held, *map(_trace, self.requests)])
+        return "\n".join([*self._past, state, *map(_trace, self.requests)])
 
 
 def _trace(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Certificates for servers on loopback, made by openssl."""
+"""Makes certificates for servers on loopback, with openssl."""
 
 import ssl
 import subprocess
@@ -11,7 +11,7 @@ class Authority:
     """A certificate authority with two intermediate ones, as some public ones have.
 
     Attributes:
-        file: The root's certificate, for who is to trust it.
+        file: The root certificate, which a client has to trust.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -22,7 +22,7 @@ class Authority:
         self._make("lower", "upper", "basicConstraints=critical,CA:true")
 
     def context(self, host: str) -> ssl.SSLContext:
-        """What a server needs to be known as this host."""
+        """Return the TLS context of a server with a certificate for this host."""
         self._make("server", "lower", f"subjectAltName=DNS:{host}")
         chain = self._folder / "chain.pem"
         names = ("server", "lower", "upper")
@@ -38,7 +38,7 @@ class Authority:
         command += f" -noenc -days 1 -subj /CN={name} -keyout {name}.key -out {name}.pem"
         if issuer:
             command += f" -CA {issuer}.pem -CAkey {issuer}.key"
-        # Not a certificate of an authority unless the extension says so.
+        # Without openssl's own configuration, which would make every certificate an authority's.
         subprocess.run(
             [*command.split(), "-config", "/dev/null", "-addext", extension],
             cwd=self._folder,

@@ -1,7 +1,7 @@
-"""`docker run … nginx:stable` without docker: what the image does, with the nginx that is installed.
+"""A stand-in for `docker run … nginx:stable` that does what the image does with the installed nginx.
 
-Its entrypoint sources what ends in .envsh, if it is executable, fills the templates in by envsubst,
-and starts nginx.
+Like the entrypoint of the image, it sources the executable `.envsh` files, fills in the templates
+with envsubst, and starts nginx.
 """
 
 import argparse
@@ -53,10 +53,12 @@ def main() -> None:
         source, target, _ = volume.split(":")
         assert Path(source).exists(), source
         mounted[target] = source
+    # A path in the container becomes the path that is mounted there.
     environment = {"PATH": os.environ["PATH"]}
     for setting in given.env:
         name, is_given, value = setting.partition("=")
         environment[name] = mounted.get(value, value) if is_given else os.environ[name]
+    # A container has a network of its own; here nginx listens at the published address itself.
     address, _, port = given.publish.rpartition(":")
     assert port == environment["GATEWAY_LISTEN"]
     environment["GATEWAY_LISTEN"] = address
@@ -68,7 +70,7 @@ def main() -> None:
         if target.startswith("/docker-entrypoint.d/"):
             (folder / "entrypoint.d" / Path(target).name).symlink_to(source)
     (folder / "nginx.conf").write_text(CONFIGURATION)
-    # Else the workers were nobody, who may not read the page.
+    # Otherwise the workers would run as `nobody`, who may not read the page.
     user = "user root;" if os.geteuid() == 0 else ""
     templates = mounted["/etc/nginx/templates"]
     command = ["sh", "-c", ENTRYPOINT, "entrypoint", "entrypoint.d", templates, user]

@@ -1,4 +1,4 @@
-"""The real nginx as the gateway, run as `make gateway` runs it."""
+"""Runs the gateway with the real nginx, as `make gateway` does."""
 
 import socket
 import subprocess
@@ -21,20 +21,20 @@ from tests.support.repo_copy import ROOT
 TOKEN = "sntryu_" + "0123456789abcdef" * 4
 KEY = "gateway-key-0123456789_ABC"
 RUN = [sys.executable, str(ROOT / "overlays/gateway/run.py")]
-START = 30.0  # seconds that the page and nginx may take on a busy machine
+START = 30.0  # seconds that `make gateway` may take to start or stop on a busy machine
 
 
 @dataclass
 class Gateway:
-    """A gateway that runs.
+    """A running gateway.
 
     Attributes:
         url: Its root.
         key: The key that callers need.
-        folder: Holds what it writes: the access log in `stdout`, the error log in `stderr`, and in
-            `temporary` the folder that it runs in.
-        pid: The process that runs nginx.
-        http: Sends requests to it, without the key.
+        folder: Has the access log in `stdout`, the error log in `stderr`, and in `temporary` the
+            folder that nginx runs in.
+        pid: The process that started nginx.
+        http: An HTTP client for it, which doesn't send the key.
     """
 
     url: str
@@ -44,38 +44,38 @@ class Gateway:
     http: httpx.Client
 
     def connection(self) -> socket.socket:
-        """A connection to it, to be closed by the caller."""
+        """Open a connection; the caller closes it."""
         host, _, port = self.url.rpartition("/")[2].rpartition(":")
         return socket.create_connection((host, int(port)), timeout=START)
 
     def send(self, request: bytes) -> tuple[int, Message, bytes]:
-        """Send these bytes; return the status, the headers and the body of the first answer."""
-        with self.connection() as connection, closing(HTTPResponse(connection)) as answer:
+        """Send these bytes; return status code, headers and body of the first response."""
+        with self.connection() as connection, closing(HTTPResponse(connection)) as response:
             connection.sendall(request)
-            answer.begin()
-            return answer.status, answer.headers, answer.read()
+            response.begin()
+            return response.status, response.headers, response.read()
 
     def log(self) -> list[str]:
-        """The lines of the access log, for all requests up to now."""
+        """Return the lines of the access log for all requests so far."""
         last = f"/last-{uuid4()}"
         self.http.get(last)
         file, end = self.folder / "stdout", monotonic() + START
-        while last not in (written := file.read_text()):
+        while last not in (log := file.read_text()):
             assert monotonic() < end, "a request is not in the log"
             sleep(0.01)
-        return [line for line in written.splitlines() if "/last-" not in line]
+        return [line for line in log.splitlines() if "/last-" not in line]
 
     def processes(self) -> list[Path]:
-        """What the system tells of nginx's master and its workers, as folders of /proc."""
+        """Return the folders in /proc of nginx's master and its workers."""
         [master] = _children(self.pid)
         return [Path("/proc", pid) for pid in (master, *_children(int(master)))]
 
 
 def settings(folder: Path) -> dict[str, str]:
-    """An environment that the gateway starts with, before a Sentry that is not there.
+    """Return an environment with valid settings, whose SENTRY_URL nothing listens at.
 
     Args:
-        folder: Gets a page that says nothing, and what the gateway writes.
+        folder: An empty folder for an empty page and for the gateway's temporary files.
     """
     programs.find("nginx")
     page, temporary = folder / "page", folder / "temporary"
@@ -106,16 +106,16 @@ def gateway(
     allow_origin: str | None = None,
     ca_file: Path | None = None,
 ) -> Generator[Gateway]:
-    """Run the gateway on a free port of loopback.
+    """Run the gateway on a free port of loopback while the context lasts.
 
     Args:
-        folder: An empty folder for what it writes.
-        sentry_url: The Sentry that it leads to.
+        folder: An empty folder for the files of the running gateway.
+        sentry_url: The Sentry that it forwards requests to.
         token: The token that it adds.
         key: The key that callers need.
-        page: The folder of the reference page; by default one with a page that says nothing.
-        allow_origin: The origin whose pages may call it, too.
-        ca_file: The authorities to know Sentry by.
+        page: The folder of the reference page; by default one with an empty page.
+        allow_origin: The other origin whose pages may call it.
+        ca_file: The certificate authorities that it trusts.
     """
     environment = settings(folder)
     environment |= {"SENTRY_URL": sentry_url, "SENTRY_AUTH_TOKEN": token, "GATEWAY_KEY": key}
@@ -130,7 +130,7 @@ def gateway(
     try:
         await_start(environment, process)
         url = f"http://{environment['GATEWAY_LISTEN']}"
-        # After some errors nginx closes the connection, perhaps just as the next request leaves.
+        # After some errors nginx closes the connection, which a request that reuses it could hit.
         limits = httpx.Limits(max_keepalive_connections=0)
         with httpx.Client(base_url=url, timeout=START, limits=limits, trust_env=False) as http:
             yield Gateway(url, key, folder, process.pid, http)
@@ -144,13 +144,13 @@ def _children(pid: int) -> list[str]:
 
 
 def address(environment: dict[str, str]) -> tuple[str, int]:
-    """Where it listens, as a socket wants it."""
+    """Return the host and the port of GATEWAY_LISTEN."""
     host, _, port = environment["GATEWAY_LISTEN"].rpartition(":")
     return host, int(port)
 
 
 def await_start(environment: dict[str, str], process: subprocess.Popen[Any]) -> None:
-    """Wait until the process listens where its environment says."""
+    """Wait until the process listens at GATEWAY_LISTEN."""
     end = monotonic() + START
     while process.poll() is None and monotonic() < end:
         try:
@@ -159,4 +159,4 @@ def await_start(environment: dict[str, str], process: subprocess.Popen[Any]) -> 
             sleep(0.01)
         else:
             return
-    raise AssertionError("the gateway does not start")
+    raise AssertionError("the gateway did not start")

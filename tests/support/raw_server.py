@@ -1,4 +1,4 @@
-"""A server on loopback that keeps what arrives, byte by byte, and answers as it is told."""
+"""A server on loopback that records raw requests and sends prepared responses."""
 
 import socketserver
 import ssl
@@ -11,13 +11,13 @@ NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 class Recorder(socketserver.ThreadingTCPServer):
-    """Answers every request alike.
+    """Records requests, and sends the same bytes in response to each.
 
     Attributes:
-        answer: The bytes of the answer.
-        closes: Whether the connection is closed after it.
-        requests: The requests that arrived, the oldest first, each as its head and its body.
-        connections: How many were made.
+        answer: The bytes of the response.
+        closes: Whether it closes the connection after each response.
+        requests: The received requests, oldest first, each as its head and its body.
+        connections: How many connections it has accepted.
     """
 
     request_queue_size = 256
@@ -32,24 +32,26 @@ class Recorder(socketserver.ThreadingTCPServer):
             self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def reset(self) -> None:
+        """Forget the requests, and respond with 204 from now on."""
         self.answer = NO_CONTENT
         self.closes = False
         self.requests: list[tuple[bytes, bytes]] = []
 
     def url(self, host: str = "127.0.0.1") -> str:
+        """Return the server's root, under one of the names of loopback."""
         return f"{self.scheme}://{host}:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # a client that goes away
+        pass  # The client closed the connection.
 
     def respond(self, status: int, body: bytes = b"", **headers: str) -> None:
-        """Answer so from now on."""
+        """Send this response from now on; `_` in a header's name stands for `-`."""
         lines = [f"HTTP/1.1 {status} Some Reason", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self.answer = "\r\n".join([*lines, "", ""]).encode() + body
 
     def break_off(self, answer: bytes = b"") -> None:
-        """Send this much of an answer from now on, and close the connection."""
+        """Send this part of a response from now on, then close the connection."""
         self.answer = answer
         self.closes = True
 
@@ -69,7 +71,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 0,
             )
             self.server.requests.append((head, self.rfile.read(size)))
-            # A test may change both as soon as the answer is there.
+            # Read first: as soon as the response is sent, the test may change it.
             closes = self.server.closes
             self.wfile.write(self.server.answer)
             if closes:
@@ -84,7 +86,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 @contextmanager
 def recorder(context: ssl.SSLContext | None = None) -> Generator[Recorder]:
-    """Serve on a free port of loopback while the context lasts, with TLS if there is one for it."""
+    """Serve on a free port of loopback while the context lasts, with TLS if a context is given."""
     with Recorder(context) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
