@@ -12,7 +12,6 @@ from sentry_members.errors import (
     NoAnswerError,
     SentryMembersError,
     SentryUnreachableError,
-    ServerError,
     UnreadableAnswerError,
 )
 from sentry_members.results import AccessRequested, Added, AlreadyOnTeam, Outcome
@@ -151,10 +150,10 @@ def _meaning(row: Row, error: SentryMembersError) -> RowOutcome:
             return RowOutcome.ALREADY_MEMBER
         case UnreadableAnswerError():
             return RowOutcome.INVITED if isinstance(row, Invite) else RowOutcome.ADDED
+        case _ if error.may_have_acted:
+            return RowOutcome.OUTCOME_UNKNOWN
         case SentryUnreachableError():
             return RowOutcome.NOT_ATTEMPTED
-        case ServerError() | NoAnswerError(may_have_arrived=True):
-            return RowOutcome.OUTCOME_UNKNOWN
         case ApiError():
             return RowOutcome.REFUSED
         case _:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from sentry_members.client import AsyncSentryMembers
 from sentry_members.errors import (
     ApiError,
-    ConfigurationError,
     ForbiddenError,
     IdentityProviderTeamError,
     InvalidArgumentError,
@@ -18,11 +17,9 @@ from sentry_members.errors import (
     NotFoundError,
     RateLimitError,
     SentryMembersError,
-    SentryUnreachableError,
     ServerError,
     TooManyRequestsError,
     UnauthorizedError,
-    UnreadableAnswerError,
 )
 from sentry_members.results import Outcome
 from sentry_members_api.models import Member, NewMember
@@ -187,7 +184,7 @@ class _Run:
         except asyncio.CancelledError:
             self._record(Result(row, RowOutcome.OUTCOME_UNKNOWN, detail="interrupted"))
             raise
-        is_turned_away = _is_turned_away(result)
+        is_turned_away = _was_not_processed(result)
         self._heed(row, result.error, is_turned_away)
         self._pace.hear(self._sentry.rate_limit)
         if is_turned_away:
@@ -248,25 +245,24 @@ class _Run:
             self._results_file.record(result)
 
 
-def _is_turned_away(result: Result) -> bool:
-    """Whether Sentry has not looked at the row itself: its answer would be any row's."""
-    match result.error:
-        case IdentityProviderTeamError() | UnreadableAnswerError():
-            return False
+def _was_not_processed(result: Result) -> bool:
+    """Return whether the response says nothing about the row itself: any row would get it."""
+    error = result.error
+    if error is None or error.may_have_acted:
+        return False
+    match error:
         case ApiError(from_gateway=True):
             return True
         case NotFoundError():
             return isinstance(result.row, Invite)
-        case ConfigurationError() | ForbiddenError() | TooManyRequestsError() | UnauthorizedError():
-            return True
-        case SentryUnreachableError():
-            return True
-        case NoAnswerError(may_have_arrived=arrived):
-            return not arrived
-        case ApiError(status=status):
-            return status < 400
-        case _:
+        case IdentityProviderTeamError() | InvalidArgumentError():
             return False
+        case ForbiddenError() | TooManyRequestsError() | UnauthorizedError():
+            return True
+        case ApiError():
+            return error.is_transient or error.status < 400
+        case _:
+            return True
 
 
 def _understood(result: Result) -> Result:

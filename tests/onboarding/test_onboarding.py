@@ -276,14 +276,25 @@ def test_what_was_not_sent_is_sent_again(fake: FakeSentry) -> None:
     assert 40 == len(fake.requests)
 
 
-def test_what_the_gateway_could_not_send_is_sent_again(
-    clock: Clock, path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (502, RowOutcome.ALREADY_ON_TEAM),  # The first request didn't reach Sentry.
+        (504, RowOutcome.ADDED),  # The first request may have acted.
+    ],
+)
+def test_repeats_a_row_after_an_error_of_the_gateway(
+    status: int,
+    outcome: RowOutcome,
+    clock: Clock,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gateway.example")
     monkeypatch.setenv("SENTRY_GATEWAY_KEY", "k" * 16)
-    body = {"gateway": True, "detail": "The gateway can't reach Sentry: the request was not sent."}
-    answers = [httpx.Response(502, json=body), httpx.Response(204)]
-    transport = httpx.MockTransport(lambda _: answers.pop(0))
+    body = {"gateway": True, "detail": "no"}
+    responses = [httpx.Response(status, json=body), httpx.Response(204)]
+    transport = httpx.MockTransport(lambda _: responses.pop(0))
 
     async def sent(results_file: ResultsFile) -> list[RowOutcome]:
         async with AsyncSentryMembers(transport=transport) as sentry:
@@ -291,7 +302,9 @@ def test_what_the_gateway_could_not_send_is_sent_again(
             return [result.outcome async for result in results]
 
     with ResultsFile(path, URL, "acme") as results_file:
-        assert [RowOutcome.ALREADY_ON_TEAM] == asyncio.run(sent(results_file))
+        assert [outcome] == asyncio.run(sent(results_file))
+    first = "not attempted" if status == 502 else "outcome unknown"
+    assert 1 == path.read_text().count(f",{first},")
 
 
 def test_what_fails_at_once_is_one_failure(clock: Clock) -> None:
