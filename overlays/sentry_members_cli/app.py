@@ -143,35 +143,35 @@ def scopes(
         typer.Option(help="Only this token kind."),
     ] = None,
     open_membership: Annotated[
-        Literal["on", "off"] | None, typer.Option(help="Only this Open Membership.")
+        Literal["on", "off"] | None, typer.Option(help="Only this setting of Open Membership.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show which scopes a token needs: all scopes of any one of the sets."""
     rows: list[tuple[str, Operation, TokenKind, bool]] = [
-        (command, name, token, setting == "on")
+        (command, name, caller, setting == "on")
         for command, name in _OPERATIONS.items()
-        for token in get_args(TokenKind)
+        for caller in get_args(TokenKind)
         for setting in ("on", "off")
         if operation in (None, command, name)
-        if token_kind in (None, token.replace(" ", "-"))
+        if token_kind in (None, caller.replace(" ", "-"))
         if open_membership in (None, setting)
     ]
     table = Table("Operation", "Token", "Open Membership", "Accepted scopes", "Access request only")
     values: list[dict[str, object]] = []
-    for command, name, token, is_open in rows:
-        accepted = accepted_scopes(name, token, open_membership=is_open)
-        asking = asking_scopes(name, token, open_membership=is_open)
+    for command, name, caller, is_open in rows:
+        accepted = accepted_scopes(name, caller, open_membership=is_open)
+        asking = asking_scopes(name, caller, open_membership=is_open)
         values.append(
             {
                 "operation": name,
-                "token_kind": token,
+                "token_kind": caller,
                 "open_membership": is_open,
                 "accepted": list(map(sorted, accepted)),
                 "only_asking": list(map(sorted, asking)),
             }
         )
-        table.add_row(command, token, "on" if is_open else "off", _cell(accepted), _cell(asking))
+        table.add_row(command, caller, "on" if is_open else "off", _cell(accepted), _cell(asking))
     if as_json:
         print_json(values)
     else:

@@ -59,10 +59,9 @@ async def onboard(
     without a response, or with a 5xx, may have acted: it is repeated once, after all other rows. If
     the person is invited or on the team then, the first request did it.
 
-    Some errors would be the same for every other row: the invite quota is used up, the token or the
-    organization is wrong, or Sentry has not responded for half a minute. Then no more invites are
-    sent, or no more additions, whichever the error was about; the others go on until they meet such
-    an error, too.
+    Some errors would be the same for every similar row, such as a wrong token or a used-up invite
+    quota. After such an error about an invite no more invites are sent, after one about an addition
+    no more additions. After half a minute without a response nothing more is sent.
 
     `contextlib.aclosing` ends the run early, and so does cancelling the task that it runs in: the
     remaining rows are then recorded as not attempted, and those in flight as unknown.
@@ -150,6 +149,7 @@ class _Run:
             self._give_up(attempt, None)
 
     def _give_up(self, attempt: _Attempt, error: SentryMembersError | None) -> Result:
+        """Record that a row is not sent, because of an error or, for None, an interruption."""
         outcome = RowOutcome.NOT_ATTEMPTED
         if attempt.is_repeated:
             outcome = RowOutcome.OUTCOME_UNKNOWN
@@ -159,6 +159,7 @@ class _Run:
         return result
 
     def _next_attempt(self) -> _Attempt | None:
+        """Return the next row to send: rows to repeat come last; None if no row is left."""
         if self._put_back:
             return self._put_back.popleft()
         for row in self._rows:
@@ -227,8 +228,7 @@ class _Run:
             self._failures = 0
             if error and was_not_processed:
                 self._stop(error, type(row))
-        # A failure during a pause is of a request that left before it: it counts with the one that
-        # caused the pause.
+        # Requests that left before a pause may fail during it: those failures are not counted.
         elif not self._pace.is_paused:
             self._failures += 1
             wait = 2.0 ** (self._failures - 3) if self._failures > 2 else 0.0

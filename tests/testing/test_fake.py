@@ -56,8 +56,8 @@ def test_adds_to_a_team_or_requests_access() -> None:
         added.status_code,
         *(added.json()[key] for key in ("slug", "isMember", "teamRole", "memberCount")),
     )
-    there = add(fake, "closed", "member")
-    assert (204, b"") == (there.status_code, there.content)
+    again = add(fake, "closed", "member")
+    assert (204, b"") == (again.status_code, again.content)
     assert 204 == add(fake, "closed", "member", name="onidp", team="idp-team").status_code
 
 
@@ -233,7 +233,7 @@ def test_checks_the_syntax_of_an_email_address(email: str, status: int) -> None:
 
 
 @pytest.mark.parametrize("team_roles", [None, [{"role": "admin"}], ["backend"], [1]], ids=str)
-def test_team_roles_that_the_server_fails_on(team_roles: Any) -> None:
+def test_responds_with_500_to_team_roles_of_another_shape(team_roles: Any) -> None:
     response = invite(FakeSentry.example(), teamRoles=team_roles)
     assert (500, "Internal Error") == (response.status_code, response.json()["detail"])
 
