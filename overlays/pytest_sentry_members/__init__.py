@@ -1,4 +1,4 @@
-"""The pytest fixture that comes with the package: a fake Sentry, ready-made."""
+"""The pytest fixture `fake_sentry`."""
 
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fake_sentry() -> "FakeSentry":
-    """A fresh `FakeSentry.example()`, with the organizations `acme` and `closed`."""
-    # Imported here, so that test runs without the fixture don't pay for it.
+    """Return a new `FakeSentry.example()`, with the organizations `acme` and `closed`."""
+    # Imported here so that test runs without the fixture don't import httpx and the client.
     from sentry_members_testing import FakeSentry
 
     return FakeSentry.example()

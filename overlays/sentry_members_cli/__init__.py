@@ -1,1 +1,1 @@
-"""The command line: `sentry-members`, or `python -m sentry_members_cli`. It needs the extra `cli`."""
+"""The command line, `sentry-members` or `python -m sentry_members_cli`; needs the extra `cli`."""

@@ -1,4 +1,4 @@
-"""`python -m sentry_members_cli` is the command line."""
+"""The entry point of `sentry-members` and of `python -m sentry_members_cli`."""
 
 import os
 import sys
@@ -9,14 +9,14 @@ from .exits import Exit
 
 
 def main() -> None:
-    """Run the command line; say what to install where its libraries are missing."""
+    """Run the command line; if its libraries are missing, say what to install."""
     try:
         from .app import app
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
-        _refuse('the command line needs more: pip install "sentry-members[cli]"')
-    # What the encoding lacks is printed as on stderr: by its code.
+        _fail('the command line needs more: pip install "sentry-members[cli]"')
+    # A character that the encoding lacks is printed by its code, as stderr does by default.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     try:
         try:
@@ -24,12 +24,12 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        # Else what is left of the output would fail once more at the very end.
+        # Python flushes stdout once more at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _refuse(f"the output can't be written ({error.strerror}); what it was about may be done")
+        _fail(f"the output can't be written ({error.strerror}); the command may have done its work")
 
 
-def _refuse(reason: str) -> NoReturn:
+def _fail(reason: str) -> NoReturn:
     print(f"sentry-members: {reason}", file=sys.stderr)
     sys.exit(Exit.CONFIGURATION)
 

@@ -55,12 +55,12 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Accept the options before a command."""
 
 
 @app.command()
 def invite(
-    email: Annotated[str, typer.Argument(help="Whom to invite.")],
+    email: Annotated[str, typer.Argument(help="The e-mail address to invite.")],
     org: Organization = None,
     role: Annotated[
         OrganizationRole | None,
@@ -69,7 +69,7 @@ def invite(
     team: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="TEAM[:ROLE]", help="A team, by its slug, and the role on it. May be repeated."
+            metavar="TEAM[:ROLE]", help="A team's slug, and the role on the team. May be repeated."
         ),
     ] = None,
     no_email: Annotated[bool, typer.Option("--no-email", help="Send no e-mail.")] = False,
@@ -83,7 +83,7 @@ def invite(
         raise typer.BadParameter(str(error), param_hint="--team") from error
     row = Invite(email, role, teams)
 
-    def ask() -> Member:
+    def call() -> Member:
         with SentryMembers(**credentials(token_file)) as sentry:
             return sentry.add_a_member_to_an_organization(
                 organization(org),
@@ -95,7 +95,7 @@ def invite(
                 ),
             )
 
-    _finish(row, ask, as_json)
+    _call_and_exit(row, call, as_json)
 
 
 @app.command()
@@ -109,17 +109,17 @@ def add_to_team(
     """Add an organization member to a team."""
     row = Addition(member_id, team)
 
-    def ask() -> Outcome:
+    def call() -> Outcome:
         with SentryMembers(**credentials(token_file)) as sentry:
             return sentry.add_an_organization_member_to_a_team(organization(org), member_id, team)
 
-    _finish(row, ask, as_json)
+    _call_and_exit(row, call, as_json)
 
 
-def _finish(row: Row, ask: Callable[[], Member | Outcome], as_json: bool) -> None:
-    """Ask, print what came of it, and exit with its code."""
+def _call_and_exit(row: Row, call: Callable[[], Member | Outcome], as_json: bool) -> None:
+    """Make a call, print its result, and exit with the code of its outcome."""
     try:
-        result = Result.of(row, ask())
+        result = Result.of(row, call())
     except SentryMembersError as error:
         result = Result.of(row, error)
     exit_ = exit_of(result.outcome, result.error)
@@ -136,69 +136,69 @@ def _finish(row: Row, ask: Callable[[], Member | Outcome], as_json: bool) -> Non
 def scopes(
     operation: Annotated[
         OperationName | None,
-        typer.Argument(help="Only of this operation, by its command or its method's name."),
+        typer.Argument(help="Only this operation, by the name of its command or its method."),
     ] = None,
     token_kind: Annotated[
         Literal["user", "internal-integration"] | None,
-        typer.Option(help="Only of this kind of token."),
+        typer.Option(help="Only this token kind."),
     ] = None,
     open_membership: Annotated[
-        Literal["on", "off"] | None, typer.Option(help="Only with Open Membership on, or off.")
+        Literal["on", "off"] | None, typer.Option(help="Only this setting of Open Membership.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which scopes a token needs: every scope of one of the sets."""
+    """Show which scopes a token needs: all scopes of any one of the sets."""
     rows: list[tuple[str, Operation, TokenKind, bool]] = [
-        (command, name, kind, setting == "on")
+        (command, name, caller, setting == "on")
         for command, name in _OPERATIONS.items()
-        for kind in get_args(TokenKind)
+        for caller in get_args(TokenKind)
         for setting in ("on", "off")
         if operation in (None, command, name)
-        if token_kind in (None, kind.replace(" ", "-"))
+        if token_kind in (None, caller.replace(" ", "-"))
         if open_membership in (None, setting)
     ]
-    table = Table("Operation", "Token", "Open Membership", "Accepted scopes", "Only asks with")
+    table = Table("Operation", "Token", "Open Membership", "Accepted scopes", "Access request only")
     values: list[dict[str, object]] = []
-    for command, name, kind, is_open in rows:
-        accepted = accepted_scopes(name, kind, open_membership=is_open)
-        asking = asking_scopes(name, kind, open_membership=is_open)
+    for command, name, caller, is_open in rows:
+        accepted = accepted_scopes(name, caller, open_membership=is_open)
+        asking = asking_scopes(name, caller, open_membership=is_open)
         values.append(
             {
                 "operation": name,
-                "token_kind": kind,
+                "token_kind": caller,
                 "open_membership": is_open,
                 "accepted": list(map(sorted, accepted)),
                 "only_asking": list(map(sorted, asking)),
             }
         )
-        table.add_row(command, kind, "on" if is_open else "off", _shown(accepted), _shown(asking))
+        table.add_row(command, caller, "on" if is_open else "off", _cell(accepted), _cell(asking))
     if as_json:
         print_json(values)
     else:
         out.print(table)
 
 
-def _shown(sets: tuple[Scopes, ...]) -> str:
+def _cell(sets: tuple[Scopes, ...]) -> str:
     return "\n".join(" + ".join(sorted(scopes)) for scopes in sets)
 
 
 @app.command()
 def fake(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Or 0 for any free one.")] = 8000,
     rate: Annotated[
-        int | None, typer.Option(min=1, help="How many requests a second to allow.")
+        int | None, typer.Option(min=1, help="The requests to allow in a second.")
     ] = None,
     invite_quota: Annotated[
-        int | None, typer.Option(min=0, help="How many invites a day to allow.")
+        int | None, typer.Option(min=0, help="The invites to allow in a day.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a fake Sentry on loopback to try things out on, until Ctrl-C.
+    """Serve a fake Sentry on loopback until Ctrl-C, to try things out.
 
     It has the organizations `acme`, with Open Membership on, and `closed`, with it off; each has
     the teams `backend`, `frontend` and `idp-team`.
     """
-    from sentry_members_testing import FakeSentry  # the other commands start without it
+    from sentry_members_testing import FakeSentry  # so that the other commands start faster
 
     fake = FakeSentry.example()
     if rate is not None:

@@ -1,4 +1,4 @@
-"""What the exit code of a command says."""
+"""The exit codes of the commands, and what they mean."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -55,7 +55,7 @@ _OF_OUTCOME = {
 
 
 def exit_of(outcome: RowOutcome, error: SentryMembersError | None = None) -> Exit:
-    """The exit code for what came of a row; of an error that is not about the row, the error's."""
+    """Return the exit code for an outcome, or for the error if that is not about the row."""
     match error:
         case InviteQuotaError():
             return Exit.QUOTA
@@ -78,5 +78,5 @@ def exit_of(outcome: RowOutcome, error: SentryMembersError | None = None) -> Exi
 
 
 def worst(exits: Iterable[Exit]) -> Exit:
-    """The worst of these; done if there is none."""
+    """Return the worst of the exit codes, or DONE for none."""
     return max(exits, key=list(Exit).index, default=Exit.DONE)

@@ -1,4 +1,4 @@
-"""The command that brings many people in."""
+"""The command `onboard`."""
 
 import asyncio
 import signal
@@ -35,32 +35,33 @@ from .output import as_fields, as_line, colour, out, print_error, print_json
 
 
 def onboard(
-    people: Annotated[str, typer.Argument(metavar="PEOPLE.csv", help="Who; - is standard input.")],
+    people: Annotated[str, typer.Argument(metavar="PEOPLE.csv", help="Or - for standard input.")],
     org: Organization = None,
     results: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where to write down what came of each row.",
+            help="Where to record the outcome of each row.",
             show_default="PEOPLE.results.csv or stdin.results.csv",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out the bad rows.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip bad rows.")] = False,
     retry_refused: Annotated[
-        bool, typer.Option("--retry-refused", help="Ask again for what was refused before.")
+        bool, typer.Option("--retry-refused", help="Retry rows that were refused before.")
     ] = False,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring many people in: each row of a CSV file is invited, or added to teams.
+    """Invite many people, or add many members to teams: one for each row of a CSV file.
 
     The file's first line names its columns: `email`, `org_role`, `teams`, `member_id`. A row has
-    an `email`, to be invited, or a `member_id`, to be added to the `teams`. Teams are slugs with
-    blanks between them; in an invite a team role may follow each, as in `backend:admin`.
+    either an `email`, to invite a person, or a `member_id`, to add a member to the `teams`. Teams
+    are slugs separated by blanks; in an invite each may be followed by a team role, as in
+    `backend:admin`.
 
-    What came of each row is written down as it happens. After an interruption, or on the day after
-    the invite quota was used up, the same command goes on where it was.
+    The outcome of each row is recorded immediately. After an interruption, or on the day after the
+    invite quota was used up, run the same command again: it continues where it stopped.
     """
     if people == "-" == token_file:
         raise typer.BadParameter(
@@ -71,17 +72,17 @@ def onboard(
     try:
         rows = read_people(sys.stdin.buffer if people == "-" else people)
         path = path or Path("stdin" if people == "-" else people).with_suffix(".results.csv")
-        _check(rows, skip_bad=skip_bad, as_json=as_json)
+        _report_bad_rows(rows, skip_bad=skip_bad, as_json=as_json)
         name = organization(org)
         if dry_run and not path.exists():
-            exit_ = _show(rows, None, as_json=as_json)
+            exit_ = _print_dry_run(rows, None, as_json=as_json)
         else:
             sentry = AsyncSentryMembers(**credentials(token_file))
             with ResultsFile(path, sentry.url, name) as results_file:
                 if retry_refused:
                     results_file.forget_refused()
                 if dry_run:
-                    exit_ = _show(rows, results_file, as_json=as_json)
+                    exit_ = _print_dry_run(rows, results_file, as_json=as_json)
                 else:
                     exit_, counts = _send(sentry, name, rows, results_file, as_json=as_json)
     except SentryMembersError as error:
@@ -94,23 +95,23 @@ def onboard(
     raise typer.Exit(exit_)
 
 
-def _check(people: People, *, skip_bad: bool, as_json: bool) -> None:
-    """Tell every bad row.
+def _report_bad_rows(people: People, *, skip_bad: bool, as_json: bool) -> None:
+    """Print every bad row.
 
     Raises:
-        PeopleError: There are some, and they are not to be left out.
+        PeopleError: There are bad rows, and they are not to be skipped.
     """
     for bad in people.bad:
-        _tell(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason), as_json=as_json)
+        _print_result(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason), as_json=as_json)
     if people.bad and not skip_bad:
         raise PeopleError(
-            f"bad rows: {len(people.bad)}. Nothing was sent: correct them, or leave them out with "
+            f"bad rows: {len(people.bad)}. Nothing was sent: correct them, or skip them with "
             "--skip-bad"
         )
 
 
-def _show(people: People, results_file: ResultsFile | None, *, as_json: bool) -> Exit:
-    """Print what would be sent; send and write nothing."""
+def _print_dry_run(people: People, results_file: ResultsFile | None, *, as_json: bool) -> Exit:
+    """Print what would be sent, without sending or recording anything."""
     left = 0
     for row in people:
         outcome = results_file.outcome(row) if results_file else None
@@ -124,10 +125,10 @@ def _show(people: People, results_file: ResultsFile | None, *, as_json: bool) ->
                 }
             )
         else:
-            shown = f"pass over: {row}: {outcome}" if is_done else str(row)
-            out.print(f"line {row.line}: {shown}", soft_wrap=True)
+            text = f"skip: {row}: {outcome}" if is_done else str(row)
+            out.print(f"line {row.line}: {text}", soft_wrap=True)
     if not as_json:
-        out.print(f"To be sent: {left}. Passed over: {len(people) - left}. Bad: {len(people.bad)}.")
+        out.print(f"To be sent: {left}. Skipped: {len(people) - left}. Bad: {len(people.bad)}.")
     return Exit.USAGE if people.bad else Exit.DONE
 
 
@@ -139,19 +140,23 @@ def _send(
     *,
     as_json: bool,
 ) -> tuple[Exit, Mapping[RowOutcome, int]]:
-    """Send what has no final outcome yet, and tell of each row; count the outcomes of all."""
-    # Invites and additions may each end by another.
+    """Send the rows without a final outcome and print each result.
+
+    Returns:
+        The exit code, and how many rows of the file have each outcome.
+    """
+    # Two errors, where the invites and the additions ended by different ones.
     ended_by: list[SentryMembersError] = []
     exits: set[Exit] = {Exit.USAGE} if people.bad else set()
     for bad in people.bad:
         results_file.record(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason))
 
-    async def send(tell: Callable[[Result], None]) -> None:
-        _take_other_signals_for_ctrl_c()
+    async def send(show: Callable[[Result], None]) -> None:
+        _cancel_on_signals()
         results = onboarding.onboard(sentry, organization, people, results_file)
         async with sentry, aclosing(results):
             async for result in results:
-                tell(result)
+                show(result)
                 error = result.error if result.outcome is RowOutcome.NOT_ATTEMPTED else None
                 if error and error not in ended_by:
                     ended_by.append(error)
@@ -159,8 +164,8 @@ def _send(
     before = (results_file.outcome(row) for row in people)
     done = sum(outcome.is_final for outcome in before if outcome)
     try:
-        with _telling(done, len(people), as_json=as_json) as tell:
-            asyncio.run(send(tell))
+        with _progress(done, len(people), as_json=as_json) as show:
+            asyncio.run(send(show))
     except (KeyboardInterrupt, asyncio.CancelledError):
         exits.add(Exit.INTERRUPTED)
     except ResultsFileError as error:
@@ -174,7 +179,8 @@ def _send(
     return worst(exits), +counts
 
 
-def _take_other_signals_for_ctrl_c() -> None:
+def _cancel_on_signals() -> None:
+    """End the run on SIGHUP and SIGTERM as on Ctrl-C."""
     task = asyncio.current_task()
     assert task
     if sys.platform != "win32":
@@ -182,21 +188,21 @@ def _take_other_signals_for_ctrl_c() -> None:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-def _tell(result: Result, *, as_json: bool) -> None:
+def _print_result(result: Result, *, as_json: bool) -> None:
     if as_json:
         print_json(as_fields(result))
     else:
         out.print(Text(f"line {result.row.line}: ").append_text(as_line(result)), soft_wrap=True)
 
 
-_AS_HOPED = (Exit.DONE, Exit.NOTHING_TO_DO)
+_SUCCESSES = (Exit.DONE, Exit.NOTHING_TO_DO)
 
 
 @contextmanager
-def _telling(done: int, total: int, *, as_json: bool) -> Generator[Callable[[Result], None]]:
-    """What tells of a result: a line, or on a terminal a bar that moves on."""
+def _progress(done: int, total: int, *, as_json: bool) -> Generator[Callable[[Result], None]]:
+    """Yield a function that shows a result: as a line, or on a terminal in a progress bar."""
     if as_json:
-        yield partial(_tell, as_json=True)
+        yield partial(_print_result, as_json=True)
         return
     columns = (
         BarColumn(),
@@ -210,17 +216,17 @@ def _telling(done: int, total: int, *, as_json: bool) -> Generator[Callable[[Res
     with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
         bar = progress.add_task("", completed=done, total=total, rate=0.0, counts="")
 
-        def tell(result: Result) -> None:
+        def show(result: Result) -> None:
             if result.outcome is RowOutcome.NOT_ATTEMPTED:
-                return  # the summary tells of them all at once
-            if not out.is_terminal or exit_of(result.outcome) not in _AS_HOPED:
-                _tell(result, as_json=False)
+                return  # There may be very many. The table at the end counts them.
+            if not out.is_terminal or exit_of(result.outcome) not in _SUCCESSES:
+                _print_result(result, as_json=False)
             counts[result.outcome] += 1
-            shown = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+            text = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
             rate = counts.total() / (time.monotonic() - began)
-            progress.update(bar, advance=1, rate=rate, counts=shown)
+            progress.update(bar, advance=1, rate=rate, counts=text)
 
-        yield tell
+        yield show
 
 
 def _print_table(counts: Mapping[RowOutcome, int], path: Path) -> None:
@@ -231,4 +237,4 @@ def _print_table(counts: Mapping[RowOutcome, int], path: Path) -> None:
     out.print(table)
     out.print(f"What came of each row: {path}", soft_wrap=True)
     if any(not outcome.is_final for outcome in counts):
-        out.print("The same command goes on with the rows that have no final outcome yet.")
+        out.print("Run the same command again to send the rows without a final outcome.")

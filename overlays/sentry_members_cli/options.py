@@ -1,4 +1,4 @@
-"""The options that commands share."""
+"""The options that several commands have."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ Organization = Annotated[
     str | None,
     typer.Option(
         "--org",
-        help="The organization's ID or slug. Else SENTRY_ORG, else that of .sentryclirc.",
+        help="The organization's ID or slug. Default: SENTRY_ORG, then .sentryclirc.",
         show_default=False,
     ),
 ]
@@ -20,8 +20,8 @@ TokenFile = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="A file with the token; - is standard input. Else the token is that of "
-        "SENTRY_AUTH_TOKEN or .sentryclirc, or a gateway's.",
+        help="A file with the token; - is standard input. Default: SENTRY_AUTH_TOKEN, then "
+        ".sentryclirc; none is needed with a gateway.",
         show_default=False,
     ),
 ]
@@ -29,16 +29,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def organization(given: str | None) -> str:
-    """The organization given, or the one that the environment or a file names.
+    """Return the organization given, or else the one in the environment or in .sentryclirc.
 
     Raises:
-        ConfigurationError: None is named anywhere.
+        ConfigurationError: There is none.
     """
     return given or default_organization()
 
 
 def credentials(token_file: str | None) -> dict[str, Any]:
-    """The token in a file as the argument for a client; nothing, without a file.
+    """Return the arguments for a client: the token in the file, if there is a file.
 
     Raises:
         ConfigurationError: The file can't be read.

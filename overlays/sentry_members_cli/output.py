@@ -1,4 +1,4 @@
-"""What a command prints: text for people, or JSON for programs."""
+"""The output of commands: text for people, or JSON for programs."""
 
 import json
 
@@ -9,13 +9,13 @@ from sentry_members.errors import ApiError, SentryMembersError
 from sentry_members_onboarding import BadRow, Result, RowOutcome
 from sentry_members_onboarding.rows import reason_of
 
-# They print no colours where there is no terminal, or where NO_COLOR is set.
+# Without a terminal, or with NO_COLOR set, rich prints no colours.
 out = Console(highlight=False, markup=False, emoji=False)
 err = Console(highlight=False, markup=False, emoji=False, stderr=True)
 
 
 def colour(outcome: RowOutcome) -> str:
-    """The colour of an outcome."""
+    """Return the colour that an outcome is printed in."""
     match outcome:
         case RowOutcome.INVITED | RowOutcome.ADDED:
             return "green"
@@ -26,7 +26,7 @@ def colour(outcome: RowOutcome) -> str:
 
 
 def as_fields(result: Result) -> dict[str, object]:
-    """A result as the object that `--json` prints of it."""
+    """Return a result as the object that `--json` prints."""
     row = result.row
     return {
         "line": row.line or None,
@@ -47,17 +47,17 @@ def _error_fields(error: SentryMembersError | None) -> dict[str, object]:
 
 
 def print_json(value: object) -> None:
-    """Print a value on a line of its own."""
+    """Print a value as JSON, on a line of its own."""
     print(json.dumps(value), flush=True)
 
 
 def as_line(result: Result) -> Text:
-    """A result in a line."""
+    """Return a result as a line of text."""
     row = result.row
     if isinstance(row, BadRow):
         return Text.assemble(("bad", "red"), f": {row.reason}")
-    who = row.email or f"member {row.member_id}, {row.team}"
-    text = Text.assemble((result.outcome, colour(result.outcome)), f": {who}")
+    name = row.email or f"member {row.member_id}, {row.team}"
+    text = Text.assemble((result.outcome, colour(result.outcome)), f": {name}")
     if result.member_id:
         text.append(f", member {result.member_id}")
     if result.detail:
@@ -66,7 +66,7 @@ def as_line(result: Result) -> Text:
 
 
 def print_error(title: str, error: SentryMembersError, *, as_json: bool) -> None:
-    """Print an error as a block, its advice last."""
+    """Print an error as a title and indented lines, the advice last."""
     if as_json:
         print_json({"outcome": title, "detail": str(error), **_error_fields(error)})
         return

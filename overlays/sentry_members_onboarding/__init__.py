@@ -1,4 +1,4 @@
-"""Bring many people in at once: as fast as Sentry allows, and none is lost.
+"""Onboarding of many people: as fast as Sentry allows, and no row is lost.
 
 ```python
 people = read_people("people.csv")
@@ -9,7 +9,7 @@ async with AsyncSentryMembers() as sentry:
                 print(result.row, result.outcome, result.detail)
 ```
 
-`sentry-members onboard` is this at a command line.
+`sentry-members onboard` does the same on the command line.
 """
 
 from .people import People, PeopleError, read_people, read_teams

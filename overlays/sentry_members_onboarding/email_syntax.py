@@ -1,9 +1,9 @@
-"""What Sentry takes for an e-mail address (the server's behaviour)."""
+"""The syntax of the e-mail addresses that Sentry accepts (the server's behaviour)."""
 
 import re
 
 LENGTH = 75
-"""How many characters it may have."""
+"""The length of the longest address that Sentry accepts, in characters."""
 
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"(?!-)(?:[^\W_]|-){1,63}(?<!-)"
@@ -13,5 +13,8 @@ _ADDRESS = re.compile(
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is one, of whatever length. Quoted ones and IP literals are not."""
+    """Return whether a text is an e-mail address, whatever its length.
+
+    Quoted local parts and IP literals are rejected.
+    """
     return _ADDRESS.fullmatch(text) is not None

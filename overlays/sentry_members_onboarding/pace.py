@@ -1,63 +1,64 @@
-"""When the next request may leave: as fast as Sentry allows, and no faster."""
+"""The pace of requests: as fast as Sentry's rate limiter allows, and no faster."""
 
 import asyncio
 import time
 
 from sentry_members.errors import RateLimit
 
-# The limiter counts by whole seconds (the server's behaviour). A request may arrive in the next
-# one: what is sent stays a little below what is allowed.
+# The rate limiter counts by whole seconds of the server's clock (the server's behaviour). A request
+# may arrive in a later second than it left in, so the pace stays a little below the limit.
 _WINDOW = 1.0
 _SHARE = 0.98
-# How many requests that came late may be made up for at once.
+# How many requests a late caller may send without a gap between them, to catch up.
 _CATCH_UP = 2
 
 
 class Pace:
-    """Gives out turns, evenly spaced as the request limiter's figures ask for.
+    """Spaces requests evenly, by the figures of the rate limiter.
 
-    The first turn is given alone: its answer tells whether there is a limiter. Without one, turns
-    are given at once.
+    The first request leaves alone: its response shows whether there is a rate limiter. Without one,
+    no request waits.
     """
 
     def __init__(self) -> None:
-        self._one_by_one = asyncio.Lock()
-        self._heard = asyncio.Event()
+        self._turns = asyncio.Lock()
+        self._first_response = asyncio.Event()
         self._is_first = True
         self._interval = 0.0
-        self._next = 0.0
-        self._held_until = 0.0
+        self._next_turn = 0.0
+        self._paused_until = 0.0
         self._window: int = 0
         self._window_end = 0.0
 
-    async def turn(self) -> None:
-        """Wait for a turn."""
-        async with self._one_by_one:
+    async def wait_for_turn(self) -> None:
+        """Wait until the next request may leave."""
+        async with self._turns:
             if not self._is_first:
-                await self._heard.wait()
+                await self._first_response.wait()
             self._is_first = False
-            while (wait := max(self._next, self._held_until) - time.monotonic()) > 0:
+            while (wait := max(self._next_turn, self._paused_until) - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
-            late = time.monotonic() - _CATCH_UP * self._interval
-            self._next = max(self._next, late) + self._interval
+            earliest = time.monotonic() - _CATCH_UP * self._interval
+            self._next_turn = max(self._next_turn, earliest) + self._interval
 
-    def hear(self, told: RateLimit | None) -> None:
-        """Follow the figures of the latest answer; None if it has none, or there is none."""
-        self._heard.set()
-        if told is None or not told.limit or told.reset is None:
+    def update(self, rate_limit: RateLimit | None) -> None:
+        """Adapt the pace to the latest response's figures; None if it has none."""
+        self._first_response.set()
+        if rate_limit is None or not rate_limit.limit or rate_limit.reset is None:
             return
-        self._interval = _WINDOW / (told.limit * _SHARE)
-        # Only the server's clock knows where a window ends: it is the first answer that tells.
-        if told.reset > self._window:
-            self._window, self._window_end = told.reset, time.monotonic() + _WINDOW
-        if told.remaining == 0:
-            self._held_until = max(self._held_until, self._window_end)
+        self._interval = _WINDOW / (rate_limit.limit * _SHARE)
+        # The server's clock decides where a window ends. The first response of a window is the
+        # closest sign of its start.
+        if rate_limit.reset > self._window:
+            self._window, self._window_end = rate_limit.reset, time.monotonic() + _WINDOW
+        if rate_limit.remaining == 0:
+            self._paused_until = max(self._paused_until, self._window_end)
 
-    def hold(self, seconds: float) -> None:
-        """Give no turn for so many seconds."""
-        self._held_until = max(self._held_until, time.monotonic() + seconds)
+    def pause(self, seconds: float) -> None:
+        """Let no request leave for a number of seconds."""
+        self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
     @property
-    def is_held(self) -> bool:
-        """Whether no turn is given at the moment."""
-        return time.monotonic() < self._held_until
+    def is_paused(self) -> bool:
+        """Whether no request may leave at the moment."""
+        return time.monotonic() < self._paused_until

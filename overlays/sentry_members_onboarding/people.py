@@ -1,4 +1,4 @@
-"""A file of people: one a row, to be invited, or to be added to teams."""
+"""The people file: a CSV file whose rows are people to invite, or members to add to teams."""
 
 import csv
 import io
@@ -17,21 +17,21 @@ from .rows import Addition, BadRow, Invite, Row
 
 COLUMNS = ("email", "org_role", "teams", "member_id")
 
-# The contract has these two, and the generator drops them.
+# Both patterns are the contract's. The generator drops patterns, so they are repeated here.
 SLUG = re.compile(r"[A-Za-z0-9_-]+")
 MEMBER_ID = re.compile(r"me|[0-9]+")
 
-_FOREIGN = {b"PK\3\4": "a spreadsheet", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_OTHER_FORMATS = {b"PK\3\4": "a spreadsheet", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 class PeopleError(SentryMembersError):
-    """A file of people can't be read at all; the message says why, and what to do."""
+    """The people file can't be used; the message says why, and what to do."""
 
 
 class People:
-    """The rows of a file that can be sent, as often as they are iterated over.
+    """The rows of a people file that can be sent. They can be iterated over more than once.
 
-    Somebody who is to be added to several teams is as many rows.
+    A member who is to be added to several teams is one row for each team.
 
     Attributes:
         bad: The rows that can't be sent.
@@ -46,12 +46,12 @@ class People:
             try:
                 rows = _rows(line, columns, record)
                 for row in rows:
-                    _check_new(row, lines)
+                    _reject_duplicate(row, lines)
                 self._count += len(rows)
             except ValueError as error:
                 cells = defaultdict(str, zip(columns, map(_printable, record), strict=False))
-                who = cells["email"], cells["member_id"], cells["teams"]
-                bad.append(BadRow(line, *who, str(error)))
+                shown = cells["email"], cells["member_id"], cells["teams"]
+                bad.append(BadRow(line, *shown, str(error)))
         self.bad: Sequence[BadRow] = tuple(bad)
         self._bad_lines = frozenset(row.line for row in bad)
 
@@ -65,22 +65,23 @@ class People:
 
 
 def read_people(source: str | os.PathLike[str] | IO[bytes]) -> People:
-    """Read and check a whole file of people.
+    """Read and check a whole people file.
 
-    A CSV file in UTF-8, with `,`, `;` or tabs between its cells. The first line names the columns,
-    in any order: `email` and, if wanted, `org_role` and `teams`; or `member_id` and `teams`; or all
-    four, where each row has either an `email` or a `member_id`. The teams are slugs with blanks
-    between them; in an invite a team role may follow each, as in `backend frontend:admin`.
+    It is a CSV file in UTF-8, its cells separated by `,`, `;` or tabs. The first line names the
+    columns, in any order: `email`, `org_role`, `teams`, `member_id`; not all have to be there. Each
+    row has either an `email`, to invite a person, or a `member_id`, to add a member to `teams`.
+    Teams are slugs separated by blanks; in an invite each may be followed by a team role, as in
+    `backend frontend:admin`.
 
     Args:
         source: The file's path, or a binary file.
 
     Returns:
-        The rows that can be sent. The others are its `bad`: among them every row of somebody who is
-        in the file before, in whatever letter case.
+        The rows that can be sent. Its `bad` has the others, among them each row that repeats an
+        earlier one, in whatever letter case.
 
     Raises:
-        PeopleError: It can't be read, or is no such file.
+        PeopleError: The file can't be read, or is not a people file.
     """
     try:
         content = (
@@ -88,34 +89,34 @@ def read_people(source: str | os.PathLike[str] | IO[bytes]) -> People:
         )
     except OSError as error:
         raise PeopleError(f"{source} can't be read: {error.strerror}") from error
-    for start, kind in _FOREIGN.items():
+    for start, file_format in _OTHER_FORMATS.items():
         if content.startswith(start):
-            raise PeopleError(f"the file of people is {kind}: save it as CSV in UTF-8")
+            raise PeopleError(f"the people file is {file_format}: save it as CSV in UTF-8")
     return People(content)
 
 
 def read_teams(text: str) -> tuple[TeamRoleAssignment, ...]:
-    """The teams of `"backend frontend:admin"`, and the role on each, if one is named.
+    """Parse teams and the optional role on each, such as `"backend frontend:admin"`.
 
     Raises:
-        ValueError: One of them is no slug, or twice there, or the role is none.
+        ValueError: A team is not a slug or is named twice, or there is no such team role.
     """
     teams: dict[str, TeamRoleAssignment] = {}
     for each in text.split():
         slug, colon, role = each.partition(":")
         if not SLUG.fullmatch(slug):
-            raise ValueError(f"the team {slug!r} is no slug: teams are separated by blanks")
+            raise ValueError(f"the team {slug!r} is not a slug: teams are separated by blanks")
         if slug in teams:
             raise ValueError(f"the team {slug!r} is named twice: name it once")
         if colon and role not in get_args(TeamRole):
-            raise ValueError(f"the team role {role!r} is none of {_names(TeamRole)}")
+            raise ValueError(f"the team role {role!r} is not one of {_names(TeamRole)}")
         teams[slug] = TeamRoleAssignment(slug, cast(TeamRole, role) if colon else None)
     return tuple(teams.values())
 
 
 def _records(content: bytes) -> Iterator[tuple[int, list[str], list[str]]]:
-    """The line of each row that isn't empty, the columns, and its cells."""
-    # What is not UTF-8 becomes a lone surrogate, and so is told with its line.
+    """Yield the line, the columns and the cells of each row that is not empty."""
+    # Bytes that are not UTF-8 become lone surrogates, so that _rows can reject the single row.
     text = io.TextIOWrapper(
         io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline=""
     )
@@ -124,7 +125,7 @@ def _records(content: bytes) -> Iterator[tuple[int, list[str], list[str]]]:
     line = 1
     try:
         [columns] = csv.reader([header], delimiter=delimiter, strict=True)
-        columns = _checked([column.strip().lower() for column in columns])
+        columns = _check_columns([column.strip().lower() for column in columns])
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         line = 2
         for record in reader:
@@ -133,23 +134,32 @@ def _records(content: bytes) -> Iterator[tuple[int, list[str], list[str]]]:
                 yield line, columns, cells
             line = reader.line_num + 2
     except csv.Error as error:
-        raise PeopleError(f"line {line} of the file of people is no CSV: {error}") from error
+        raise PeopleError(f"line {line} of the people file is not CSV: {error}") from error
 
 
-def _checked(columns: list[str]) -> list[str]:
+def _check_columns(columns: list[str]) -> list[str]:
+    """Return the columns if they are those of a people file.
+
+    Raises:
+        PeopleError: A column is unknown, named twice, or missing.
+    """
     advice = f"its first line may name the columns {', '.join(COLUMNS)}"
     for column in columns:
         if column not in COLUMNS:
-            raise PeopleError(f"the file of people has a column {column!r}: {advice}")
+            raise PeopleError(f"the people file has a column {column!r}: {advice}")
         if columns.count(column) > 1:
-            raise PeopleError(f"the file of people has two columns {column!r}: {advice}")
+            raise PeopleError(f"the people file has two columns {column!r}: {advice}")
     if not {"email", "member_id"} & {*columns}:
-        raise PeopleError(f"the file of people has no column email or member_id: {advice}")
+        raise PeopleError(f"the people file has no column email or member_id: {advice}")
     return columns
 
 
 def _rows(line: int, columns: list[str], record: list[str]) -> list[Row]:
-    """What a row asks for; ValueError says why it can't be sent."""
+    """Build the rows to send from a row of the file.
+
+    Raises:
+        ValueError: The row can't be sent; the message says why.
+    """
     if len(record) != len(columns):
         raise ValueError(f"it has {len(record)} cells, and the first line {len(columns)}")
     cells = dict(zip(columns, record, strict=True))
@@ -165,11 +175,11 @@ def _rows(line: int, columns: list[str], record: list[str]) -> list[Row]:
     if member_id:
         return list(_additions(line, member_id, role, teams))
     if not email_syntax.is_address(email):
-        raise ValueError(f"{email!r} is no e-mail address")
+        raise ValueError(f"{email!r} is not an e-mail address")
     if len(email) > email_syntax.LENGTH:
         raise ValueError(f"{email!r} has more than {email_syntax.LENGTH} characters")
     if role and role not in get_args(OrganizationRole):
-        raise ValueError(f"the organization role {role!r} is none of {_names(OrganizationRole)}")
+        raise ValueError(f"the organization role {role!r} is not one of {_names(OrganizationRole)}")
     return [Invite(email, cast(OrganizationRole, role) if role else None, teams, line)]
 
 
@@ -177,7 +187,7 @@ def _additions(
     line: int, member_id: str, role: str, teams: tuple[TeamRoleAssignment, ...]
 ) -> Iterator[Addition]:
     if not MEMBER_ID.fullmatch(member_id):
-        raise ValueError(f"the member ID {member_id!r} is no number")
+        raise ValueError(f"the member ID {member_id!r} is not a number")
     if role:
         raise ValueError(f"a member's organization role stays as it is: leave out {role!r}")
     if not teams:
@@ -185,24 +195,29 @@ def _additions(
     for team in teams:
         if team.role:
             raise ValueError(
-                f"a member gets no role on a team that they are added to: leave out {team.role!r}"
+                f"an added member can't be given a role on the team: leave out {team.role!r}"
             )
         yield Addition(member_id, team.team_slug, line)
 
 
-def _check_new(row: Row, lines: dict[tuple[str, str], int]) -> None:
-    """Note the line of a row; ValueError if the same is on another already."""
+def _reject_duplicate(row: Row, lines: dict[tuple[str, str], int]) -> None:
+    """Remember the line of a row.
+
+    Raises:
+        ValueError: An earlier line is about the same.
+    """
     if isinstance(row, Invite):
-        key, told = (row.email.casefold(), ""), row.email
+        key, name = (row.email.casefold(), ""), row.email
     else:
-        key, told = (row.member_id, row.team), f"member {row.member_id} on {row.team}"
+        key, name = (row.member_id, row.team), f"member {row.member_id} on {row.team}"
     if (line := lines.setdefault(key, row.line)) != row.line:
-        raise ValueError(f"{told} is on line {line} already")
+        raise ValueError(f"{name} is on line {line} already")
 
 
 def _printable(cell: str) -> str:
+    """Replace the characters that don't show."""
     return "".join(c if c.isprintable() else "\ufffd" for c in cell)
 
 
-def _names(names: object) -> str:
-    return ", ".join(get_args(names))
+def _names(literal: object) -> str:
+    return ", ".join(get_args(literal))

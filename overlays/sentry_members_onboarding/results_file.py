@@ -1,4 +1,4 @@
-"""The file that tells what came of each row, so that nothing is lost and nothing is done twice."""
+"""The results file: it records each row's outcome, so that no row is lost or done twice."""
 
 import csv
 import io
@@ -21,30 +21,30 @@ _SENDING = "sending"
 
 
 class ResultsFileError(SentryMembersError):
-    """The file of results can't be used; the message says why, and what to do."""
+    """The results file can't be used; the message says why, and what to do."""
 
 
 class ResultsFile:
-    """A CSV file that lines are only ever appended to; the last line of a row counts.
+    """A CSV file that lines are only appended to; the last line about a row counts.
 
-    Before a request leaves, a line with the outcome `sending` tells what is asked for; after its
-    answer another tells what came of it. Each is handed to the operating system at once: it is
-    there even if this process is killed.
+    Before a request leaves, a line with the outcome `sending` records what is asked for; after the
+    response another line records the outcome. Each line is handed to the operating system
+    immediately, so it survives if this process is killed.
 
-    A row is known again by what it asks for, not by its line: the Sentry, the organization, who,
-    the teams, and the organization role. So rows may be added and moved, and a corrected row is a
-    new one. A file that a spreadsheet has saved, with `;` or tabs between its cells, stays one.
+    Rows are matched by content, not by line number: the Sentry, the organization, the person, the
+    teams and the organization role. So rows may be added and moved, and a corrected row is a new
+    one. A spreadsheet may save the file with `;` or tabs between its cells.
 
     Args:
-        path: The file; it is made if it isn't there.
+        path: The file; it is created if it doesn't exist.
         url: The client's `url`.
-        organization: The organization, by the ID or slug that is used to ask.
+        organization: The ID or slug of the organization, as it is given to `onboard`.
 
     Attributes:
         path: The file.
 
     Raises:
-        ResultsFileError: The file can't be read or written, is none of these, or is in use by
+        ResultsFileError: The file can't be read or written, is not a results file, or is in use by
             another process.
     """
 
@@ -54,15 +54,16 @@ class ResultsFile:
         self._delimiter = ","
         self._outcomes: dict[bytes, RowOutcome] = {}
         self._forgotten: set[bytes] = set()
-        self._broken_by: str | None = None
-        self._whole_lines: int | None = 0
+        self._write_error: str | None = None
+        # The size of the complete lines; None once a line was written after them.
+        self._complete_size: int | None = 0
         try:
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise self._unwritable(error.strerror) from error
         try:
             self._lock()
-            self._read()
+            self._load()
         except OSError as error:
             self.close()
             raise self._unwritable(error.strerror) from error
@@ -71,15 +72,15 @@ class ResultsFile:
             raise
 
     def outcome(self, row: Row) -> RowOutcome | None:
-        """What came of a row; None if it has never been sent."""
+        """Return the last outcome of a row; None if it has never been sent."""
         key = self._key(row)
         return None if key in self._forgotten else self._outcomes.get(key)
 
     def sending(self, row: Row) -> None:
-        """Write down that a row is about to be sent.
+        """Record that a row is about to be sent.
 
         Raises:
-            ResultsFileError: It can't be written.
+            ResultsFileError: The file can't be written.
         """
         self._append(row, row.member_id, _SENDING, self._terms(row))
         key = self._key(row)
@@ -87,13 +88,13 @@ class ResultsFile:
         self._outcomes[key] = RowOutcome.OUTCOME_UNKNOWN
 
     def record(self, result: Result) -> None:
-        """Write down what came of a row.
+        """Record the result of a row.
 
         Raises:
-            ResultsFileError: It can't be written.
+            ResultsFileError: The file can't be written.
         """
         row = result.row
-        # Not asked for again, a refused row stays one.
+        # A forgotten row that was not sent again keeps its refusal.
         if not isinstance(row, BadRow) and self._key(row) in self._forgotten:
             return
         self._append(row, result.member_id or row.member_id, result.outcome, result.detail)
@@ -101,12 +102,12 @@ class ResultsFile:
             self._outcomes[self._key(row)] = result.outcome
 
     def forget_refused(self) -> None:
-        """Take the rows that were refused for ones that were never sent, until they are."""
+        """Treat refused rows as not sent, so that they are retried."""
         known = self._outcomes.items()
         self._forgotten = {key for key, outcome in known if outcome is RowOutcome.REFUSED}
 
     def close(self) -> None:
-        """Close the file, and let other processes use it."""
+        """Close the file, so that other processes can use it."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -119,7 +120,7 @@ class ResultsFile:
         return _digest(row.email, row.member_id, row.team, self._terms(row))
 
     def _terms(self, row: Row) -> str:
-        """What is asked for, as far as no other column tells."""
+        """Return the part of a request that no other column holds."""
         role = row.org_role if isinstance(row, Invite) else None
         return self._place + (f", org_role {role}" if role else "")
 
@@ -133,29 +134,29 @@ class ResultsFile:
         self._write([row.line or "", row.email, member_id, row.team, outcome, detail])
 
     def _write(self, cells: Sequence[object]) -> None:
-        # Whatever follows half a line would be part of it.
-        if not self._broken_by:
+        # After a failure nothing more is written: it could follow an incomplete line.
+        if not self._write_error:
             try:
-                line = self._beginning() + self._line(cells)
+                line = self._prepare_end() + self._line(cells)
                 if self._file.write(line) < len(line):
-                    self._broken_by = "No space left on device"
+                    self._write_error = "No space left on device"
             except OSError as error:
-                self._broken_by = error.strerror
-        if self._broken_by:
-            raise self._unwritable(self._broken_by)
+                self._write_error = error.strerror
+        if self._write_error:
+            raise self._unwritable(self._write_error)
 
-    def _beginning(self) -> bytes:
-        """What the first line to be written needs before it; half a line there is taken out."""
-        if self._whole_lines is None:
+    def _prepare_end(self) -> bytes:
+        """Cut off an incomplete last line; return the header if the file needs one."""
+        if self._complete_size is None:
             return b""
-        size, self._whole_lines = self._whole_lines, None
+        size, self._complete_size = self._complete_size, None
         self._file.truncate(size)
         return b"" if size else self._line(COLUMNS)
 
     def _line(self, cells: Sequence[object]) -> bytes:
         text = io.StringIO()
         csv.writer(text, delimiter=self._delimiter, lineterminator="\n").writerow(cells)
-        # A line break within a cell would be one within a line.
+        # A record stays on one line: line breaks within cells become blanks.
         return " ".join(text.getvalue().splitlines()).encode("utf-8", "replace") + b"\n"
 
     def _lock(self) -> None:
@@ -169,23 +170,24 @@ class ResultsFile:
             except OSError:
                 pass  # some file systems have no locks
 
-    def _read(self) -> None:
-        """Take in what the file tells, but for half a line, which a full disk may have left."""
+    def _load(self) -> None:
+        """Load the recorded outcomes; ignore an incomplete last line, as a full disk leaves it."""
         if not self.path.is_file():
-            raise ResultsFileError(f"{self.path} is no file that could be read again: name another")
-        asked: dict[tuple[str, ...], bytes] = {}
-        whole = 0
+            raise ResultsFileError(f"{self.path} is not a regular file: name another")
+        sent: dict[tuple[str, ...], bytes] = {}
+        size = 0
         with open(self.path, "rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n") and (
                     number > 1 or self._line(COLUMNS).startswith(line)
                 ):
                     break
-                whole += len(line)
-                self._take_in(number, line, asked)
-        self._whole_lines = whole
+                size += len(line)
+                self._load_line(number, line, sent)
+        self._complete_size = size
 
-    def _take_in(self, number: int, line: bytes, asked: dict[tuple[str, ...], bytes]) -> None:
+    def _load_line(self, number: int, line: bytes, sent: dict[tuple[str, ...], bytes]) -> None:
+        """Load a line; `sent` has the keys of the rows whose outcome is still to come."""
         try:
             text = line.decode("utf-8-sig")
             if number == 1:
@@ -195,21 +197,24 @@ class ResultsFile:
                 if cells != COLUMNS:
                     raise ValueError
                 return
-            of, email, member_id, team, outcome, detail = cells
-            row = (of, email or member_id, team)
+            row_line, email, member_id, team, outcome, detail = cells
+            row = (row_line, email or member_id, team)
             if outcome == _SENDING:
-                asked[row] = key = _digest(email, "" if email else member_id, team, detail)
+                sent[row] = key = _digest(email, "" if email else member_id, team, detail)
                 self._outcomes[key] = RowOutcome.OUTCOME_UNKNOWN
-            elif row in asked:
-                self._outcomes[asked.pop(row)] = RowOutcome(outcome)
+            elif row in sent:
+                self._outcomes[sent.pop(row)] = RowOutcome(outcome)
         except (ValueError, csv.Error) as error:
             raise ResultsFileError(
-                f"line {number} of {self.path} is none of a file of results: mend it, or move the "
-                "file away"
+                f"line {number} of {self.path} is not a line of a results file: correct it, or "
+                "move the file away"
             ) from error
 
 
 def _digest(email: str, member_id: str, team: str, terms: str) -> bytes:
-    """A short key: there may be a great many. A second letter case is no second person."""
+    """Return a short key, as there may be very many rows.
+
+    E-mail addresses that differ in letter case alone are the same person.
+    """
     text = f"{email.casefold()}\0{member_id}\0{team}\0{terms}"
     return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

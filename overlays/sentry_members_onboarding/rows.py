@@ -1,4 +1,4 @@
-"""What is asked for one person or one team, and what came of it."""
+"""Rows, each about one person or one team, and their results."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,6 @@ from sentry_members.errors import (
     NoAnswerError,
     SentryMembersError,
     SentryUnreachableError,
-    ServerError,
     UnreadableAnswerError,
 )
 from sentry_members.results import AccessRequested, Added, AlreadyOnTeam, Outcome
@@ -21,13 +20,13 @@ from sentry_members_api.models import Member, OrganizationRole, TeamRoleAssignme
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """Somebody is to be invited, with all teams at once.
+    """A person to invite, and all the teams to put them on.
 
     Attributes:
         email: The e-mail address.
-        org_role: The organization role; None leaves it to Sentry.
+        org_role: The organization role; None for Sentry's default.
         team_roles: The teams, and the role on each.
-        line: The line of the file that it stands on, for reference only.
+        line: The row's line in its file, for reference only.
     """
 
     email: str
@@ -38,7 +37,7 @@ class Invite:
 
     @property
     def team(self) -> str:
-        """The teams as a file has them: `"backend frontend:admin"`."""
+        """The teams as they are written in a file: `"backend frontend:admin"`."""
         return " ".join(
             f"{each.team_slug}:{each.role}" if each.role else each.team_slug
             for each in self.team_roles
@@ -51,12 +50,12 @@ class Invite:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """A member is to be added to one team.
+    """A member to add to one team.
 
     Attributes:
         member_id: The member's ID.
         team: The slug of the team.
-        line: The line of the file that it stands on, for reference only.
+        line: The row's line in its file, for reference only.
     """
 
     member_id: str
@@ -76,9 +75,11 @@ class BadRow:
     """A row of a file that can't be sent.
 
     Attributes:
-        line: The line that it begins on.
-        email: What it holds in this column; so `member_id` and `team`.
-        reason: What is wrong with it, and what would be right.
+        line: The row's first line in the file.
+        email: The content of this column, as written.
+        member_id: The content of this column, as written.
+        team: The content of the column `teams`, as written.
+        reason: What is wrong with the row, and what would be right.
     """
 
     line: int
@@ -89,7 +90,7 @@ class BadRow:
 
 
 class RowOutcome(StrEnum):
-    """What came of a row."""
+    """The outcome of a row."""
 
     INVITED = "invited"
     ALREADY_MEMBER = "already member"
@@ -103,21 +104,21 @@ class RowOutcome(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether asking again would be pointless, as long as the row stays as it is."""
+        """Whether sending the same row again would be pointless."""
         return self not in (RowOutcome.OUTCOME_UNKNOWN, RowOutcome.NOT_ATTEMPTED)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a row.
+    """The result of a row.
 
     Attributes:
         row: The row.
         outcome: What came of it.
         member_id: The member's ID, where it is known.
-        detail: What there is to say of it, such as the reason of a refusal.
-        error: The error that it is, if it is one; of a row that was not attempted, what kept it
-            from being.
+        detail: An explanation, such as the reason of a refusal.
+        error: The error that the request ended in, if any; of a row that was not attempted, the
+            error that prevented it.
     """
 
     row: Row | BadRow
@@ -127,11 +128,11 @@ class Result:
     error: SentryMembersError | None = None
 
     @classmethod
-    def of(cls, row: Row, answer: Member | Outcome | SentryMembersError) -> Self:
-        """What an answer to the call for a row, or the error that it raised, comes to."""
-        match answer:
+    def of(cls, row: Row, returned: Member | Outcome | SentryMembersError) -> Self:
+        """Build the result of a row from what the call for it returned or raised."""
+        match returned:
             case Member():
-                return cls(row, RowOutcome.INVITED, answer.id)
+                return cls(row, RowOutcome.INVITED, returned.id)
             case Added():
                 return cls(row, RowOutcome.ADDED)
             case AccessRequested():
@@ -140,10 +141,11 @@ class Result:
             case AlreadyOnTeam():
                 return cls(row, RowOutcome.ALREADY_ON_TEAM)
             case _:
-                return cls(row, _meaning(row, answer), detail=reason_of(answer), error=answer)
+                outcome = _outcome_of_error(row, returned)
+                return cls(row, outcome, detail=reason_of(returned), error=returned)
 
 
-def _meaning(row: Row, error: SentryMembersError) -> RowOutcome:
+def _outcome_of_error(row: Row, error: SentryMembersError) -> RowOutcome:
     match error:
         case AlreadyInvitedError():
             return RowOutcome.ALREADY_INVITED
@@ -151,10 +153,10 @@ def _meaning(row: Row, error: SentryMembersError) -> RowOutcome:
             return RowOutcome.ALREADY_MEMBER
         case UnreadableAnswerError():
             return RowOutcome.INVITED if isinstance(row, Invite) else RowOutcome.ADDED
+        case _ if error.may_have_acted:
+            return RowOutcome.OUTCOME_UNKNOWN
         case SentryUnreachableError():
             return RowOutcome.NOT_ATTEMPTED
-        case ServerError() | NoAnswerError(may_have_arrived=True):
-            return RowOutcome.OUTCOME_UNKNOWN
         case ApiError():
             return RowOutcome.REFUSED
         case _:
@@ -162,9 +164,8 @@ def _meaning(row: Row, error: SentryMembersError) -> RowOutcome:
 
 
 def reason_of(error: SentryMembersError) -> str:
-    """An error without the call that it came of."""
+    """Return the message of an error without the call that it names."""
     if isinstance(error, ApiError):
-        return (
-            f"{error.status}: {join_sentences(*error.messages, error.advice) or 'no reason given'}"
-        )
+        reason = join_sentences(*error.messages, error.advice) or "no reason given"
+        return f"{error.status}: {reason}"
     return error.reason if isinstance(error, NoAnswerError) else str(error)

@@ -1,4 +1,4 @@
-"""Many rows, many at once, each to its end."""
+"""Sends many rows, many requests in flight, until each row has an outcome."""
 
 import asyncio
 import logging
@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from sentry_members.client import AsyncSentryMembers
 from sentry_members.errors import (
     ApiError,
-    ConfigurationError,
     ForbiddenError,
     IdentityProviderTeamError,
     InvalidArgumentError,
@@ -18,11 +17,9 @@ from sentry_members.errors import (
     NotFoundError,
     RateLimitError,
     SentryMembersError,
-    SentryUnreachableError,
     ServerError,
     TooManyRequestsError,
     UnauthorizedError,
-    UnreadableAnswerError,
 )
 from sentry_members.results import Outcome
 from sentry_members_api.models import Member, NewMember
@@ -35,16 +32,18 @@ from .rows import Addition, Invite, Result, Row, RowOutcome, reason_of
 
 _log = logging.getLogger("sentry_members")
 
-# Sentry allows 25 at once, and counts an answer until the last of it is written.
-_AT_ONCE = 24
-# How many times in a row nothing may come of asking. From the third on everybody waits, for 1, 2,
-# 4, 8 and 16 seconds.
-_PATIENCE = 8
+# Sentry allows 25 requests in flight, and counts a request until its response is written.
+_MAX_IN_FLIGHT = 24
+# How many transient failures in a row end the run. From the third on no request leaves for 1, 2, 4,
+# 8 and 16 seconds.
+_MAX_FAILURES = 8
 _LONGEST_WAIT = 60.0
-# How many seconds after a lost answer it is asked again at the earliest.
-_SETTLING = 1.0
-# What says nothing of the request, nor of those after it.
-_IN_VAIN = (NoAnswerError, RateLimitError, ServerError)
+# How many seconds pass at least before a request is repeated whose outcome is unknown.
+_REPEAT_DELAY = 1.0
+# Failures that say nothing about this row or the following ones. `is_transient` is not the same: it
+# also holds for a success that can't be read, and not for every request without a response.
+_TRANSIENT_ERRORS = (NoAnswerError, RateLimitError, ServerError)
+_DONE_EARLIER = "done by an earlier request, whose response was lost"
 
 
 async def onboard(
@@ -53,31 +52,32 @@ async def onboard(
     rows: Iterable[Row],
     results_file: ResultsFile | None = None,
 ) -> AsyncGenerator[Result]:
-    """Bring many people into an organization and onto its teams; tell what came of each.
+    """Bring many people into an organization and onto its teams.
 
-    At most 24 requests are under way at once, and as many a second as the request limiter's
-    figures allow. What it refuses all the same is asked again, and so is what was never sent.
-    Where the answer was lost, or was a 5xx, it is asked once more after all others: whoever is
-    found invited then, or on the team, is so by the first time. Where an answer shows that no
-    other can be better (the invite quota is used up, the token or the organization is no good,
-    nobody has answered for half a minute), nothing more of its kind is sent: the other kind, of
-    invites and additions, goes on until it meets an end of its own.
+    At most 24 requests are in flight, and as many a second as the rate limiter's figures allow.
+    Requests that the rate limiter rejects, or that never reached Sentry, are sent again. A request
+    without a response, or with a 5xx, may have acted: it is repeated once, after all other rows. If
+    the person is invited or on the team then, the first request did it.
 
-    `contextlib.aclosing` ends it early, and so does cancelling the task that it runs in: the rows
-    that are left are then written down as not attempted, and those under way as unknown.
+    Some errors would be the same for every similar row, such as a wrong token or a used-up invite
+    quota. After such an error about an invite no more invites are sent, after one about an addition
+    no more additions. After half a minute without a response nothing more is sent.
+
+    `contextlib.aclosing` ends the run early, and so does cancelling the task that it runs in: the
+    remaining rows are then recorded as not attempted, and those in flight as unknown.
     It needs asyncio.
 
     Args:
         sentry: The client. Its `attempts` are not used.
         organization_id_or_slug: The ID or slug of the organization.
         rows: Who is to be invited, and who is to be added to which team, each once. They are taken
-            one by one, as their turns come.
-        results_file: Where to write down what is sent and what came of it. Rows of which it has a
-            final outcome are passed over; one whose answer was lost is asked again.
+            one by one, when they can be sent.
+        results_file: Where to record what is sent and its outcome. Rows that already have a final
+            outcome there are skipped; rows with an unknown outcome are retried.
 
     Yields:
-        What came of each row, in the order of the answers. Of one that was not attempted `error` is
-        what ended the run.
+        The result of each row, in the order of the responses. Of a row that was not attempted,
+        `error` is what ended the run.
 
     Raises:
         InvalidArgumentError: The organization can't be sent. Nothing was.
@@ -89,7 +89,7 @@ async def onboard(
             "digits, - and _"
         )
     run = _Run(sentry.with_options(attempts=1), organization_id_or_slug, rows, results_file)
-    tasks = {asyncio.create_task(run.next()) for _ in range(_AT_ONCE)}
+    tasks = {asyncio.create_task(run.next_result()) for _ in range(_MAX_IN_FLIGHT)}
     try:
         while tasks:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -97,7 +97,7 @@ async def onboard(
                 result = task.result()
                 tasks.remove(task)
                 if result:
-                    tasks.add(asyncio.create_task(run.next()))
+                    tasks.add(asyncio.create_task(run.next_result()))
                     yield result
     finally:
         for task in tasks:
@@ -107,8 +107,8 @@ async def onboard(
 
 
 @dataclass(slots=True)
-class _Turn:
-    """A row to ask for; once more, if the answer was lost before."""
+class _Attempt:
+    """A row to send; `is_repeated` if an earlier request for it may have acted."""
 
     row: Row
     is_repeated: bool
@@ -127,84 +127,86 @@ class _Run:
         self._organization = organization
         self._rows = iter(rows)
         self._results_file = results_file
-        self._put_back: deque[_Turn] = deque()
-        self._repeated: deque[_Turn] = deque()
+        self._put_back: deque[_Attempt] = deque()
+        self._to_repeat: deque[_Attempt] = deque()
         self._pace = Pace()
-        self._in_vain = 0
-        # By the kind of the rows that have no better to expect.
+        self._failures = 0
+        # The error that ended the invites, or the additions.
         self._stopped_by: dict[type[Row], SentryMembersError] = {}
 
-    async def next(self) -> Result | None:
-        """Ask for rows until one comes to its end; None if nothing is left to ask for."""
-        while turn := self._take():
-            if error := self._stopped_by.get(type(turn.row)):
-                return self._leave(turn, error)
-            if result := await self._ask(turn):
+    async def next_result(self) -> Result | None:
+        """Send rows until one has its result; return None if no row is left."""
+        while attempt := self._next_attempt():
+            if error := self._stopped_by.get(type(attempt.row)):
+                return self._give_up(attempt, error)
+            if result := await self._send(attempt):
                 return result
         return None
 
     def interrupt(self) -> None:
-        """Write down that the rows that are left are not asked for."""
-        while turn := self._take():
-            self._leave(turn, None)
+        """Record that the remaining rows are not sent."""
+        while attempt := self._next_attempt():
+            self._give_up(attempt, None)
 
-    def _leave(self, turn: _Turn, error: SentryMembersError | None) -> Result:
+    def _give_up(self, attempt: _Attempt, error: SentryMembersError | None) -> Result:
+        """Record that a row is not sent, because of an error or, for None, an interruption."""
         outcome = RowOutcome.NOT_ATTEMPTED
-        if turn.is_repeated:
+        if attempt.is_repeated:
             outcome = RowOutcome.OUTCOME_UNKNOWN
         detail = reason_of(error) if error else "interrupted"
-        result = Result(turn.row, outcome, detail=detail, error=error)
+        result = Result(attempt.row, outcome, detail=detail, error=error)
         self._record(result)
         return result
 
-    def _take(self) -> _Turn | None:
+    def _next_attempt(self) -> _Attempt | None:
+        """Return the next row to send: rows to repeat come last; None if no row is left."""
         if self._put_back:
             return self._put_back.popleft()
         for row in self._rows:
             outcome = self._results_file.outcome(row) if self._results_file else None
             if not (outcome and outcome.is_final):
-                return _Turn(row, is_repeated=outcome is RowOutcome.OUTCOME_UNKNOWN)
-        return self._repeated.popleft() if self._repeated else None
+                return _Attempt(row, is_repeated=outcome is RowOutcome.OUTCOME_UNKNOWN)
+        return self._to_repeat.popleft() if self._to_repeat else None
 
-    async def _ask(self, turn: _Turn) -> Result | None:
-        """What came of a row; None if it isn't at its end yet."""
-        row = turn.row
+    async def _send(self, attempt: _Attempt) -> Result | None:
+        """Send a row and record what came of it; return None if it has to be sent again."""
+        row = attempt.row
         try:
-            await asyncio.sleep(turn.not_before - time.monotonic())
-            await self._pace.turn()
+            await asyncio.sleep(attempt.not_before - time.monotonic())
+            await self._pace.wait_for_turn()
         except asyncio.CancelledError:
-            self._put_back.append(turn)
+            self._put_back.append(attempt)
             raise
         if type(row) in self._stopped_by:
-            self._put_back.append(turn)
+            self._put_back.append(attempt)
             return None
         if self._results_file:
             self._results_file.sending(row)
         try:
-            result = Result.of(row, await self._send(row))
+            result = Result.of(row, await self._call(row))
         except SentryMembersError as error:
             result = Result.of(row, error)
         except asyncio.CancelledError:
             self._record(Result(row, RowOutcome.OUTCOME_UNKNOWN, detail="interrupted"))
             raise
-        is_turned_away = _is_turned_away(result)
-        self._heed(row, result.error, is_turned_away)
-        self._pace.hear(self._sentry.rate_limit)
-        if is_turned_away:
+        was_not_processed = _was_not_processed(result)
+        self._update_backoff(row, result.error, was_not_processed)
+        self._pace.update(self._sentry.rate_limit)
+        if was_not_processed:
             result = replace(result, outcome=RowOutcome.NOT_ATTEMPTED)
-        if turn.is_repeated:
-            result = _understood(result)
+        if attempt.is_repeated:
+            result = _resolve_repeated(result)
         self._record(result)
-        if is_turned_away:
-            self._put_back.append(turn)
+        if was_not_processed:
+            self._put_back.append(attempt)
             return None
-        if result.outcome is RowOutcome.OUTCOME_UNKNOWN and not turn.is_repeated:
-            not_before = time.monotonic() + _SETTLING
-            self._repeated.append(_Turn(row, is_repeated=True, not_before=not_before))
+        if result.outcome is RowOutcome.OUTCOME_UNKNOWN and not attempt.is_repeated:
+            not_before = time.monotonic() + _REPEAT_DELAY
+            self._to_repeat.append(_Attempt(row, is_repeated=True, not_before=not_before))
             return None
         return result
 
-    async def _send(self, row: Row) -> Member | Outcome:
+    async def _call(self, row: Row) -> Member | Outcome:
         if isinstance(row, Addition):
             return await self._sentry.add_an_organization_member_to_a_team(
                 self._organization, row.member_id, row.team
@@ -218,59 +220,60 @@ class _Run:
             ),
         )
 
-    def _heed(self, row: Row, error: SentryMembersError | None, is_turned_away: bool) -> None:
-        """Wait where Sentry does not answer; stop where no other row can fare better."""
-        if not isinstance(error, _IN_VAIN):
-            self._in_vain = 0
-            if error and is_turned_away:
+    def _update_backoff(
+        self, row: Row, error: SentryMembersError | None, was_not_processed: bool
+    ) -> None:
+        """Pause after transient failures; stop after an error that any other row would get."""
+        if not isinstance(error, _TRANSIENT_ERRORS):
+            self._failures = 0
+            if error and was_not_processed:
                 self._stop(error, type(row))
-        # What fails while everybody waits left before that.
-        elif not self._pace.is_held:
-            self._in_vain += 1
-            wait = 2.0 ** (self._in_vain - 3) if self._in_vain > 2 else 0.0
+        # Requests that left before a pause may fail during it: those failures are not counted.
+        elif not self._pace.is_paused:
+            self._failures += 1
+            wait = 2.0 ** (self._failures - 3) if self._failures > 2 else 0.0
             if isinstance(error, ApiError) and not error.rate_limit:
                 wait = max(wait, error.retry_after or 0.0)
-            if self._in_vain == _PATIENCE or wait > _LONGEST_WAIT:
+            if self._failures == _MAX_FAILURES or wait > _LONGEST_WAIT:
                 self._stop(error, Invite, Addition)
             else:
-                self._pace.hold(wait)
+                self._pace.pause(wait)
                 if wait:
                     _log.warning(
                         "nothing is sent for %.0f s, because of: %s", wait, reason_of(error)
                     )
 
-    def _stop(self, error: SentryMembersError, *kinds: type[Row]) -> None:
-        for kind in kinds:
-            self._stopped_by.setdefault(kind, error)
+    def _stop(self, error: SentryMembersError, *row_types: type[Row]) -> None:
+        for row_type in row_types:
+            self._stopped_by.setdefault(row_type, error)
 
     def _record(self, result: Result) -> None:
         if self._results_file:
             self._results_file.record(result)
 
 
-def _is_turned_away(result: Result) -> bool:
-    """Whether Sentry has not looked at the row itself: its answer would be any row's."""
-    match result.error:
-        case IdentityProviderTeamError() | UnreadableAnswerError():
-            return False
+def _was_not_processed(result: Result) -> bool:
+    """Return whether the response says nothing about the row itself: any row would get it."""
+    error = result.error
+    if error is None or error.may_have_acted:
+        return False
+    match error:
         case ApiError(from_gateway=True):
             return True
         case NotFoundError():
             return isinstance(result.row, Invite)
-        case ConfigurationError() | ForbiddenError() | TooManyRequestsError() | UnauthorizedError():
-            return True
-        case SentryUnreachableError():
-            return True
-        case NoAnswerError(may_have_arrived=arrived):
-            return not arrived
-        case ApiError(status=status):
-            return status < 400
-        case _:
+        case IdentityProviderTeamError() | InvalidArgumentError():
             return False
+        case ForbiddenError() | TooManyRequestsError() | UnauthorizedError():
+            return True
+        case ApiError():
+            return error.is_transient or error.status < 400
+        case _:
+            return True
 
 
-def _understood(result: Result) -> Result:
-    """What the answer to a repeated request says of the first one."""
+def _resolve_repeated(result: Result) -> Result:
+    """Return what the response to a repeated request says about the first request."""
     match result.outcome:
         case RowOutcome.ALREADY_INVITED:
             outcome = RowOutcome.INVITED
@@ -279,8 +282,8 @@ def _understood(result: Result) -> Result:
         case RowOutcome.NOT_ATTEMPTED:
             return replace(result, outcome=RowOutcome.OUTCOME_UNKNOWN)
         case RowOutcome.ALREADY_MEMBER:
-            detail = f"{result.detail} Perhaps by the invite whose answer was lost."
+            detail = f"{result.detail} Perhaps by the invite whose response was lost."
             return replace(result, detail=detail)
         case _:
             return result
-    return replace(result, outcome=outcome, detail="found so when asked again", error=None)
+    return replace(result, outcome=outcome, detail=_DONE_EARLIER, error=None)

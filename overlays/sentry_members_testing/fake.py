@@ -1,4 +1,4 @@
-"""`FakeSentry`: set up, looked at, limited and made to fail."""
+"""`FakeSentry`: its settings, limits and faults, and what it received."""
 
 import threading
 import time
@@ -16,26 +16,24 @@ from . import operations, permissions, serving
 from .arguments import check, check_counts, check_new
 from .faults import Fault, PendingFault, next_fault
 from .limits import Limits, bucket_of
-from .messages import Answer, ReceivedRequest, Request
+from .messages import ReceivedRequest, Request, Response
 from .state import AccessRequest, Member, Organization, State, Team, Token, TokenKind, Version
 
 
 class FakeSentry:
     """Organizations, members, teams and tokens in memory, and the two operations on them.
 
-    Where the servers differ, `version` chooses: "23.7" answers as a self-hosted Sentry 23.7.1,
-    "current" as sentry.io and current self-hosted servers do. So current servers take the id or the
-    slug of an organization and of a team in the path, 23.7 the slug only.
-
-    No limits are in force until `limit_requests` or `limit_invites` is called. An invite expires
-    after 30 days and is deleted 30 days later, as Sentry's clean-up does unless set up otherwise.
-    Any method may be called from any thread at any time.
+    There are no limits until `limit_requests` or `limit_invites` is called. An invite expires after
+    30 days and is deleted 30 days later, as by Sentry's clean-up in its default configuration. All
+    methods are thread-safe.
 
     Args:
-        version: The server to imitate.
-        clock: Gives seconds since the epoch: the dates in the responses, the seconds that the
-            rate limiter counts in, the days of the invite quota and the age of an invite. With a clock
-            of its own a test lets time pass without waiting.
+        version: The server to imitate: "23.7" is a self-hosted Sentry 23.7.1, "current" is
+            sentry.io and current self-hosted servers. In a path, 23.7 accepts only the slugs of
+            organizations and teams, current servers their IDs as well.
+        clock: Returns seconds since the epoch. It dates the responses, the windows of the rate
+            limiter, the days of the invite quota and the age of an invite. With a clock of its own
+            a test lets time pass without waiting.
 
     Raises:
         ValueError: There is no such version. All methods that set something up raise it for bad
@@ -58,11 +56,11 @@ class FakeSentry:
     def example(
         cls, version: Version = "current", *, clock: Callable[[], float] = time.time
     ) -> Self:
-        """A fake with two organizations: `acme` with Open Membership on, `closed` with it off.
+        """Return a fake with two organizations: `acme`, and `closed`, with Open Membership off.
 
-        Each has the teams `backend`, `frontend` and `idp-team` (provisioned through an identity
-        provider) and the members `owner`, `manager`, `member` and `target` (on no team),
-        `teamadmin` (team admin of backend) and `onidp` (on idp-team).
+        Each has the teams `backend`, `frontend` and `idp-team` (managed by an identity provider),
+        the members `owner`, `manager`, `member` and `target` (on no team), `teamadmin` (team admin
+        of backend) and `onidp` (on idp-team).
         """
         fake = cls(version, clock=clock)
         for organization, open_membership in (("acme", True), ("closed", False)):
@@ -94,21 +92,20 @@ class FakeSentry:
     ) -> None:
         """Add an organization, by default with Open Membership on.
 
-        Version 23.7 ignores `allow_member_invite`, and doesn't hold tokens to `require_2fa` and
-        `member_limit`.
+        Version 23.7 ignores `allow_member_invite`, `require_2fa` and `member_limit`.
 
         Args:
-            slug: The slug, which paths and the other methods know the organization by.
+            slug: The slug, which names the organization in paths and in the other methods.
             open_membership: The setting "Open Membership".
-            allows_inviting: Whether the plan allows invites at all; if not, all get 403.
+            allows_inviting: Whether the plan allows invites; otherwise every invite gets 403.
             allow_member_invite: The setting "Let Members Invite Others". If it is off, only callers
-                with `member:write` or `member:admin` may invite, all others get 403.
+                with `member:write` or `member:admin` may invite; others get 403.
             require_2fa: The setting "Require Two-Factor Authentication". If it is on, the tokens of
                 members who were added with `has_2fa=False` get 401, `2fa-required`.
-            team_roles: Whether the plan has team roles, which retire the organization role "admin":
-                an invite with it gets 400.
-            member_limit: The seats of the plan. The members who were added first have one; the
-                tokens of all others get 401, `member-disabled-over-limit`.
+            team_roles: Whether the plan has team roles. If so, the organization role "admin" is
+                retired: an invite with it gets 400.
+            member_limit: The number of seats in the plan. The members who were added first have
+                them; the tokens of the others get 401, `member-disabled-over-limit`.
 
         Raises:
             ValueError: The slug is taken or is not a slug, or the limit is below 0.
@@ -129,12 +126,12 @@ class FakeSentry:
             )
 
     def add_team(self, organization: str, slug: str, *, idp_provisioned: bool = False) -> None:
-        """Add a team to the organization with a slug.
+        """Add a team to an organization.
 
-        With `idp_provisioned` an identity provider alone adds members to it.
+        With `idp_provisioned` only an identity provider can add members to the team.
 
         Raises:
-            ValueError: There is no such organization, or the slug is taken or no slug.
+            ValueError: There is no such organization, or the slug is taken or is not a slug.
         """
         with self._lock:
             teams = self._state.organization(organization).teams
@@ -157,20 +154,20 @@ class FakeSentry:
 
         Args:
             organization: The organization's slug.
-            name: What `issue_token` and `member_id` know the member by.
+            name: The member's name in `issue_token` and `member_id`.
             role: The organization role.
             teams: The team roles by team slug, such as `{"backend": "admin"}`.
-            email: By default `<name>@<organization>.example`. One address in two organizations is
-                one user.
+            email: By default `<name>@<organization>.example`. The same address in two organizations
+                is the same user.
             pending: "approved" for a pending invite, "requested_to_be_invited" or
                 "requested_to_join" for a request that nobody has approved yet.
-            has_2fa: Whether the user has two-factor authentication, which `add_organization` can
+            has_2fa: Whether the user has two-factor authentication, which an organization can
                 require.
-            is_suspended: Whether the user's account is suspended: their tokens get 403. Version
-                23.7 suspends nobody.
+            is_suspended: Whether the user's account is suspended, so that their tokens get 403.
+                Version 23.7 ignores this.
 
         Returns:
-            The member id.
+            The member ID.
 
         Raises:
             ValueError: There is no such organization, role, team, team role or invite status, the
@@ -223,24 +220,24 @@ class FakeSentry:
             organization: The slug of the organization of the owner or the integration.
             owner: The name of the member whose user auth token it is.
             scopes: Such as `["org:read", "team:write"]`. On current servers a scope includes lesser
-                ones: `member:admin` includes `member:invite`, `org:write` includes `org:read`.
-                Version 23.7 doesn't know `member:invite`.
-            kind: By default "user" where there is an owner, else "integration". A token of the kind
-                "organization" can do neither operation, whatever its scopes.
-            expired: The answer will be 401, `Token expired`.
+                scopes: `member:admin` includes `member:invite`, `org:write` includes `org:read`.
+                Version 23.7 ignores `member:invite`.
+            kind: The token kind; by default "user" with an owner, otherwise "integration". An
+                "organization" token can do neither operation, whatever its scopes.
+            expired: Whether the token is expired, so that it gets 401, `Token expired`.
 
         Returns:
             The token. The fake itself keeps only a digest of it.
 
         Raises:
-            ValueError: There is no such organization, member, scope or kind, the owner has not
-                accepted the invite yet, or only one of owner and the kind "user" was given.
+            ValueError: There is no such organization, member, scope or token kind, the owner has
+                not accepted the invite yet, or the token kind does not fit the owner.
         """
         kind = kind or ("integration" if owner is None else "user")
-        check("kind of token", kind, get_args(TokenKind))
+        check("token kind", kind, get_args(TokenKind))
         if (kind == "user") != (owner is not None):
             raise ValueError(
-                f"kind={kind!r}, owner={owner!r}: user tokens have an owner, only they"
+                f"kind={kind!r}, owner={owner!r}: a user token has an owner, others have none"
             )
         held = frozenset([scopes] if isinstance(scopes, str) else scopes)
         for scope in held:
@@ -255,7 +252,7 @@ class FakeSentry:
             return self._state.issue(Token(kind, slug, email, counted, expired))
 
     def member_id(self, organization: str, name: str) -> str:
-        """The member id of a member by name, or of a pending invite by its e-mail address.
+        """Return the ID of a member by name, or of a pending invite by e-mail address.
 
         Raises:
             ValueError: There is no such organization or member.
@@ -267,11 +264,11 @@ class FakeSentry:
     def limit_requests(self, per_second: int = 40, concurrent: int = 25) -> None:
         """Switch on the rate limiter of sentry.io.
 
-        A caller is a user, or the integrations of an organization. Adding a member to an
-        organization is counted by itself; adding one to a team counts together with every other
-        POST. Requests above the limit get 429, a JSON object (from version 23.7 a bare JSON string)
-        served as text/html, without `Retry-After`. From now on every response of Sentry's own has
-        the headers `X-Sentry-Rate-Limit-*`, which servers without the limiter never send.
+        It counts by caller: a user, or all integrations of an organization. Adding a member to an
+        organization is counted separately; adding to a team is counted together with every other
+        POST. Requests above the limit get 429, with a JSON object (from version 23.7 a JSON string)
+        sent as text/html, without `Retry-After`. Every response from Sentry itself then has the
+        headers `X-Sentry-Rate-Limit-*`, which servers without a rate limiter never send.
 
         Args:
             per_second: A caller's requests in one second of the clock.
@@ -287,12 +284,12 @@ class FakeSentry:
     def limit_invites(self, per_day: int = 100, per_address: int = 10) -> None:
         """Switch on the invite quota.
 
-        Invites above it get 429. Only invites with a good body count; bad ones still get their 400.
+        Invites above the quota get 429. Invites with an invalid body don't count, and get 400.
 
         Args:
-            per_day: Invites in one day of the clock, by one caller as in one organization.
-            per_address: Invites in one day to one address in one organization, in whatever letter
-                case.
+            per_day: A caller's, and an organization's, invites in one day of the clock.
+            per_address: The invites to an address in an organization in one day, whatever the
+                letter case.
 
         Raises:
             ValueError: One of them is below 0.
@@ -312,25 +309,25 @@ class FakeSentry:
     ) -> None:
         """Make the next matching requests fail. Of several pending faults the oldest comes first.
 
-        - 500: Sentry's own, with an `errorId`; 502, 503, 520: a proxy's HTML page. No effect.
-        - 504: a proxy's HTML page too, but the request **takes effect**: the proxy gave up waiting.
-        - "apigateway-404", "apigateway-429", "apigateway-503", "apigateway-503-breaker": JSON of
+        - 500: Sentry's error, with an `errorId`; 502, 503, 520: a proxy's HTML page. No effect.
+        - 504: a proxy's HTML page, too, but the request **takes effect**: the proxy timed out.
+        - "apigateway-404", "apigateway-429", "apigateway-503", "apigateway-503-breaker": JSON from
           sentry.io's API gateway, which didn't forward the request. No effect.
-        - "apigateway-502", "apigateway-504", and 408 from the control silo behind the gateway: JSON
-          too, but the request **takes effect**: the region broke off, or was too slow.
-        - "slow": takes effect, and the answer comes `seconds` late. In-process `httpx.ReadTimeout`
-          is raised, at once, where that is longer than the client's read timeout.
-        - "drop-before", "drop-after": the connection is closed without an answer, before or after
-          the request took effect. In-process `httpx.RemoteProtocolError`.
-        - "refused": no connection is made. In-process `httpx.ConnectError`. A served fake can't do
-          that for one request: it closes the connection as "drop-before" does.
+        - "apigateway-502", "apigateway-504", and 408 from the control silo behind the gateway: also
+          JSON, but the request **takes effect**: the region broke off, or was too slow.
+        - "slow": the request takes effect, and the response comes `seconds` late. In-process,
+          `httpx.ReadTimeout` is raised immediately if the client's read timeout is shorter.
+        - "drop-before", "drop-after": the connection is closed without a response, before or after
+          the request takes effect. In-process, `httpx.RemoteProtocolError` is raised.
+        - "refused": no connection is made. In-process, `httpx.ConnectError` is raised. A served
+          fake can't refuse a single request: it closes the connection as "drop-before" does.
 
         Args:
             fault: What happens.
-            times: How often; `None` is for ever.
-            every: 10 is at every tenth matching request.
-            operation: Which operation fails; by default either.
-            seconds: How late a "slow" answer is, in seconds.
+            times: How often; None for ever.
+            every: 10 for every tenth matching request.
+            operation: The operation that fails; by default both.
+            seconds: How late a "slow" response is, in seconds.
 
         Raises:
             ValueError: There is no such fault or operation, `times` or `every` is below 1, or
@@ -354,58 +351,58 @@ class FakeSentry:
 
     @property
     def access_requests(self) -> tuple[AccessRequest, ...]:
-        """All access requests, the oldest first; one a member and team, however often repeated."""
+        """All access requests, the oldest first; one for each member and team."""
         with self._lock:
             self._state.delete_expired_invites()
             return tuple(self._state.access_requests.values())
 
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
-        """All requests that reached the fake, in the order of their arrival."""
+        """All requests that reached the fake, in the order of arrival."""
         with self._lock:
             return tuple(self._requests)
 
     def transport(self) -> httpx.BaseTransport:
-        """A transport for `httpx.Client` that answers in-process, for any host."""
-        return serving.transport(self._exchange)
+        """Return a transport for `httpx.Client` that responds in-process, for any host."""
+        return serving.transport(self._handle)
 
     def async_transport(self) -> httpx.AsyncBaseTransport:
-        """A transport for `httpx.AsyncClient` on asyncio that answers in-process, for any host."""
-        return serving.async_transport(self._exchange)
+        """Return the same for `httpx.AsyncClient` on asyncio."""
+        return serving.async_transport(self._handle)
 
     def serve(self, port: int = 0) -> AbstractContextManager[str]:
-        """Serve HTTP/1.1 on 127.0.0.1 while the context lasts, which is the server's URL.
+        """Serve HTTP/1.1 on 127.0.0.1 while the context lasts; it yields the server's URL.
 
         Args:
-            port: By default any free one.
+            port: The port; by default any free one.
 
         Raises:
             OSError: On entering the context: the port is in use.
         """
-        return serving.serve(self._exchange, port)
+        return serving.serve(self._handle, port)
 
     @contextmanager
-    def _exchange(self, request: Request) -> Generator[Answer]:
-        """Answer a request, which is in flight until the context ends."""
+    def _handle(self, request: Request) -> Generator[Response]:
+        """Yield the response to a request, which is in flight until the context ends."""
         with self._lock:
             self._state.delete_expired_invites()
             bucket = bucket_of(request, permissions.caller(self._state, request))
             headers, refusal = self._limits.limit_request(bucket)
-            perform = partial(operations.answer, self._state, self._limits, request)
+            perform = partial(operations.respond, self._state, self._limits, request)
             fault = None if refusal else next_fault(self._faults, request.operation)
-            answer = refusal or (fault.spoil(perform) if fault else perform())
+            response = refusal or (fault.apply(perform) if fault else perform())
             if fault is None or fault.is_sentrys_own:
-                answer.headers |= headers
-            answer.headers |= {
+                response.headers |= headers
+            response.headers |= {
                 "Content-Language": "en",
-                "Content-Length": str(len(answer.body)),
+                "Content-Length": str(len(response.body)),
                 "Date": formatdate(self._clock(), usegmt=True),
             }
-            if answer.lost != "refused":
-                self._requests.append(request.received(answer.status))
+            if response.lost != "refused":
+                self._requests.append(request.received(response.status))
             self._limits.in_flight[bucket] += refusal is None
         try:
-            yield answer
+            yield response
         finally:
             with self._lock:
                 self._limits.in_flight[bucket] -= refusal is None

@@ -1,4 +1,4 @@
-"""Errors on demand: of Sentry, of sentry.io's API gateway, of a proxy, of the connection."""
+"""Faults on demand: of Sentry, of sentry.io's API gateway, of a proxy, of the connection."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Literal
 
 from sentry_members.scopes import Operation
 
-from .messages import Answer, coded_detail, html_answer, internal_error, json_answer
+from .messages import Response, coded_detail, html_response, internal_error, json_response
 
 Fault = Literal[
     408,
@@ -47,7 +47,7 @@ _API_GATEWAY: dict[Fault, tuple[int, str]] = {
 
 @dataclass(slots=True)
 class PendingFault:
-    """A fault for every `every`-th matching request, until `last` of them were seen."""
+    """A fault of every `every`-th matching request, until `last` matching requests were seen."""
 
     fault: Fault
     every: int
@@ -61,25 +61,25 @@ class PendingFault:
         """Whether the response comes from Sentry, not from something in front of it."""
         return self.fault in (500, "slow")
 
-    def spoil(self, perform: Callable[[], Answer]) -> Answer:
-        """Return what comes of a request, which takes effect only if `perform` is called."""
-        result = perform() if self.fault in _TAKE_EFFECT else Answer(0)
+    def apply(self, perform: Callable[[], Response]) -> Response:
+        """Return the response to a request, which takes effect only if `perform` is called."""
+        response = perform() if self.fault in _TAKE_EFFECT else Response(0)
         if self.fault == "slow":
-            return replace(result, seconds=self.seconds)
+            return replace(response, seconds=self.seconds)
         if self.fault == 500:
-            return json_answer(500, internal_error())
+            return json_response(500, internal_error())
         if self.fault == 408:
-            return json_answer(408, coded_detail("request-timeout", "Proxied request timed out"))
+            return json_response(408, coded_detail("request-timeout", "Proxied request timed out"))
         if gateway := _API_GATEWAY.get(self.fault):
             status, detail = gateway
-            return json_answer(status, {"error": "apigateway", "detail": detail})
+            return json_response(status, {"error": "apigateway", "detail": detail})
         if isinstance(self.fault, int):
-            return html_answer(self.fault, f"<html><body><h1>Error {self.fault}</h1></body></html>")
-        return replace(result, lost=self.fault)
+            return html_response(self.fault, f"<html><h1>Error {self.fault}</h1></html>")
+        return replace(response, lost=self.fault)
 
 
 def next_fault(pending: list[PendingFault], operation: Operation | None) -> PendingFault | None:
-    """The oldest fault that is due; it leaves the list with its last time."""
+    """Return the oldest fault that is due, and remove it from the list if it was its last time."""
     for fault in pending:
         if fault.operation not in (None, operation):
             continue

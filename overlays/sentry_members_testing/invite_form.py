@@ -27,11 +27,11 @@ _DEFAULTS: Mapping[str, Any] = {
 
 
 class _Invalid(Exception):
-    """The messages for a field."""
+    """A field is invalid; its arguments are the messages."""
 
 
 def read_json(request: Request) -> dict[str, Any]:
-    """The object that a request carries; `Refused` if that is something else."""
+    """Return the JSON object in a request; raise `Refused` if the body is something else."""
     media_type = request.headers.get("Content-Type", "")
     if request.body and media_type.partition(";")[0].strip() != "application/json":
         raise Refused(415, {"detail": f'Unsupported media type "{media_type}" in request.'})
@@ -48,7 +48,7 @@ def read_json(request: Request) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class InviteForm:
-    """The fields of an invite to an organization, by somebody who may give some of the roles."""
+    """Checks the fields of an invite to an organization, by a caller who may give these roles."""
 
     organization: Organization
     roles: Sequence[str]
@@ -56,7 +56,7 @@ class InviteForm:
     is_current: bool
 
     def read(self, data: dict[str, Any]) -> dict[str, Any]:
-        """The values of the fields; `Refused` with the errors of all that are bad."""
+        """Return the checked fields; raise `Refused` with the errors of all invalid fields."""
         checks: dict[str, Callable[[Any], Any]] = {
             "email": self._email,
             "role": self._role,
@@ -122,7 +122,7 @@ class InviteForm:
         return found
 
     def _team_roles(self, value: Any) -> list[str]:
-        # The server looks into null and into items of any shape, and fails on what is not there.
+        # The server does not check the shape: null, and items without these keys, make it fail.
         try:
             items: Any = value if value is None else _list(value)
             if {item["role"] for item in items} - {*TEAM_ROLE_VALUES, None}:

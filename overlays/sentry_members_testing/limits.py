@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 
-from .messages import Answer, Refused, Request, html_answer
+from .messages import Refused, Request, Response, html_response
 
 _DAY = 24 * 60 * 60
 
@@ -32,8 +32,8 @@ class Limits:
         self._is_current = is_current
         self._counts: Counter[tuple[int, tuple[str, ...]]] = Counter()
 
-    def limit_request(self, bucket: Bucket) -> tuple[dict[str, str], Answer | None]:
-        """Count a request; return the headers for its answer, and a 429 if it is one too many."""
+    def limit_request(self, bucket: Bucket) -> tuple[dict[str, str], Response | None]:
+        """Count a request; return headers for its response, and a 429 if it is above the limit."""
         if self.requests is None:
             return {}, None
         per_second, concurrent = self.requests
@@ -45,7 +45,7 @@ class Limits:
             "X-Sentry-Rate-Limit-Reset": str(int(self._clock()) + 1),
         }
         if not self._is_current:
-            # 23.7 doesn't look at what is in flight once the second's requests are used up.
+            # 23.7 doesn't count the requests in flight once the second's requests are used up.
             shown = max(free, 0) if remaining >= 0 else None
             headers["X-Sentry-Rate-Limit-ConcurrentRemaining"] = str(shown)
             headers["X-Sentry-Rate-Limit-ConcurrentLimit"] = str(concurrent)
@@ -54,14 +54,14 @@ class Limits:
         text = "You are attempting to use this endpoint too frequently. Limit is "
         text += f"{per_second} requests in 1 seconds"
         if not self._is_current:
-            return headers, html_answer(429, json.dumps(text))
+            return headers, html_response(429, json.dumps(text))
         if remaining >= 0:
             text = "You are attempting to go above the allowed concurrency for this endpoint. "
             text += f"Concurrency limit is {concurrent}"
-        return headers, html_answer(429, json.dumps({"detail": text}))
+        return headers, html_response(429, json.dumps({"detail": text}))
 
     def limit_invite(self, caller: str, organization: str, email: str) -> None:
-        """Count an invite; `Refused` if it is one too many."""
+        """Count an invite; raise `Refused` if it is above the quota."""
         if self.invites is None:
             return
         per_day, per_address = self.invites
@@ -71,8 +71,8 @@ class Limits:
         if max(by_caller, by_organization) > per_day or by_address > per_address:
             raise Refused(429, {"detail": "You are being rate limited for too many invitations."})
 
-    def _count(self, seconds: int, *who: str) -> int:
-        """Count within the current second or day of the clock, as Sentry does."""
-        window = (int(self._clock()) // seconds, who)
+    def _count(self, seconds: int, *key: str) -> int:
+        """Count one more in the current second or day of the clock; return the new count."""
+        window = (int(self._clock()) // seconds, key)
         self._counts[window] += 1
         return self._counts[window]

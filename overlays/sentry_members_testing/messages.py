@@ -1,4 +1,4 @@
-"""A request and its answer, as they pass through the fake."""
+"""Requests and responses, as they pass through the fake."""
 
 import json
 import re
@@ -18,8 +18,8 @@ class Route(NamedTuple):
     scopes: frozenset[str]
 
 
-# The methods of a path, and the scopes of which a token needs one for POST. Written out, not taken
-# from the client: the fake is a witness, and a rule that both share would hide a mistake.
+# The methods of a path, and the scopes of which a token needs any one for POST. They are not taken
+# from the client: the fake is a witness, and a mistake in a shared rule would stay hidden.
 ROUTES: dict[Operation, Route] = {
     "add_a_member_to_an_organization": Route(
         re.compile(r"/api/0/organizations/([^/]+)/members/"),
@@ -36,12 +36,16 @@ ROUTES: dict[Operation, Route] = {
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request that reached the fake, and the status of its answer.
+    """A request that reached the fake.
 
-    `path` is as sent, with the query. `headers` lack `Authorization`. `body` is parsed where it is
-    JSON, else text; `None` where there was none. `operation` is `None` where the path is none of
-    the two operations'. `status` is also that of an answer lost on its way, and `None` where the
-    connection was dropped before the request took effect.
+    Attributes:
+        method: The method.
+        path: The path as it was sent, with the query.
+        headers: The headers, without `Authorization`.
+        body: The parsed body if it is JSON, otherwise text; None if it is empty.
+        operation: The operation; None if the path belongs to neither.
+        status: The status code of the response, even if the response was dropped; None if the
+            connection was dropped before the request took effect.
     """
 
     method: str
@@ -53,7 +57,7 @@ class ReceivedRequest:
 
 
 class Request:
-    """A request, and the operation with its arguments that it is."""
+    """A request, and the operation and path arguments that it is for."""
 
     def __init__(self, method: str, target: str, headers: httpx.Headers, body: bytes) -> None:
         self.method = method
@@ -69,7 +73,7 @@ class Request:
                 self.operation, self.arguments = operation, match.groups()
 
     def received(self, status: int) -> ReceivedRequest:
-        """What the fake keeps of the request."""
+        """Return the record of the request that the fake keeps, with the response's status code."""
         headers = self.headers.copy()
         headers.pop("Authorization", None)
         body: Any = self.body.decode(errors="replace") or None
@@ -81,8 +85,8 @@ class Request:
 
 
 @dataclass(slots=True)
-class Answer:
-    """An answer that comes `seconds` late, or is `lost` by a fault; status 0 is none."""
+class Response:
+    """A response that comes `seconds` late, or is `lost` by a fault; status 0 means no response."""
 
     status: int
     body: bytes = b""
@@ -92,22 +96,22 @@ class Answer:
 
 
 class Refused(Exception):
-    """A request fails a check; carries the answer."""
+    """A request failed a check; holds the response."""
 
     def __init__(
         self, status: int, value: Any = None, headers: dict[str, str] | None = None
     ) -> None:
-        self.answer = Answer(status) if value is None else json_answer(status, value)
-        self.answer.headers |= headers or {}
+        self.response = Response(status) if value is None else json_response(status, value)
+        self.response.headers |= headers or {}
 
 
-def json_answer(status: int, value: Any) -> Answer:
+def json_response(status: int, value: Any) -> Response:
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-    return Answer(status, body, {"Content-Type": "application/json"})
+    return Response(status, body, {"Content-Type": "application/json"})
 
 
-def html_answer(status: int, text: str = "") -> Answer:
-    return Answer(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
+def html_response(status: int, text: str = "") -> Response:
+    return Response(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
 
 def coded_detail(code: str, message: str, **extra: str) -> dict[str, Any]:
@@ -116,5 +120,5 @@ def coded_detail(code: str, message: str, **extra: str) -> dict[str, Any]:
 
 
 def internal_error() -> dict[str, str]:
-    """The value of a 500."""
+    """Build the body of a 500."""
     return {"detail": "Internal Error", "errorId": uuid.uuid4().hex}

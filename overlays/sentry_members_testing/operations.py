@@ -1,4 +1,4 @@
-"""The two operations: every request's way to its answer."""
+"""The two operations, and the responses to all other requests."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,20 +9,20 @@ from sentry_members_api.models import OrganizationRole
 
 from .invite_form import InviteForm, read_json
 from .limits import Limits
-from .messages import ROUTES, Answer, Refused, Request, html_answer, json_answer
+from .messages import ROUTES, Refused, Request, Response, html_response, json_response
 from .permissions import Access, authorize, roles
 from .state import NOT_FOUND, AccessRequest, Member, State, Team
 
 _CANNOT_HOLD_TEAMS = "The user with a 'billing' role cannot have team-level permissions."
 
 
-def answer(state: State, limits: Limits, request: Request) -> Answer:
-    """Do what a request asks for, and answer it."""
+def respond(state: State, limits: Limits, request: Request) -> Response:
+    """Do what a request asks for, and return the response."""
     if request.operation is None:
         if request.path.endswith("/"):
-            return html_answer(404)
+            return html_response(404)
         hint = f"did you forget a trailing slash? try: {request.path}/"
-        return json_answer(404, {"info": f"Route not found, {hint}"})
+        return json_response(404, {"info": f"Route not found, {hint}"})
     try:
         if request.method != "POST":
             raise Refused(405, {"detail": f'Method "{request.method}" not allowed.'})
@@ -30,14 +30,14 @@ def answer(state: State, limits: Limits, request: Request) -> Answer:
             raise Refused(406, {"detail": "Could not satisfy the request Accept header."})
         access = authorize(state, request.operation, request)
         if request.operation == "add_a_member_to_an_organization":
-            answer = _add_a_member(state, limits, access, read_json(request))
+            response = _add_a_member(state, limits, access, read_json(request))
         else:
-            answer = _add_to_a_team(state, access, *request.arguments[1:])
+            response = _add_to_a_team(state, access, *request.arguments[1:])
     except Refused as refusal:
-        answer = refusal.answer
-    answer.headers["Allow"] = ROUTES[request.operation].allow
-    answer.headers["Access-Control-Expose-Headers"] = "X-Sentry-Error, Retry-After"
-    return answer
+        response = refusal.response
+    response.headers["Allow"] = ROUTES[request.operation].allow
+    response.headers["Access-Control-Expose-Headers"] = "X-Sentry-Error, Retry-After"
+    return response
 
 
 def _accepts_json(request: Request) -> bool:
@@ -46,12 +46,12 @@ def _accepts_json(request: Request) -> bool:
     return not types.isdisjoint({"application/json", "application/*", "*/*"})
 
 
-def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, Any]) -> Answer:
+def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, Any]) -> Response:
     organization, caller, every_role = access.organization, access.caller, roles(state)
     if not organization.allows_inviting:
         text = "Your organization is not allowed to invite members"
         raise Refused(403, {"organization": text})
-    # 23.7 checks orgRole, but what it gives is the deprecated role.
+    # 23.7 checks orgRole, but gives the role in the deprecated field `role`.
     role: Any = (state.is_current and data.get("orgRole")) or data.get("role") or "member"
     allowed: Sequence[OrganizationRole]
     if not state.is_current and (caller is None or "member:admin" not in access.scopes):
@@ -85,10 +85,10 @@ def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, 
         invite_sent=form["sendInvite"],
     )
     state.add(member)
-    return json_answer(201, _invite_body(state, member))
+    return json_response(201, _invite_body(state, member))
 
 
-def _add_to_a_team(state: State, access: Access, member_id: str, team_id_or_slug: str) -> Answer:
+def _add_to_a_team(state: State, access: Access, member_id: str, team_id_or_slug: str) -> Response:
     organization, caller = access.organization, access.caller
     member = caller if member_id == "me" else organization.members.get(_number(member_id))
     if member is None:
@@ -97,23 +97,23 @@ def _add_to_a_team(state: State, access: Access, member_id: str, team_id_or_slug
     if member.org_role == "billing":
         raise Refused(403, {"detail": _CANNOT_HOLD_TEAMS})
     if team.slug in member.teams:
-        return Answer(204)
+        return Response(204)
     if team.idp_provisioned:
         text = "This team is managed through your organization's identity provider."
         raise Refused(403, {"detail": text})
     if not access.may_add_to(team):
         requester = caller.name if caller and caller != member else None
-        wish = AccessRequest(organization.slug, member.id, team.slug, requester)
-        state.access_requests.setdefault((member.id, team.slug), wish)
-        return Answer(202)
+        access_request = AccessRequest(organization.slug, member.id, team.slug, requester)
+        state.access_requests.setdefault((member.id, team.slug), access_request)
+        return Response(202)
     joined = organization.join(member, team)
     if caller == member:
         access = replace(access, caller=joined)
-    return json_answer(201, _team_body(state, access, team))
+    return json_response(201, _team_body(state, access, team))
 
 
 def _number(text: str) -> str:
-    # The server takes what Python's int() takes, blanks around it too.
+    # The server parses the ID with Python's int(), which also accepts blanks around the digits.
     try:
         return str(int(text))
     except ValueError:
@@ -142,7 +142,7 @@ def _invite_body(state: State, member: Member) -> dict[str, Any]:
 
 
 def _team_body(state: State, access: Access, team: Team) -> dict[str, Any]:
-    """The team as the caller sees it, who need not be the member who was added."""
+    """Build the team as the caller sees it, who may be another than the added member."""
     caller = access.caller
     body: dict[str, Any] = {
         "id": team.id,

@@ -55,7 +55,7 @@ def counted_scopes(state: State, scopes: Iterable[str]) -> frozenset[str]:
 
 
 def roles(state: State) -> tuple[OrganizationRole, ...]:
-    """The server's organization roles, from the lowest to the highest."""
+    """Return the server's organization roles, from the lowest to the highest."""
     every = tuple(_ROLE_SCOPES)
     return every if state.is_current else every[1:]
 
@@ -70,11 +70,11 @@ class Access:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """Those of the token's scopes that count in the organization."""
+        """The token's scopes that count in the organization."""
         if self.token.owner is None:
-            is_of_it = self.token.organization == self.organization.slug
-            return self.token.scopes if is_of_it else frozenset()
-        # The pending invite of a user of another organization is no membership.
+            is_own = self.token.organization == self.organization.slug
+            return self.token.scopes if is_own else frozenset()
+        # A user of another organization who has a pending invite is not a member yet.
         if self.caller is None or self.caller.user_id is None:
             return frozenset()
         return self.token.scopes & _ROLE_SCOPES[self.caller.org_role]
@@ -93,7 +93,7 @@ class Access:
 
     @property
     def may_invite(self) -> bool:
-        """Whether "Let Members Invite Others" is on, or the caller is more than a member."""
+        """Whether "Let Members Invite Others" is on, or the caller may manage members."""
         manages_members = not self.scopes.isdisjoint({"member:write", "member:admin"})
         return self.organization.allow_member_invite or manages_members
 
@@ -108,7 +108,7 @@ class Access:
             return True
         if self.caller is None:
             return not self.scopes.isdisjoint({"org:write", "team:write"})
-        # A team admin's role in the organization lacks the scope: the token's own counts.
+        # A team admin's organization role lacks the scope, so only the token's scopes are checked.
         return self.own_teams.get(team.slug) == "admin" and "team:write" in self.token.scopes
 
     def has_access_to(self, team: Team) -> bool:
@@ -140,7 +140,7 @@ def authenticate(state: State, request: Request) -> Token:
 
 
 def caller(state: State, request: Request) -> str:
-    """Return whose request the rate limiter counts it as."""
+    """Return the caller whom the rate limiter counts a request of."""
     try:
         return authenticate(state, request).caller
     except Refused:

@@ -1,4 +1,4 @@
-"""Ways in: transports for httpx, and a server on a loopback port."""
+"""The ways to reach a fake: transports for httpx, and a server on loopback."""
 
 import asyncio
 import socket
@@ -14,50 +14,50 @@ from weakref import WeakSet
 
 import httpx
 
-from .messages import Answer, Request
+from .messages import Request, Response
 
-Exchange = Callable[[Request], AbstractContextManager[Answer]]
-"""Answers a request, which is under way until the context ends."""
+Handler = Callable[[Request], AbstractContextManager[Response]]
+"""Returns the response to a request, which is in flight until the context ends."""
 
 
-def transport(exchange: Exchange) -> httpx.BaseTransport:
+def transport(handler: Handler) -> httpx.BaseTransport:
     def handle(request: httpx.Request) -> httpx.Response:
-        with _in_process(exchange, request) as answer:
-            if answer.seconds:
-                time.sleep(answer.seconds)
-            return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+        with _in_process(handler, request) as response:
+            if response.seconds:
+                time.sleep(response.seconds)
+            return httpx.Response(response.status, headers=response.headers, content=response.body)
 
     return httpx.MockTransport(handle)
 
 
-def async_transport(exchange: Exchange) -> httpx.AsyncBaseTransport:
+def async_transport(handler: Handler) -> httpx.AsyncBaseTransport:
     async def handle(request: httpx.Request) -> httpx.Response:
-        with _in_process(exchange, request) as answer:
-            if answer.seconds:
-                await asyncio.sleep(answer.seconds)
-            return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+        with _in_process(handler, request) as response:
+            if response.seconds:
+                await asyncio.sleep(response.seconds)
+            return httpx.Response(response.status, headers=response.headers, content=response.body)
 
     return httpx.MockTransport(handle)
 
 
 @contextmanager
-def _in_process(exchange: Exchange, request: httpx.Request) -> Generator[Answer]:
+def _in_process(handler: Handler, request: httpx.Request) -> Generator[Response]:
     target = request.url.raw_path.decode("ascii")
-    with exchange(Request(request.method, target, request.headers, request.content)) as answer:
-        if answer.lost == "refused":
+    with handler(Request(request.method, target, request.headers, request.content)) as response:
+        if response.lost == "refused":
             raise httpx.ConnectError("Connection refused", request=request)
-        if answer.lost:
+        if response.lost:
             text = "Server disconnected without sending a response."
             raise httpx.RemoteProtocolError(text, request=request)
-        patience = request.extensions.get("timeout", {}).get("read")
-        if patience is not None and answer.seconds > patience:
+        read_timeout = request.extensions.get("timeout", {}).get("read")
+        if read_timeout is not None and response.seconds > read_timeout:
             raise httpx.ReadTimeout("The read operation timed out", request=request)
-        yield answer
+        yield response
 
 
 @contextmanager
-def serve(exchange: Exchange, port: int) -> Generator[str]:
-    server = _Server(exchange, port)
+def serve(handler: Handler, port: int) -> Generator[str]:
+    server = _Server(handler, port)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
@@ -71,8 +71,8 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, exchange: Exchange, port: int) -> None:
-        self.exchange = exchange
+    def __init__(self, handler: Handler, port: int) -> None:
+        self.handler = handler
         self.closing = threading.Event()
         self.connections = WeakSet[socket.socket]()
         super().__init__(("127.0.0.1", port), _Handler)
@@ -82,7 +82,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away is nothing to report.
+        # A client that closes its connection is not an error of the fake.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -103,24 +103,24 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         server = cast(_Server, self.server)
         headers = httpx.Headers(list(self.headers.items()), encoding="utf-8")
         request = Request(self.command, self.path, headers, self.read_body())
-        with server.exchange(request) as answer:
-            server.closing.wait(answer.seconds)
-            if answer.lost:
+        with server.handler(request) as response:
+            server.closing.wait(response.seconds)
+            if response.lost:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            self.send_response_only(answer.status)
-            for name, value in answer.headers.items():
+            self.send_response_only(response.status)
+            for name, value in response.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else answer.body)
+            self.wfile.write(b"" if self.command == "HEAD" else response.body)
             self.wfile.flush()
 
-    do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = answer
+    do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = respond
 
     def read_body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -135,5 +135,5 @@ class _Handler(BaseHTTPRequestHandler):
     def read_exactly(self, size: int) -> bytes:
         read = self.rfile.read(size)
         if len(read) < size:
-            raise ConnectionError("the client went away in the middle of its request")
+            raise ConnectionError("the client closed the connection within a request")
         return read

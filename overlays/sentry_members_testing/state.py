@@ -1,4 +1,4 @@
-"""What the fake holds: organizations with teams and members, tokens, access requests."""
+"""The data of a fake: organizations with teams and members, tokens, access requests."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ Version = Literal["current", "23.7"]
 TokenKind = Literal["user", "integration", "organization"]
 NOT_FOUND = {"detail": "The requested resource does not exist"}
 _INVITE_LIFETIME = timedelta(days=30)
-# Sentry's clean-up keeps what has expired for another 30 days unless it is set up otherwise.
+# Sentry's clean-up keeps expired invites for 30 more days, unless it is configured otherwise.
 _EXPIRED_INVITE_RETENTION = timedelta(days=30)
 
 
@@ -28,10 +28,20 @@ _EXPIRED_INVITE_RETENTION = timedelta(days=30)
 class Member:
     """A member or pending invite of an organization, as it was when `FakeSentry.members` was read.
 
-    `id` is the member id that the operations want. `user_id` is another number, which may be
-    somebody else's member id; it is `None` while the invite is pending. `teams` maps team slugs to
-    team roles. `invite_sent` says whether `sendInvite` had an e-mail sent, `expired` whether the
-    invite was not accepted in time.
+    Attributes:
+        id: The member ID, which the operations take.
+        organization: The organization's slug.
+        name: The name that the member was added by; of an invite the e-mail address.
+        email: The e-mail address.
+        user_id: The user's ID, which may be the member ID of somebody else; None while the invite
+            is pending.
+        org_role: The organization role.
+        teams: The team roles by team slug.
+        date_created: When the member was added or invited.
+        invite_status: "approved", or that of a request to be invited or to join.
+        inviter_name: The name of the member who sent the invite; None for an integration.
+        invite_sent: Whether an e-mail was sent with the invite.
+        expired: Whether the invite was not accepted in time.
     """
 
     id: str
@@ -55,9 +65,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """What a 202 leaves behind: the wish to have a member on a team.
+    """A request to join a team, which a call with the response 202 creates.
 
-    `requester` is the name of the member who asked on somebody else's behalf.
+    Attributes:
+        organization: The organization's slug.
+        member_id: The ID of the member who is to join.
+        team: The team's slug.
+        requester: The name of the member who made the request for somebody else, or None.
     """
 
     organization: str
@@ -68,7 +82,7 @@ class AccessRequest:
 
 @dataclass(slots=True)
 class Team:
-    """A team of an organization; `member_count` is what its answer says."""
+    """A team of an organization; `member_count` is the number that responses show."""
 
     id: str
     slug: str
@@ -79,7 +93,7 @@ class Team:
 
 @dataclass(slots=True)
 class Organization:
-    """An organization with its settings and all that belongs to it."""
+    """An organization with its settings, teams and members."""
 
     id: str
     slug: str
@@ -128,9 +142,10 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token stands for.
+    """What the server knows of a token.
 
-    `owner` is a user's e-mail address. `scopes` are those that the server counts.
+    `owner` is the e-mail address of a user, None for an integration. `scopes` are the scopes that
+    the server counts.
     """
 
     kind: TokenKind
@@ -141,40 +156,40 @@ class Token:
 
     @property
     def caller(self) -> str:
-        """Whom Sentry counts requests and invites of: a user, whatever the token."""
+        """Whose requests and invites are counted together: a user's, or an organization's."""
         return self.owner or self.organization
 
 
-Row = TypeVar("Row", Organization, Team)
+NamedT = TypeVar("NamedT", Organization, Team)
 
 
 class State:
-    """All of it; `is_current` tells which server it is the state of."""
+    """All data of a fake; `is_current` is false for version 23.7."""
 
     def __init__(self, version: Version, clock: Callable[[], float]) -> None:
         self.is_current = version == "current"
         self.clock = clock
         self.organizations: dict[str, Organization] = {}
         self.access_requests: dict[tuple[str, str], AccessRequest] = {}
-        # The accounts with these e-mail addresses.
+        # The e-mail addresses of accounts.
         self.suspended: set[str] = set()
         self.without_2fa: set[str] = set()
         self.member_ids = map(str, count(1))
         self.team_ids = map(str, count(1))
         self._user_ids: dict[str, str] = {}
         self._tokens: dict[bytes, Token] = {}
-        # All invites, the oldest first.
+        # The oldest invite comes first.
         self._invites: deque[Member] = deque()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
 
     def user_id(self, email: str) -> str:
-        # Seldom equal to the member id, as on a server, so that mixing them up shows.
+        # Mostly different from the member ID, as on a server, so that mixing them up is noticed.
         return self._user_ids.setdefault(email, str(len(self._user_ids) + 3))
 
     def members(self) -> list[Member]:
-        """All members, pending invites and requests."""
+        """Return all members, pending invites and requests."""
         expired_before = self.now() - _INVITE_LIFETIME
         return [
             replace(member, expired=True)
@@ -209,15 +224,15 @@ class State:
         check("member", name, found.ids, "add_member")
         return found.members[found.ids[name]]
 
-    def find(self, rows: Mapping[str, Row], id_or_slug: str) -> Row:
-        """The organization or team that a path names; `Refused` if there is none."""
-        for row in rows.values():
-            if id_or_slug == row.slug or (id_or_slug == row.id and self.is_current):
-                return row
+    def find(self, candidates: Mapping[str, NamedT], id_or_slug: str) -> NamedT:
+        """Return the organization or team that a path names; raise `Refused` if there is none."""
+        for each in candidates.values():
+            if id_or_slug == each.slug or (id_or_slug == each.id and self.is_current):
+                return each
         raise Refused(404, NOT_FOUND)
 
     def issue(self, token: Token) -> str:
-        """The text of a new token, of which only a digest is kept."""
+        """Return the text of a new token, of which only a digest is kept."""
         text = f"sntry{token.kind[0]}_{secrets.token_hex(32)}"
         if token.kind == "organization":
             claims = json.dumps({"url": "https://sentry.example", "org": token.organization})

@@ -36,7 +36,7 @@ INVITE = ("invite", "ada@example.com")
 
 @dataclass
 class Ran:
-    """A command that has ended."""
+    """What a command printed, and its exit code."""
 
     code: int
     out: str
@@ -44,19 +44,19 @@ class Ran:
 
     @property
     def values(self) -> list[dict[str, Any]]:
-        """What `--json` printed: a value a line, and nothing else."""
+        """The values that `--json` printed, one a line, and nothing else."""
         assert "" == self.err
         return [json.loads(line) for line in self.out.splitlines()]
 
 
 class Shell:
-    """Runs commands in this process, with the credentials for a served fake in the environment."""
+    """Runs commands in this process, against a served fake."""
 
     def __init__(self, fake: FakeSentry, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         self.fake = fake
         self.monkeypatch = monkeypatch
         self.set(SENTRY_URL=url, SENTRY_ORG="acme")
-        self.be("acme", "owner", "member:admin", "org:read")
+        self.use_token("acme", "owner", "member:admin", "org:read")
 
     def set(self, **variables: str | None) -> None:
         for name, value in variables.items():
@@ -65,7 +65,7 @@ class Shell:
             else:
                 self.monkeypatch.setenv(name, value)
 
-    def be(self, organization: str, owner: str, *scopes: str) -> None:
+    def use_token(self, organization: str, owner: str, *scopes: str) -> None:
         self.token = self.fake.issue_token(organization, owner=owner, scopes=scopes)
         self.set(SENTRY_AUTH_TOKEN=self.token)
 
@@ -90,7 +90,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> Generator[Shell]:
 
 
 def block(text: str) -> list[str]:
-    """The lines of one readable block: a title, and what belongs to it below."""
+    """Split a block of output into its title and the indented lines below it."""
     title, *lines = text.splitlines()
     assert not title.startswith(" ")
     assert lines
@@ -101,7 +101,7 @@ def block(text: str) -> list[str]:
 # What is sent
 
 
-def test_an_invite_says_what_was_asked_for_and_no_more(shell: Shell) -> None:
+def test_sends_only_the_fields_that_are_given(shell: Shell) -> None:
     assert 0 == shell("invite", "ada@example.com").code
     teams = ("--team", "backend", "--team", "frontend:admin")
     assert 0 == shell("invite", "bob@example.com", "--role", "manager", *teams, "--no-email").code
@@ -114,7 +114,7 @@ def test_an_invite_says_what_was_asked_for_and_no_more(shell: Shell) -> None:
     ]
 
 
-def test_add_to_team(shell: Shell) -> None:
+def test_adds_to_a_team(shell: Shell) -> None:
     target = shell.fake.member_id("acme", "target")
     assert Ran(0, f"added: member {target}, backend\n", "") == shell(
         "add-to-team", target, "backend"
@@ -126,8 +126,8 @@ def test_add_to_team(shell: Shell) -> None:
 # Where the organization comes from
 
 
-def test_the_organization_comes_from_the_nearest_place(shell: Shell, elsewhere: Path) -> None:
-    def asked() -> str:
+def test_takes_the_organization_from_the_nearest_source(shell: Shell, elsewhere: Path) -> None:
+    def organization() -> str:
         shell(*INVITE)
         return shell.fake.requests[-1].path.split("/")[4]
 
@@ -136,25 +136,25 @@ def test_the_organization_comes_from_the_nearest_place(shell: Shell, elsewhere: 
     above.write_text("[defaults]\norg = of-project\n")
     shell(*INVITE, "--org", "of-option")
     assert "/of-option/" in shell.fake.requests[-1].path
-    assert "acme" == asked()
+    assert "acme" == organization()
     shell.set(SENTRY_ORG=None)
-    assert "of-project" == asked()
+    assert "of-project" == organization()
     above.write_text("[defaults]\nurl = https://sentry.io\n")
-    assert "of-home" == asked()
+    assert "of-home" == organization()
     home.unlink()
     count = len(shell.fake.requests)
     ran = shell(*INVITE)
     assert (8, "") == (ran.code, ran.out)
-    told = block(ran.err)[-1]
-    assert "set SENTRY_ORG" in told
-    assert ".sentryclirc" in told
+    message = block(ran.err)[-1]
+    assert "set SENTRY_ORG" in message
+    assert ".sentryclirc" in message
     assert count == len(shell.fake.requests)
 
 
-# Exit codes, and what is told
+# Exit codes and messages
 
 
-def test_the_exit_codes_are_distinct_and_documented() -> None:
+def test_documents_distinct_exit_codes() -> None:
     assert list(Exit) == list(MEANINGS)
     assert len(Exit) == len({exit_.value for exit_ in Exit}) == len(set(MEANINGS.values()))
     ran = subprocess.run(
@@ -168,35 +168,35 @@ def test_the_exit_codes_are_distinct_and_documented() -> None:
         assert f"{exit_.value}: {meaning}" in ran.stdout
 
 
-def test_done(shell: Shell) -> None:
+def test_exits_with_0_after_an_invite(shell: Shell) -> None:
     ran = shell(*INVITE)
     member = shell.fake.member_id("acme", "ada@example.com")
     assert Ran(0, f"invited: ada@example.com, member {member}\n", "") == ran
 
 
-def test_nothing_to_do(shell: Shell) -> None:
+def test_exits_with_3_if_there_was_nothing_to_do(shell: Shell) -> None:
     shell(*INVITE)
     target = shell.fake.member_id("acme", "target")
     shell("add-to-team", target, "backend")
-    for command, told in (
+    for command, expected in (
         (INVITE, "already invited: ada@example.com"),
         (("invite", "owner@acme.example"), "already member: owner@acme.example"),
         (("add-to-team", target, "backend"), f"already on team: member {target}, backend"),
     ):
         ran = shell(*command)
         assert (3, "") == (ran.code, ran.err)
-        assert ran.out.startswith(told)
+        assert ran.out.startswith(expected)
 
 
-def test_access_requested(shell: Shell) -> None:
-    shell.be("closed", "member", "org:read")
+def test_exits_with_4_after_an_access_request(shell: Shell) -> None:
+    shell.use_token("closed", "member", "org:read")
     target = shell.fake.member_id("closed", "target")
     ran = shell("add-to-team", target, "backend", "--org", "closed")
     assert (4, "") == (ran.code, ran.err)
     assert ran.out.startswith(f"access requested: member {target}, backend: Nobody was added yet")
 
 
-def test_refused_by_sentry(shell: Shell) -> None:
+def test_exits_with_5_after_a_refusal(shell: Shell) -> None:
     ran = shell(*INVITE, "--team", "nowhere")
     assert (5, "") == (ran.code, ran.out)
     assert [
@@ -204,14 +204,14 @@ def test_refused_by_sentry(shell: Shell) -> None:
         "400: teamRoles: Invalid teams.",
         "Is each team there? Name it once, by its slug, not by its ID.",
     ] == block(ran.err)
-    shell.be("acme", "member", "org:read")
+    shell.use_token("acme", "member", "org:read")
     ran = shell(*INVITE)
     assert 5 == ran.code
     assert "member:invite" in block(ran.err)[-1], "the scopes that are needed"
 
 
 @pytest.mark.parametrize("fault", [500, 504, "drop-before", "drop-after"])
-def test_no_answer(fault: Any, shell: Shell) -> None:
+def test_exits_with_6_if_the_outcome_is_unknown(fault: Any, shell: Shell) -> None:
     shell.fake.fail_next(fault)
     ran = shell(*INVITE)
     assert (6, "") == (ran.code, ran.out)
@@ -220,7 +220,7 @@ def test_no_answer(fault: Any, shell: Shell) -> None:
     assert "Repeating it is safe" in advice
 
 
-def test_nobody_there(shell: Shell) -> None:
+def test_exits_with_6_if_no_connection_is_made(shell: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     shell.set(SENTRY_URL=f"http://127.0.0.1:{port}")
@@ -228,19 +228,19 @@ def test_nobody_there(shell: Shell) -> None:
     shell.monkeypatch.setattr("time.sleep", sleeps.append)
     ran = shell(*INVITE)
     assert 6 == ran.code
-    title, told = block(ran.err)
+    title, message = block(ran.err)
     assert "not attempted: ada@example.com" == title
-    assert "The request was not sent." in told
+    assert "The request was not sent." in message
 
 
-def test_the_quota(shell: Shell) -> None:
+def test_exits_with_7_at_the_invite_quota(shell: Shell) -> None:
     shell.fake.limit_invites(per_day=0)
     ran = shell(*INVITE)
     assert (7, "") == (ran.code, ran.out)
     assert "go on tomorrow" in block(ran.err)[-1]
 
 
-def test_no_token(shell: Shell) -> None:
+def test_exits_with_8_without_a_token(shell: Shell) -> None:
     shell.set(SENTRY_AUTH_TOKEN=None)
     ran = shell(*INVITE)
     assert (8, "") == (ran.code, ran.out)
@@ -249,13 +249,13 @@ def test_no_token(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("invite",), "Missing argument"),
         (("nothing",), "No such command"),
         ((*INVITE, "--role", "god"), "'god'"),
-        ((*INVITE, "--team", "backend:god"), "the team role 'god' is none of"),
-        ((*INVITE, "--team", "a/b"), "the team 'a/b' is no slug"),
+        ((*INVITE, "--team", "backend:god"), "the team role 'god' is not one of"),
+        ((*INVITE, "--team", "a/b"), "the team 'a/b' is not a slug"),
         ((*INVITE, "--team", "backend", "--team", "backend"), "'backend' is named twice"),
         (("add-to-team", ".", "backend"), "member_id is '.'"),
         (("scopes", "nothing"), "'nothing'"),
@@ -265,14 +265,16 @@ def test_no_token(shell: Shell) -> None:
     ],
     ids=" ".join,
 )
-def test_usage(arguments: tuple[str, ...], told: str, shell: Shell) -> None:
+def test_exits_with_2_after_wrong_usage(
+    arguments: tuple[str, ...], message: str, shell: Shell
+) -> None:
     ran = shell(*arguments)
     assert (2, "") == (ran.code, ran.out)
-    assert told in " ".join(ran.err.replace("│", " ").split())
+    assert message in " ".join(ran.err.replace("│", " ").split())
     assert [] == shell.bodies
 
 
-def test_an_interrupted_command(shell: Shell) -> None:
+def test_exits_with_130_after_an_interruption(shell: Shell) -> None:
     shell.fake.fail_next("slow", seconds=60)
     process = subprocess.Popen(
         [*COMMAND, *INVITE],
@@ -291,7 +293,7 @@ def test_an_interrupted_command(shell: Shell) -> None:
 # JSON
 
 
-def test_a_result_in_json(shell: Shell) -> None:
+def test_prints_a_result_as_json(shell: Shell) -> None:
     target = shell.fake.member_id("acme", "target")
     shell.fake.limit_invites(per_day=1)
     for command, expected in (
@@ -306,8 +308,8 @@ def test_a_result_in_json(shell: Shell) -> None:
         assert expected == {key: value[key] for key in expected}
 
 
-def test_output_that_is_not_utf_8(elsewhere: Path) -> None:
-    """Such as a pipe on Windows."""
+def test_prints_characters_that_the_encoding_lacks_by_their_codes(elsewhere: Path) -> None:
+    """Pipes on Windows have such an encoding."""
     (elsewhere / "people.csv").write_text("email\nada@é.example\n", "utf-8")
     command = [*COMMAND, "onboard", "people.csv", "--org", "acme", "--dry-run"]
     outputs: list[str] = []
@@ -325,11 +327,8 @@ def test_output_that_is_not_utf_8(elsewhere: Path) -> None:
     assert "ada@é.example" == json.loads(value.splitlines()[0])["email"]
 
 
-# Secrets
-
-
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_output_that_cannot_be_written(unbuffered: str) -> None:
+def test_reports_that_the_output_cannot_be_written(unbuffered: str) -> None:
     with open("/dev/full", "w") as full:
         ran = subprocess.run(
             [*COMMAND, "scopes"],
@@ -339,11 +338,14 @@ def test_output_that_cannot_be_written(unbuffered: str) -> None:
             text=True,
             check=False,
         )
-    told = (
-        "sentry-members: the output can't be written (No space left on device); what it was about "
-        "may be done\n"
+    message = (
+        "sentry-members: the output can't be written (No space left on device); the command may "
+        "have done its work\n"
     )
-    assert (Exit.CONFIGURATION, told) == (ran.returncode, ran.stderr)
+    assert (Exit.CONFIGURATION, message) == (ran.returncode, ran.stderr)
+
+
+# Credentials
 
 
 def test_no_option_takes_a_token(shell: Shell) -> None:
@@ -355,9 +357,11 @@ def test_no_option_takes_a_token(shell: Shell) -> None:
     assert "--token-file" in ran.err
 
 
-@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"  "], ids=["plain", "BOM", "blanks"])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"  "], ids=["bare", "BOM", "blanks"])
 @pytest.mark.parametrize("name", ["token.txt", "-"])
-def test_a_token_file(name: str, start: bytes, shell: Shell, elsewhere: Path) -> None:
+def test_reads_the_token_from_a_file(
+    name: str, start: bytes, shell: Shell, elsewhere: Path
+) -> None:
     shell.set(SENTRY_AUTH_TOKEN="0" * 64)
     content = start + shell.token.encode() + b"\r\n"
     (elsewhere / "token.txt").write_bytes(content)
@@ -365,7 +369,7 @@ def test_a_token_file(name: str, start: bytes, shell: Shell, elsewhere: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("missing", b"", "--token-file missing can't be read: No such file or directory"),
         (".", b"", "--token-file . can't be read: Is a directory"),
@@ -374,29 +378,29 @@ def test_a_token_file(name: str, start: bytes, shell: Shell, elsewhere: Path) ->
         ("-", b"two words", "a character that no token has"),
     ],
 )
-def test_a_bad_token_file(name: str, content: bytes, told: str, shell: Shell) -> None:
+def test_rejects_a_bad_token_file(name: str, content: bytes, message: str, shell: Shell) -> None:
     ran = shell(*INVITE, "--token-file", name, stdin=content)
     assert (8, "") == (ran.code, ran.out)
-    assert told in block(ran.err)[-1]
+    assert message in block(ran.err)[-1]
     assert [] == shell.bodies
 
 
-def test_behind_a_gateway(shell: Shell) -> None:
+def test_sends_the_key_of_a_gateway_and_no_token(shell: Shell) -> None:
     shell.set(SENTRY_GATEWAY_URL=os.environ["SENTRY_URL"], SENTRY_GATEWAY_KEY="key-of-mine")
     shell(*INVITE)
     [request] = shell.fake.requests
     assert "key-of-mine" == request.headers["X-Gateway-Key"]
-    assert 401 == request.status, "no token was sent"
+    assert 401 == request.status, "the fake received no token"
 
 
 # The other commands
 
 
-def test_the_version(shell: Shell) -> None:
+def test_prints_the_version(shell: Shell) -> None:
     assert Ran(0, f"sentry-members {version('sentry-members')}\n", "") == shell("--version")
 
 
-def test_the_help_is_there_without_arguments(shell: Shell) -> None:
+def test_prints_the_help_without_arguments(shell: Shell) -> None:
     ran = shell()
     for command in ("invite", "add-to-team", "scopes", "fake", "onboard", "--version"):
         assert command in ran.out + ran.err
@@ -413,10 +417,10 @@ def test_the_help_is_there_without_arguments(shell: Shell) -> None:
         (("add-to-team", "--token-kind", "user", "--open-membership", "off"), 1),
     ],
 )
-def test_scopes(arguments: tuple[str, ...], count: int, shell: Shell) -> None:
+def test_prints_the_scopes(arguments: tuple[str, ...], count: int, shell: Shell) -> None:
     values = shell("scopes", *arguments, "--json").values[0]
     assert count == len(values)
-    told = shell("scopes", *arguments).out
+    table = shell("scopes", *arguments).out
     for value in values:
         assert SCOPES == set(value)
         row = value["operation"], value["token_kind"]
@@ -425,10 +429,10 @@ def test_scopes(arguments: tuple[str, ...], count: int, shell: Shell) -> None:
         assert list(map(sorted, accepted)) == value["accepted"]
         asking = asking_scopes(*row, open_membership=is_open)
         assert list(map(sorted, asking)) == value["only_asking"]
-        assert all(scope in told for scopes in accepted for scope in scopes)
+        assert all(scope in table for scopes in accepted for scope in scopes)
 
 
-def test_importing_the_package_imports_nothing_of_the_command_line() -> None:
+def test_the_client_does_not_import_the_command_line() -> None:
     script = "import sys, sentry_members, sentry_members_onboarding; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in ran.stdout.split()}
@@ -451,8 +455,8 @@ def serve(*arguments: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_fake_to_try_things_out_on(number: signal.Signals) -> None:
-    """What it prints works as it is, in a shell, until it is ended."""
+def test_serves_a_fake_until_it_gets_a_signal(number: signal.Signals) -> None:
+    """A shell can run the lines that it prints as they are."""
     with serve("--invite-quota", "1", "--rate", "30") as fake:
         assert fake.stdout
         exports = "".join(fake.stdout.readline() for _ in range(4))
@@ -472,40 +476,40 @@ def test_a_fake_to_try_things_out_on(number: signal.Signals) -> None:
             text=True,
             check=True,
         )
-        told = [line.partition(":")[0] for line in ran.stdout.splitlines()]
-        assert ["invited", "0", "added", "0", "7"] == told
+        printed = [line.partition(":")[0] for line in ran.stdout.splitlines()]
+        assert ["invited", "0", "added", "0", "7"] == printed
         assert "too many invitations" in ran.stderr
         fake.send_signal(number)
         out, err = fake.communicate(timeout=60)
         assert (0, "", "") == (fake.returncode, out, err)
 
 
-def test_the_limits_of_the_fake() -> None:
+def test_limits_the_requests_of_the_fake() -> None:
     with serve("--rate", "30", "--json") as limited, serve("--json") as free:
         limits: list[str | None] = []
         for process in (limited, free):
             assert process.stdout
             variables = json.loads(process.stdout.readline())
             assert {"SENTRY_URL", "SENTRY_AUTH_TOKEN", "SENTRY_ORG"} == set(variables)
-            answer = httpx.post(
+            response = httpx.post(
                 f"{variables['SENTRY_URL']}/api/0/organizations/acme/members/",
                 headers={"Authorization": f"Bearer {variables['SENTRY_AUTH_TOKEN']}"},
                 json={"email": "ada@example.com"},
                 trust_env=False,
             )
-            assert 201 == answer.status_code
-            limits.append(answer.headers.get("X-Sentry-Rate-Limit-Limit"))
+            assert 201 == response.status_code
+            limits.append(response.headers.get("X-Sentry-Rate-Limit-Limit"))
             process.terminate()
         assert ["30", None] == limits
 
 
-def test_a_port_in_use(shell: Shell) -> None:
+def test_reports_a_port_in_use(shell: Shell) -> None:
     port = os.environ["SENTRY_URL"].rpartition(":")[2]
     ran = shell("fake", "--port", port)
     assert (8, "") == (ran.code, ran.out)
-    title, told = block(ran.err)
+    title, message = block(ran.err)
     assert "not served" == title
-    assert re.fullmatch(rf"port {port} can't be served \(.+\): name another with --port", told)
+    assert re.fullmatch(rf"port {port} can't be served \(.+\): name another with --port", message)
     [value] = shell("fake", "--port", port, "--json").values
     assert ERROR == set(value)
 
@@ -517,7 +521,7 @@ def people(elsewhere: Path, content: str, name: str = "people.csv") -> None:
     (elsewhere / name).write_bytes(content.encode())
 
 
-def test_onboarding_ends_with_a_summary(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_prints_each_result_and_a_summary(shell: Shell, elsewhere: Path) -> None:
     target = shell.fake.member_id("acme", "target")
     people(
         elsewhere,
@@ -534,19 +538,19 @@ def test_onboarding_ends_with_a_summary(shell: Shell, elsewhere: Path) -> None:
     assert f"line 2: invited: ada@example.com, member {ada}" == invited
     assert f"line 4: added: member {target}, backend" == added
     assert refused.startswith(f"line 4: refused: member {target}, idp-team: 403: This team is ")
-    told = re.findall(r"^ +([a-z ]+?) +(\d+) *$", ran.out, re.MULTILINE)
-    assert [("invited", "1"), ("added", "1"), ("refused", "1")] == told
+    counts = re.findall(r"^ +([a-z ]+?) +(\d+) *$", ran.out, re.MULTILINE)
+    assert [("invited", "1"), ("added", "1"), ("refused", "1")] == counts
     assert ran.out.endswith("What came of each row: people.results.csv\n")
     [invite] = [body for body in shell.bodies if body]
     assert "manager" == invite["orgRole"]
-    asked = len(shell.fake.requests)
+    sent = len(shell.fake.requests)
     again = shell("onboard", "people.csv")
     assert (5, "") == (again.code, again.err)
-    assert "line" not in again.out, "nothing is left to do"
-    assert asked == len(shell.fake.requests)
+    assert "line" not in again.out, "no row is left"
+    assert sent == len(shell.fake.requests)
 
 
-def test_onboarding_in_json(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_prints_json(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\nowner@acme.example\nnobody\n")
     *bad, stopped, summary = shell("onboard", "people.csv", "--json").values
     assert {"outcomes": {}, "results_file": "people.results.csv", "exit_code": 2} == summary
@@ -568,7 +572,7 @@ def test_onboarding_in_json(shell: Shell, elsewhere: Path) -> None:
     } == summary
 
 
-def test_onboarding_ends_as_its_worst_row(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_exits_with_the_code_of_its_worst_row(shell: Shell, elsewhere: Path) -> None:
     for name, line, code in (
         ("good", "ada@example.com,", 0),
         ("there", "owner@acme.example,", 3),
@@ -602,27 +606,27 @@ bob@example.com,,
 """
 REASONS = {
     3: "Ada@Example.com is on line 2 already",
-    4: "'nobody' is no e-mail address",
-    5: "the organization role 'god' is none of",
-    6: "the team 'a/b' is no slug",
-    7: "the team role 'god' is none of",
+    4: "'nobody' is not an e-mail address",
+    5: "the organization role 'god' is not one of",
+    6: "the team 'a/b' is not a slug",
+    7: "the team role 'god' is not one of",
     8: "give an email, to invite, or a member_id, to add to teams; not both",
     10: "name the teams that member 8 is to be added to",
     11: "a member's organization role stays as it is",
-    12: "the member ID 'eight' is no number",
+    12: "the member ID 'eight' is not a number",
     13: "it has 3 cells, and the first line 4",
 }
 
 
-def test_every_bad_row_is_told_and_nothing_sent(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_prints_every_bad_row_and_sends_nothing(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, BAD)
     ran = shell("onboard", "people.csv")
     assert 2 == ran.code
     lines = ran.out.splitlines()
     assert len(REASONS) == len(lines)
-    for (line, reason), told in zip(REASONS.items(), lines, strict=True):
-        assert told.startswith(f"line {line}: bad: ")
-        assert reason in told
+    for (line, reason), printed in zip(REASONS.items(), lines, strict=True):
+        assert printed.startswith(f"line {line}: bad: ")
+        assert reason in printed
     assert "bad rows: 10. Nothing was sent" in block(ran.err)[-1]
     assert [] == shell.bodies
     assert ["people.csv"] == os.listdir(elsewhere)
@@ -631,36 +635,36 @@ def test_every_bad_row_is_told_and_nothing_sent(shell: Shell, elsewhere: Path) -
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "no column email or member_id"),
         (b"name\nada\n", "has a column 'name'"),
         (b"email,email\n", "two columns 'email'"),
         (b"PK\3\4", "is a spreadsheet: save it as CSV"),
         ("email\n".encode("utf-16"), "is UTF-16: save it as CSV"),
-        (b'email\n"ada', "line 2 of the file of people is no CSV"),
+        (b'email\n"ada', "line 2 of the people file is not CSV"),
         (None, "people.csv can't be read: No such file or directory"),
     ],
 )
-def test_a_file_that_is_none_of_people(
-    content: bytes | None, told: str, shell: Shell, elsewhere: Path
+def test_onboard_rejects_a_file_that_is_not_a_people_file(
+    content: bytes | None, message: str, shell: Shell, elsewhere: Path
 ) -> None:
     if content is not None:
         (elsewhere / "people.csv").write_bytes(content)
     ran = shell("onboard", "people.csv")
     assert (2, "") == (ran.code, ran.out)
-    assert told in block(ran.err)[-1]
+    assert message in block(ran.err)[-1]
     assert not (elsewhere / "people.results.csv").exists()
 
 
-def test_a_dry_run_sends_and_writes_nothing(shell: Shell, elsewhere: Path) -> None:
-    shell.set(SENTRY_AUTH_TOKEN=None)  # it needs none
+def test_a_dry_run_sends_and_records_nothing(shell: Shell, elsewhere: Path) -> None:
+    shell.set(SENTRY_AUTH_TOKEN=None)  # A dry run needs no token.
     people(elsewhere, "email,teams\nada@example.com,backend frontend:admin\nbob@example.com,\n")
     assert Ran(
         0,
         "line 2: invite ada@example.com onto backend frontend:admin\n"
         "line 3: invite bob@example.com\n"
-        "To be sent: 2. Passed over: 0. Bad: 0.\n",
+        "To be sent: 2. Skipped: 0. Bad: 0.\n",
         "",
     ) == shell("onboard", "people.csv", "--dry-run")
     assert ["people.csv"] == os.listdir(elsewhere)
@@ -670,7 +674,7 @@ def test_a_dry_run_sends_and_writes_nothing(shell: Shell, elsewhere: Path) -> No
     assert SUMMARY == set(summary)
 
 
-def test_a_dry_run_tells_what_is_done_already(shell: Shell, elsewhere: Path) -> None:
+def test_a_dry_run_shows_the_rows_that_are_done(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\n")
     assert 0 == shell("onboard", "people.csv").code
     people(elsewhere, "email\nbob@example.com\nada@example.com\n")
@@ -678,13 +682,13 @@ def test_a_dry_run_tells_what_is_done_already(shell: Shell, elsewhere: Path) -> 
     ran = shell("onboard", "people.csv", "--dry-run")
     assert [
         "line 2: invite bob@example.com",
-        "line 3: pass over: invite ada@example.com: invited",
-        "To be sent: 1. Passed over: 1. Bad: 0.",
+        "line 3: skip: invite ada@example.com: invited",
+        "To be sent: 1. Skipped: 1. Bad: 0.",
     ] == ran.out.splitlines()
     assert before == (elsewhere / "people.results.csv").read_bytes()
 
 
-def test_what_was_refused_is_asked_again_if_wanted(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_retries_refused_rows_on_request(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email,teams\nada@example.com,new\nbob@example.com,\n")
     assert 5 == shell("onboard", "people.csv").code
     shell.fake.add_team("acme", "new")
@@ -696,9 +700,9 @@ def test_what_was_refused_is_asked_again_if_wanted(shell: Shell, elsewhere: Path
     assert 3 == len(shell.fake.requests)
 
 
-def test_each_end_of_a_run_is_told(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_prints_each_error_that_ended_the_run(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email,member_id,teams\nada@example.com,,\n,6,backend\n")
-    shell.be("acme", "owner", "member:invite")
+    shell.use_token("acme", "owner", "member:invite")
     shell.fake.limit_invites(per_day=0)
     ran = shell("onboard", "people.csv")
     assert Exit.QUOTA == ran.code
@@ -707,16 +711,16 @@ def test_each_end_of_a_run_is_told(shell: Shell, elsewhere: Path) -> None:
     assert "The token lacks a scope" in ran.err
 
 
-def test_credentials_that_no_row_can_be_sent_with(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_stops_at_the_first_missing_scope(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\nbob@example.com\n")
-    shell.be("acme", "owner", "org:read")
+    shell.use_token("acme", "owner", "org:read")
     ran = shell("onboard", "people.csv")
     assert Exit.REFUSED == ran.code
     assert "The token lacks a scope" in block(ran.err)[-1]
     assert 1 == len(shell.fake.requests)
 
 
-def test_the_last_outcome_of_a_dry_run_counts(shell: Shell, elsewhere: Path) -> None:
+def test_a_dry_run_shows_the_latest_outcome(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\nbob@example.com\n")
     shell.fake.limit_invites(per_day=1)
     assert Exit.QUOTA == shell("onboard", "people.csv").code
@@ -725,13 +729,13 @@ def test_the_last_outcome_of_a_dry_run_counts(shell: Shell, elsewhere: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["", ".", "/"])
-def test_a_folder_of_people_is_refused(name: str, shell: Shell) -> None:
+def test_onboard_rejects_a_folder(name: str, shell: Shell) -> None:
     ran = shell("onboard", name)
     assert (2, "") == (ran.code, ran.out)
     assert "can't be read: Is a directory" in block(ran.err)[-1]
 
 
-def test_an_organization_that_cannot_be_sent(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_rejects_an_organization_that_cannot_be_sent(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\n")
     ran = shell("onboard", "people.csv", "--org", "a/b")
     assert (2, "") == (ran.code, ran.out)
@@ -739,7 +743,7 @@ def test_an_organization_that_cannot_be_sent(shell: Shell, elsewhere: Path) -> N
     assert b"sending" not in (elsewhere / "people.results.csv").read_bytes()
 
 
-def test_people_from_standard_input(shell: Shell, elsewhere: Path) -> None:
+def test_onboard_reads_standard_input(shell: Shell, elsewhere: Path) -> None:
     assert 0 == shell("onboard", "-", stdin=b"email\nada@example.com\n").code
     assert ["stdin.results.csv"] == os.listdir(elsewhere)
     (elsewhere / "logs").mkdir()
@@ -749,7 +753,7 @@ def test_people_from_standard_input(shell: Shell, elsewhere: Path) -> None:
 
 
 def on_a_terminal(shell: Shell, folder: Path, **variables: str) -> str:
-    """What the command shows on a terminal."""
+    """Run the command on a terminal; return what it shows."""
     main, terminal = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, "onboard", "people.csv"],
@@ -768,7 +772,7 @@ def on_a_terminal(shell: Shell, folder: Path, **variables: str) -> str:
     )
     os.close(terminal)
     shown = b""
-    with process, suppress(OSError):  # a terminal's end is an error on Linux
+    with process, suppress(OSError):  # On Linux, reading a closed terminal raises.
         while part := os.read(main, 65536):
             shown += part
     os.close(main)
@@ -776,13 +780,13 @@ def on_a_terminal(shell: Shell, folder: Path, **variables: str) -> str:
     return shown.decode()
 
 
-def test_a_terminal_shows_a_bar_and_only_what_went_wrong(shell: Shell, elsewhere: Path) -> None:
+def test_a_terminal_shows_a_bar_and_only_the_failures(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email,teams\nada@example.com,\nbob@example.com,nowhere\n")
     shown = on_a_terminal(shell, elsewhere)
     assert COLOUR.search(shown)
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
-    assert re.search(r"2/2 +[0-9.]+/s .*1 invited, 1 refused|2/2 .*1 refused, 1 invited", plain)
-    assert "line 3: refused: bob@example.com: 400: teamRoles: Invalid teams." in plain
-    assert "line 2" not in plain
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"2/2 +[0-9.]+/s .*1 invited, 1 refused|2/2 .*1 refused, 1 invited", text)
+    assert "line 3: refused: bob@example.com: 400: teamRoles: Invalid teams." in text
+    assert "line 2" not in text
     (elsewhere / "people.results.csv").unlink()
     assert not COLOUR.search(on_a_terminal(shell, elsewhere, NO_COLOR="1"))

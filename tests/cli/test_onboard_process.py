@@ -1,4 +1,4 @@
-"""Onboarding by the real command against a served fake: whatever happens, nothing is lost."""
+"""The command `onboard` as a process, against a served fake: whatever happens, no row is lost."""
 
 import csv
 import random
@@ -18,13 +18,13 @@ from sentry_members_testing import FakeSentry
 from tests.support.cli_process import COMMAND, environment, wait_until
 from tests.support.fake_requests import Clock
 
-OPEN = ("sending", "not attempted", "outcome unknown")
-AT_ONCE = 24
+NOT_FINAL = ("sending", "not attempted", "outcome unknown")
+MAX_IN_FLIGHT = 24
 DAY = 24 * 60 * 60
 
 
 class Onboarding:
-    """A fake Sentry, a file of people, and the command that brings them in."""
+    """A fake Sentry, a people file, and the command that onboards the people."""
 
     def __init__(self, fake: FakeSentry, folder: Path, count: int) -> None:
         self.fake = fake
@@ -53,7 +53,7 @@ class Onboarding:
         return process
 
     def end(self, process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-        """The exit code, and what was printed: no traceback and no token, whatever happened."""
+        """Wait for the end; return the exit code and the output, free of tracebacks and tokens."""
         out, err = process.communicate(timeout=120)
         assert "Traceback" not in out + err
         assert self.token[7:] not in out + err
@@ -63,35 +63,35 @@ class Onboarding:
         return self.end(self.start(*arguments, shell=shell))
 
     @property
-    def asked(self) -> Counter[str]:
-        """How often the fake was asked for each e-mail, but for what the limiter turned away."""
+    def invites(self) -> Counter[str]:
+        """How many invites to each address the fake received that its limits didn't reject."""
         return Counter(
             request.body["email"] for request in self.fake.requests if request.status != 429
         )
 
     @property
     def lines(self) -> list[dict[str, str]]:
-        """The whole lines of the results file."""
+        """The complete lines of the results file."""
         with suppress(FileNotFoundError):
             text = self.results.read_text("utf-8")
             return list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
         return []
 
     def outcomes(self) -> dict[str, str]:
-        """The outcome of each e-mail, which is that of its last line."""
+        """Return the outcome of each e-mail address, which is that of its last line."""
         return {line["email"]: line["outcome"] for line in self.lines}
 
     def check_complete(self) -> None:
-        """All are invited, and the fake and the file of results tell the same of each."""
+        """Assert that everybody is invited, once, in the fake and in the results file."""
         invited = [m for m in self.fake.members if m.email.endswith("@example.com")]
         assert sorted(self.emails) == sorted(member.email for member in invited)
         assert all({"backend"} == set(member.teams) for member in invited)
-        final = [line for line in self.lines if line["outcome"] not in OPEN]
+        final = [line for line in self.lines if line["outcome"] not in NOT_FINAL]
         assert dict.fromkeys(self.emails, 1) == Counter(line["email"] for line in final)
         assert dict.fromkeys(self.emails, "invited") == self.outcomes()
         ids = {member.email: member.id for member in invited}
         for line in final:
-            assert line["member_id"] == ids[line["email"]] or "asked again" in line["detail"]
+            assert line["member_id"] == ids[line["email"]] or "earlier request" in line["detail"]
 
 
 Begin = Callable[..., Onboarding]
@@ -99,7 +99,10 @@ Begin = Callable[..., Onboarding]
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Generator[Begin]:
-    """Makes an onboarding of so many people, by default at a fake with sentry.io's limits."""
+    """Return a function that prepares to onboard a number of people.
+
+    With the real clock, the fake has a rate limiter, by default with sentry.io's limits.
+    """
     with ExitStack() as stack:
 
         def begin(count: int, clock: Callable[[], float] = time.time, **limits: int) -> Onboarding:
@@ -114,7 +117,7 @@ def begin(tmp_path: Path) -> Generator[Begin]:
         yield begin
 
 
-def test_killed_ten_times_and_resumed(begin: Begin) -> None:
+def test_loses_no_row_when_killed_ten_times(begin: Begin) -> None:
     seed = time.time_ns()
     moments = random.Random(seed)
     onboarding = begin(1000)
@@ -126,22 +129,26 @@ def test_killed_ten_times_and_resumed(begin: Begin) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(moments.uniform(0, 2))
         process.kill()
-        assert -signal.SIGKILL == process.wait(), f"seed {seed}: it had ended before"
+        assert -signal.SIGKILL == process.wait(), (
+            f"seed {seed}: the command ended before it was killed"
+        )
         latest = {line["email"]: line["outcome"] for line in onboarding.lines[written:]}
-        under_way = [email for email, outcome in latest.items() if outcome == "sending"]
-        assert len(under_way) <= AT_ONCE, f"seed {seed}"
-        repeatable += len(under_way)
-        asked = onboarding.asked
-        settled |= Counter({e: asked[e] for e, o in onboarding.outcomes().items() if o not in OPEN})
+        in_flight = [email for email, outcome in latest.items() if outcome == "sending"]
+        assert len(in_flight) <= MAX_IN_FLIGHT, f"seed {seed}"
+        repeatable += len(in_flight)
+        invites = onboarding.invites
+        settled |= Counter(
+            {e: invites[e] for e, o in onboarding.outcomes().items() if o not in NOT_FINAL}
+        )
     code, out, err = onboarding.run()
     assert (0, "") == (code, err), f"seed {seed}: {out}"
     onboarding.check_complete()
-    asked = onboarding.asked
-    assert settled == Counter({email: asked[email] for email in settled}), f"seed {seed}"
-    assert asked.total() - 1000 <= repeatable, f"seed {seed}"
+    invites = onboarding.invites
+    assert settled == Counter({email: invites[email] for email in settled}), f"seed {seed}"
+    assert invites.total() - 1000 <= repeatable, f"seed {seed}"
 
 
-def test_the_pace_is_what_sentry_allows(begin: Begin) -> None:
+def test_sends_as_fast_as_the_rate_limiter_allows(begin: Begin) -> None:
     onboarding = begin(301)
     arrived: list[float] = []
     process = onboarding.start()
@@ -150,13 +157,13 @@ def test_the_pace_is_what_sentry_allows(begin: Begin) -> None:
         arrived.append(time.monotonic())
     assert (0, "") == onboarding.end(process)[::2]
     onboarding.check_complete()
-    # The pace that it keeps: what else the machine does holds some of them up.
+    # The median, as other work of the machine delays some of the requests.
     assert 38 <= median(20 / (end - begin) for begin, end in pairwise(arrived))
-    turned_away = [request for request in onboarding.fake.requests if request.status == 429]
-    assert len(turned_away) <= 3
+    rejected = [request for request in onboarding.fake.requests if request.status == 429]
+    assert len(rejected) <= 3
 
 
-def test_the_quota_in_the_middle(begin: Begin) -> None:
+def test_stops_at_the_invite_quota_and_goes_on_the_next_day(begin: Begin) -> None:
     clock = Clock()
     onboarding = begin(60, clock)
     onboarding.fake.limit_invites(per_day=35)
@@ -166,7 +173,7 @@ def test_the_quota_in_the_middle(begin: Begin) -> None:
     assert "go on tomorrow" in err
     assert "not attempted" in out
     assert {"invited": 35, "not attempted": 25} == Counter(onboarding.outcomes().values())
-    assert len(onboarding.fake.requests) <= 35 + AT_ONCE
+    assert len(onboarding.fake.requests) <= 35 + MAX_IN_FLIGHT
     today = len(onboarding.fake.requests)
     clock.now += DAY
     assert (0, "") == onboarding.run()[::2]
@@ -174,61 +181,61 @@ def test_the_quota_in_the_middle(begin: Begin) -> None:
     onboarding.check_complete()
 
 
-def test_answers_that_fail_and_get_lost(begin: Begin) -> None:
+def test_repeats_requests_that_fail_or_lose_their_response(begin: Begin) -> None:
     onboarding = begin(300, Clock())
     for fault, every in ((500, 41), (502, 37), (504, 31), ("drop-before", 29), ("drop-after", 23)):
         onboarding.fake.fail_next(fault, every=every, times=5)
     code, out, err = onboarding.run()
-    assert (0, []) == (code, but_for_pauses(err)), out
+    assert (0, []) == (code, without_pauses(err)), out
     onboarding.check_complete()
-    asked = onboarding.asked
-    assert {1, 2} == set(asked.values())
-    assert 300 + 25 == asked.total()
+    invites = onboarding.invites
+    assert {1, 2} == set(invites.values())
+    assert 300 + 25 == invites.total()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_and_resumed(number: signal.Signals, begin: Begin) -> None:
+def test_goes_on_after_an_interruption(number: signal.Signals, begin: Begin) -> None:
     onboarding = begin(100)
     process = onboarding.start()
-    wait_until(lambda: len(onboarding.asked) > 30)
+    wait_until(lambda: len(onboarding.invites) > 30)
     process.send_signal(number)
     code, out, err = onboarding.end(process)
     assert (130, "") == (code, err)
-    assert "The same command goes on" in out
+    assert "Run the same command again" in out
     outcomes = onboarding.outcomes()
-    assert set(onboarding.emails) == set(outcomes), "of every row it is told what came of it"
+    assert set(onboarding.emails) == set(outcomes), "every row has an outcome"
     assert "sending" not in outcomes.values()
-    asked = onboarding.asked
-    final = [email for email, outcome in outcomes.items() if outcome not in OPEN]
+    invites = onboarding.invites
+    final = [email for email, outcome in outcomes.items() if outcome not in NOT_FINAL]
     assert len(final) < 100
     assert {email for email, o in outcomes.items() if o == "outcome unknown"} >= (
-        set(asked) - set(final)
+        set(invites) - set(final)
     )
     assert (0, "") == onboarding.run()[::2]
     onboarding.check_complete()
-    assert [asked[email] for email in final] == [onboarding.asked[email] for email in final]
+    assert [invites[email] for email in final] == [onboarding.invites[email] for email in final]
 
 
-def but_for_pauses(err: str) -> list[str]:
-    """What is told besides pauses: whether it comes to one hangs on which calls fail together."""
+def without_pauses(err: str) -> list[str]:
+    """Return the lines but for those about pauses, which depend on which calls fail together."""
     return [line for line in err.splitlines() if not line.startswith("nothing is sent for ")]
 
 
-def test_a_server_that_goes_away_and_comes_back(begin: Begin) -> None:
+def test_waits_for_a_server_that_comes_back(begin: Begin) -> None:
     onboarding = begin(100)
     with onboarding.fake.serve() as onboarding.url:
         port = int(onboarding.url.rpartition(":")[2])
         process = onboarding.start()
-        wait_until(lambda: len(onboarding.asked) > 30)
+        wait_until(lambda: len(onboarding.invites) > 30)
     wait_until(lambda: any("was not sent" in line["detail"] for line in onboarding.lines))
     with onboarding.fake.serve(port):
         code, out, err = onboarding.end(process)
-    assert (0, []) == (code, but_for_pauses(err)), out
+    assert (0, []) == (code, without_pauses(err)), out
     onboarding.check_complete()
 
 
-def test_a_full_disk(begin: Begin) -> None:
-    """What a shell allows a process to write stands in for it: blocks of 512 bytes."""
+def test_stops_on_a_full_disk(begin: Begin) -> None:
+    """A shell's limit for the size of files, in blocks of 512 bytes, stands in for the disk."""
     onboarding = begin(100, Clock())
     code, _, err = onboarding.run(shell=("sh", "-c", 'ulimit -f 6; exec "$0" "$@"'))
     assert 8 == code
@@ -236,16 +243,16 @@ def test_a_full_disk(begin: Begin) -> None:
     assert 2 == len(err.splitlines())
     assert 6 * 512 == onboarding.results.stat().st_size
     announced = {line["email"] for line in onboarding.lines if line["outcome"] == "sending"}
-    assert set(onboarding.asked) <= announced, "nothing is sent that is not written down"
+    assert set(onboarding.invites) <= announced, "nothing is sent that is not recorded"
     assert len(announced) < 100
     assert (0, "") == onboarding.run()[::2]
     onboarding.check_complete()
 
 
-def test_two_commands_at_once(begin: Begin) -> None:
+def test_rejects_a_second_command_on_the_same_file(begin: Begin) -> None:
     onboarding = begin(60)
     first = onboarding.start()
-    wait_until(lambda: onboarding.asked)
+    wait_until(lambda: onboarding.invites)
     first.send_signal(signal.SIGSTOP)
     code, out, err = onboarding.run()
     first.send_signal(signal.SIGCONT)
@@ -254,11 +261,11 @@ def test_two_commands_at_once(begin: Begin) -> None:
     assert 2 == len(err.splitlines())
     assert (0, "") == onboarding.end(first)[::2]
     onboarding.check_complete()
-    assert 60 == onboarding.asked.total()
+    assert 60 == onboarding.invites.total()
 
 
 @pytest.mark.parametrize("path", [".", "nowhere/results.csv"])
-def test_results_that_cannot_be_written(path: str, begin: Begin) -> None:
+def test_reports_results_that_cannot_be_written(path: str, begin: Begin) -> None:
     onboarding = begin(3)
     code, out, err = onboarding.run("--results", path)
     assert (8, "") == (code, out)

@@ -1,4 +1,4 @@
-"""How turns are given out."""
+"""When requests may leave."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from tests.support.fake_requests import Clock
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that only sleeping moves on; nobody waits."""
+    """A clock that only sleeping moves; no test really waits."""
     clock = Clock(1_000)
 
     async def sleep(seconds: float) -> None:
@@ -25,23 +25,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def turns(clock: Clock, pace: Pace, count: int) -> list[float]:
-    """When so many turns are given, in seconds from now on."""
+    """Return when each of the next requests may leave, in seconds from now."""
 
-    async def take() -> list[float]:
-        taken: list[float] = []
+    async def wait() -> list[float]:
+        left: list[float] = []
         for _ in range(count):
-            await pace.turn()
-            taken.append(round(clock.now - began, 3))
-        return taken
+            await pace.wait_for_turn()
+            left.append(round(clock.now - began, 3))
+        return left
 
     began = clock.now
-    return asyncio.run(take())
+    return asyncio.run(wait())
 
 
-def started(clock: Clock, told: RateLimit | None) -> Pace:
+def started(clock: Clock, first: RateLimit | None) -> Pace:
+    """Return a pace whose first response had these figures."""
     pace = Pace()
     assert [0] == turns(clock, pace, 1)
-    pace.hear(told)
+    pace.update(first)
     return pace
 
 
@@ -51,19 +52,19 @@ def limit(
     return RateLimit(limit, remaining, reset, 25, 24)
 
 
-@pytest.mark.parametrize("told", [None, limit(limit=None), limit(reset=None)])
-def test_without_figures_turns_are_given_at_once(told: RateLimit | None, clock: Clock) -> None:
-    assert [0] * 5 == turns(clock, started(clock, told), 5)
+@pytest.mark.parametrize("first", [None, limit(limit=None), limit(reset=None)])
+def test_does_not_wait_without_figures(first: RateLimit | None, clock: Clock) -> None:
+    assert [0] * 5 == turns(clock, started(clock, first), 5)
 
 
-def test_with_figures_turns_are_evenly_spaced(clock: Clock) -> None:
+def test_spaces_requests_evenly_by_the_figures(clock: Clock) -> None:
     taken = turns(clock, started(clock, limit()), 101)
     gaps = [round(after - before, 3) for before, after in pairwise(taken)]
     assert {0.025, 0.026} == set(gaps[2:])
     assert 2.5 <= taken[-1] <= 2.6
 
 
-def test_little_is_made_up_for(clock: Clock) -> None:
+def test_catches_up_on_two_requests_only(clock: Clock) -> None:
     pace = started(clock, limit(limit=10))
     turns(clock, pace, 10)
     clock.now += 5
@@ -71,26 +72,26 @@ def test_little_is_made_up_for(clock: Clock) -> None:
     assert [0.102, 0.204] == turns(clock, pace, 2)
 
 
-def test_nothing_is_sent_where_nothing_is_left(clock: Clock) -> None:
+def test_pauses_when_no_request_remains_in_the_window(clock: Clock) -> None:
     pace = started(clock, limit(reset=5000))
     clock.now += 0.25
-    pace.hear(limit(remaining=0, reset=5000))
-    assert pace.is_held
+    pace.update(limit(remaining=0, reset=5000))
+    assert pace.is_paused
     assert 0.75 == turns(clock, pace, 1)[0]
-    assert not pace.is_held
-    pace.hear(limit(remaining=0, reset=5001))
+    assert not pace.is_paused
+    pace.update(limit(remaining=0, reset=5001))
     assert 1 == turns(clock, pace, 1)[0]
 
 
-def test_an_answer_that_comes_late_says_nothing_new(clock: Clock) -> None:
+def test_ignores_the_figures_of_a_past_window(clock: Clock) -> None:
     pace = started(clock, limit(reset=5001))
     clock.now += 1
-    pace.hear(limit(remaining=0, reset=5000))
-    assert not pace.is_held
+    pace.update(limit(remaining=0, reset=5000))
+    assert not pace.is_paused
 
 
-def test_held_for_a_while(clock: Clock) -> None:
+def test_the_longest_pause_counts(clock: Clock) -> None:
     pace = started(clock, None)
-    pace.hold(3)
-    pace.hold(1)
+    pace.pause(3)
+    pace.pause(1)
     assert [3, 3] == turns(clock, pace, 2)

@@ -1,4 +1,4 @@
-"""Files of people, as spreadsheets and people write them."""
+"""People files, as spreadsheets and people write them."""
 
 from io import BytesIO
 from pathlib import Path
@@ -30,17 +30,17 @@ def read(text: str | bytes) -> tuple[list[object], list[tuple[int, str]]]:
         " Email , Org_Role ,member_id, TEAMS\n ada@example.com\xa0, manager,,  backend:admin \n",
         '"email","org_role","teams"\n"ada@example.com","manager","\nbackend:admin\n"\n',
     ],
-    ids=["plain", "other order", "Excel's", "BOM and tabs", "blanks", "quoted"],
+    ids=["as documented", "other order", "Excel's", "BOM and tabs", "blanks", "quoted"],
 )
-def test_a_row_is_read_however_it_is_written(text: str) -> None:
+def test_reads_a_row_in_any_csv_dialect(text: str) -> None:
     assert ([ADA], []) == read(text)
 
 
-def test_an_invite_needs_no_more_than_an_address() -> None:
+def test_an_invite_needs_only_an_address() -> None:
     assert ([Invite("ada@example.com", line=2)], []) == read("email\nada@example.com\n")
 
 
-def test_a_member_is_a_row_for_each_team() -> None:
+def test_yields_a_row_for_each_team_of_a_member() -> None:
     text = "email,member_id,teams\n,8,backend frontend\nada@example.com,,\n,me,backend\n"
     expected = [
         Addition("8", "backend", 2),
@@ -51,7 +51,7 @@ def test_a_member_is_a_row_for_each_team() -> None:
     assert (expected, []) == read(text)
 
 
-def test_empty_lines_are_no_rows() -> None:
+def test_skips_empty_lines() -> None:
     rows, bad = read("email;teams\r\n;\r\n\r\nada@example.com;\r\n  ;  \r\n")
     assert ([Invite("ada@example.com", line=4)], []) == (rows, bad)
     assert ([], []) == read("email\n")
@@ -60,29 +60,29 @@ def test_empty_lines_are_no_rows() -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("ada,,,", "'ada' is no e-mail address"),
-        ("ada@example,,,", "'ada@example' is no e-mail address"),
-        ("Ada <ada@example.com>,,,", "is no e-mail address"),
+        ("ada,,,", "'ada' is not an e-mail address"),
+        ("ada@example,,,", "'ada@example' is not an e-mail address"),
+        ("Ada <ada@example.com>,,,", "is not an e-mail address"),
         (f"{'a' * 64}@example.com,,,", "has more than 75 characters"),
-        ("ada@example.com,boss,,", f"'boss' is none of {', '.join(get_args(OrganizationRole))}"),
-        ("ada@example.com,,backend:boss,", f"'boss' is none of {', '.join(get_args(TeamRole))}"),
-        ("ada@example.com,,backend:,", f"'' is none of {', '.join(get_args(TeamRole))}"),
-        ('ada@example.com,,"backend, frontend",', "'backend,' is no slug: teams are separated"),
+        ("ada@example.com,boss,,", f"'boss' is not one of {', '.join(get_args(OrganizationRole))}"),
+        ("ada@example.com,,backend:boss,", f"'boss' is not one of {', '.join(get_args(TeamRole))}"),
+        ("ada@example.com,,backend:,", f"'' is not one of {', '.join(get_args(TeamRole))}"),
+        ('ada@example.com,,"backend, frontend",', "'backend,' is not a slug: teams are separated"),
         ("ada@example.com,,a b a:admin,", "'a' is named twice"),
         ("ada@example.com,,,8", "not both"),
         (",manager,,", "give an email, to invite, or a member_id"),
         (",manager,backend,8", "organization role stays as it is: leave out 'manager'"),
-        (",,backend:admin,8", "gets no role on a team"),
+        (",,backend:admin,8", "can't be given a role on the team"),
         (",,,8", "name the teams"),
-        (",,backend,ada", "'ada' is no number"),
+        (",,backend,ada", "'ada' is not a number"),
         ("ada@example.com,,", "it has 3 cells, and the first line 4"),
         ("ada@example.com,,,,x", "it has 5 cells, and the first line 4"),
         ("ada@example.com\0,,,", "holds a character that doesn't show: take it out"),
         ("ada@example.com,,back\u200bend,", "holds a character that doesn't show: take it out"),
-        ('"ada@\nexample.com",,,', "'ada@ example.com' is no e-mail address"),
+        ('"ada@\nexample.com",,,', "'ada@ example.com' is not an e-mail address"),
     ],
 )
-def test_a_bad_row_is_told_with_its_line(row: str, reason: str) -> None:
+def test_reports_a_bad_row_with_its_line(row: str, reason: str) -> None:
     text = f"email,org_role,teams,member_id\nfirst@example.com,,,\n{row}\nlast@example.com,,,\n"
     rows, bad = read(text)
     assert 2 == len(rows)
@@ -91,7 +91,7 @@ def test_a_bad_row_is_told_with_its_line(row: str, reason: str) -> None:
     assert reason in bad[0][1]
 
 
-def test_what_is_not_utf_8_is_told_with_its_line() -> None:
+def test_reports_a_row_that_is_not_utf_8_with_its_line() -> None:
     content = "email,teams\nada@example.com,\nj\xfcrgen@example.com,\n".encode("latin-1")
     rows, [(line, reason)] = read(content)
     assert (1, 3) == (len(rows), line)
@@ -100,7 +100,7 @@ def test_what_is_not_utf_8_is_told_with_its_line() -> None:
     assert bad.email.encode() == "j\ufffdrgen@example.com".encode()
 
 
-def test_a_line_is_counted_where_it_begins() -> None:
+def test_counts_a_row_by_its_first_line() -> None:
     text = 'email,teams\n"ada@\nexample.com",\nbob@example.com,\nno address,\n'
     assert [2, 5] == [line for line, _ in read(text)[1]]
 
@@ -116,8 +116,8 @@ def test_a_line_is_counted_where_it_begins() -> None:
     ],
     ids=["address", "member and team"],
 )
-def test_the_second_of_two_is_bad(text: str, reason: str) -> None:
-    assert [reason] == [told for _, told in read(text)[1]]
+def test_rejects_the_second_of_two_equal_rows(text: str, reason: str) -> None:
+    assert [reason] == [found for _, found in read(text)[1]]
 
 
 @pytest.mark.parametrize(
@@ -129,27 +129,27 @@ def test_the_second_of_two_is_bad(text: str, reason: str) -> None:
         ("email,team\n", "has a column 'team': its first line may name the columns email, org_r"),
         ("email,email\n", "has two columns 'email'"),
         ("ada@example.com\n", "has a column 'ada@example.com'"),
-        ('email,teams\n"ada@example.com,\n', "line 2 of the file of people is no CSV"),
-        ('email,teams\nbob@example.com,\n"a"b,\n', "line 3 of the file of people is no CSV"),
-        ('"email\n', "line 1 of the file of people is no CSV"),
+        ('email,teams\n"ada@example.com,\n', "line 2 of the people file is not CSV"),
+        ('email,teams\nbob@example.com,\n"a"b,\n', "line 3 of the people file is not CSV"),
+        ('"email\n', "line 1 of the people file is not CSV"),
         ("email\nada@example.com\n".encode("utf-16"), "is UTF-16: save it as CSV in UTF-8"),
         (b"PK\3\4\x14\0", "is a spreadsheet: save it as CSV in UTF-8"),
     ],
 )
-def test_what_is_no_file_of_people_is_told(content: str | bytes, reason: str) -> None:
+def test_rejects_another_file(content: str | bytes, reason: str) -> None:
     with pytest.raises(PeopleError) as raised:
         read(content)
     assert reason in str(raised.value)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_names_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none.csv", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(PeopleError, match=f"{path} can't be read: {reason}"):
             read_people(path)
 
 
 @given(st.binary(max_size=200), st.booleans())
-def test_any_content_is_read_or_refused(content: bytes, has_header: bool) -> None:
+def test_reads_or_rejects_any_content(content: bytes, has_header: bool) -> None:
     header = b"email,org_role,teams,member_id\n" if has_header else b""
     try:
         people = read_people(BytesIO(header + content))

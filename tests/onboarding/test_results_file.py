@@ -1,4 +1,4 @@
-"""The file of results: what it tells, and what it survives."""
+"""The results file: what it records, and what it survives."""
 
 import csv
 import resource
@@ -34,7 +34,8 @@ def lines(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def settle(path: Path, row: Row, outcome: RowOutcome) -> None:
+def record(path: Path, row: Row, outcome: RowOutcome) -> None:
+    """Record a row as sent, with this outcome, as a process of its own would."""
     with ResultsFile(path, URL, "acme") as file:
         file.sending(row)
         file.record(Result(row, outcome))
@@ -45,7 +46,7 @@ def outcome(path: Path, row: Row, organization: str = "acme", url: str = URL) ->
         return file.outcome(row)
 
 
-def test_lines_are_appended_as_it_happens(path: Path) -> None:
+def test_appends_a_line_before_and_after_each_request(path: Path) -> None:
     with ResultsFile(path, URL, "acme") as file:
         file.sending(ADA)
         assert ["2", "ada@example.com", "", "backend:admin", "sending"] == lines(path)[1][:5]
@@ -63,28 +64,28 @@ def test_lines_are_appended_as_it_happens(path: Path) -> None:
     assert ["line", "email", "member_id", "team", "outcome", "detail"] == lines(path)[0]
 
 
-def test_a_line_break_breaks_no_line(path: Path) -> None:
-    settle(path, Invite("a\r\nb"), RowOutcome.REFUSED)
+def test_writes_a_line_break_as_a_blank(path: Path) -> None:
+    record(path, Invite("a\r\nb"), RowOutcome.REFUSED)
     assert ["", "a b", "", "", "refused", ""] == lines(path)[-1]
 
 
 @pytest.mark.parametrize("row", [ADA, BOB])
-@pytest.mark.parametrize("reached", list(RowOutcome))
-def test_an_outcome_is_known_to_the_next_process(reached: RowOutcome, row: Row, path: Path) -> None:
-    settle(path, row, reached)
-    assert reached is outcome(path, row)
+@pytest.mark.parametrize("recorded", list(RowOutcome))
+def test_loads_each_outcome(recorded: RowOutcome, row: Row, path: Path) -> None:
+    record(path, row, recorded)
+    assert recorded is outcome(path, row)
 
 
 def test_the_last_line_of_a_row_counts(path: Path) -> None:
-    settle(path, ADA, RowOutcome.OUTCOME_UNKNOWN)
-    settle(path, BOB, RowOutcome.ADDED)
-    settle(path, ADA, RowOutcome.INVITED)
+    record(path, ADA, RowOutcome.OUTCOME_UNKNOWN)
+    record(path, BOB, RowOutcome.ADDED)
+    record(path, ADA, RowOutcome.INVITED)
     assert RowOutcome.INVITED is outcome(path, ADA)
     assert RowOutcome.ADDED is outcome(path, BOB)
 
 
-def test_what_was_being_sent_is_unknown(path: Path) -> None:
-    settle(path, ADA, RowOutcome.NOT_ATTEMPTED)
+def test_a_row_without_a_line_after_its_request_is_unknown(path: Path) -> None:
+    record(path, ADA, RowOutcome.NOT_ATTEMPTED)
     with ResultsFile(path, URL, "acme") as file:
         assert RowOutcome.NOT_ATTEMPTED is file.outcome(ADA)
         file.sending(ADA)
@@ -94,7 +95,7 @@ def test_what_was_being_sent_is_unknown(path: Path) -> None:
         assert file.outcome(BOB) is None
 
 
-def test_a_bad_row_says_nothing_of_a_good_one(path: Path) -> None:
+def test_a_bad_row_does_not_change_the_outcome_of_a_good_one(path: Path) -> None:
     bad = BadRow(4, "", BOB.member_id, BOB.team, "member 8 on backend is on line 3 already")
     with ResultsFile(path, URL, "acme") as file:
         file.sending(BOB)
@@ -114,30 +115,31 @@ def test_a_bad_row_says_nothing_of_a_good_one(path: Path) -> None:
     ],
     ids=["moved", "letter case", "role", "team role", "person"],
 )
-def test_a_row_is_known_by_what_it_asks_for(other: Row, is_same: bool, path: Path) -> None:
-    settle(path, ADA, RowOutcome.REFUSED)
+def test_matches_rows_by_content(other: Row, is_same: bool, path: Path) -> None:
+    record(path, ADA, RowOutcome.REFUSED)
     assert (RowOutcome.REFUSED if is_same else None) is outcome(path, other)
     assert outcome(path, ADA, "other") is None
     assert outcome(path, ADA, url="https://staging.example/") is None
 
 
-def test_half_a_line_is_taken_out(path: Path) -> None:
-    settle(path, ADA, RowOutcome.INVITED)
-    whole = path.read_bytes()
-    for end in range(1, len(whole)):
-        path.write_bytes(whole[:end])
+def test_cuts_off_an_incomplete_line(path: Path) -> None:
+    record(path, ADA, RowOutcome.INVITED)
+    complete = path.read_bytes()
+    for end in range(1, len(complete)):
+        path.write_bytes(complete[:end])
         assert outcome(path, ADA) in (None, RowOutcome.OUTCOME_UNKNOWN)
-        assert whole[:end] == path.read_bytes()
-        settle(path, BOB, RowOutcome.ADDED)
+        assert complete[:end] == path.read_bytes()
+        record(path, BOB, RowOutcome.ADDED)
         assert RowOutcome.ADDED is outcome(path, BOB)
         assert all(len(line) == 6 for line in lines(path))
-        assert whole.startswith(path.read_bytes().partition(b"3,")[0])
-    path.write_bytes(whole)
+        assert complete.startswith(path.read_bytes().partition(b"3,")[0])
+    path.write_bytes(complete)
     assert RowOutcome.INVITED is outcome(path, ADA)
 
 
 @contextmanager
 def disk_of(size: int) -> Iterator[None]:
+    """Let no file grow beyond this size."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -146,7 +148,7 @@ def disk_of(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_after_half_a_line_nothing_more_is_written(path: Path) -> None:
+def test_writes_nothing_after_an_incomplete_line(path: Path) -> None:
     with ResultsFile(path, URL, "acme") as file:
         file.sending(ADA)
         size = path.stat().st_size
@@ -156,26 +158,26 @@ def test_after_half_a_line_nothing_more_is_written(path: Path) -> None:
         with pytest.raises(ResultsFileError, match="make room"):
             file.sending(BOB)
     assert RowOutcome.OUTCOME_UNKNOWN is outcome(path, ADA)
-    settle(path, ADA, RowOutcome.INVITED)
+    record(path, ADA, RowOutcome.INVITED)
     assert RowOutcome.INVITED is outcome(path, ADA)
 
 
 @pytest.mark.parametrize(("delimiter", "end"), [(";", "\r\n"), ("\t", "\n")])
-def test_what_a_spreadsheet_has_saved_stays_one(delimiter: str, end: str, path: Path) -> None:
-    settle(path, ADA, RowOutcome.INVITED)
+def test_goes_on_in_a_file_that_a_spreadsheet_saved(delimiter: str, end: str, path: Path) -> None:
+    record(path, ADA, RowOutcome.INVITED)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file, delimiter=delimiter, lineterminator=end).writerows(rows)
-    settle(path, BOB, RowOutcome.ADDED)
+    record(path, BOB, RowOutcome.ADDED)
     assert RowOutcome.INVITED is outcome(path, ADA)
     assert RowOutcome.ADDED is outcome(path, BOB)
     assert {5} == {line.count(delimiter) for line in path.read_text().splitlines()}
 
 
-def test_what_was_refused_can_be_forgotten(path: Path) -> None:
-    settle(path, ADA, RowOutcome.REFUSED)
-    settle(path, BOB, RowOutcome.ADDED)
+def test_forgets_refused_rows_until_they_are_sent_again(path: Path) -> None:
+    record(path, ADA, RowOutcome.REFUSED)
+    record(path, BOB, RowOutcome.ADDED)
     with ResultsFile(path, URL, "acme") as file:
         file.forget_refused()
         assert file.outcome(ADA) is None
@@ -191,7 +193,7 @@ def test_what_was_refused_can_be_forgotten(path: Path) -> None:
     assert RowOutcome.INVITED is outcome(path, ADA)
 
 
-def test_two_cannot_use_it_at_once(path: Path) -> None:
+def test_rejects_a_second_process(path: Path) -> None:
     with (
         ResultsFile(path, URL, "acme"),
         pytest.raises(ResultsFileError, match=f"{path} is in use: wait"),
@@ -211,20 +213,20 @@ def test_two_cannot_use_it_at_once(path: Path) -> None:
         (b"line,email,member_id,team,outcome,detail\n2,\xff,,,invited,\n", 2),
     ],
 )
-def test_another_file_is_left_as_it_is(content: str | bytes, line: int, path: Path) -> None:
+def test_leaves_another_file_unchanged(content: str | bytes, line: int, path: Path) -> None:
     content = content.encode() if isinstance(content, str) else content
     path.write_bytes(content)
-    with pytest.raises(ResultsFileError, match=f"line {line} of {path} is none of a file of"):
+    with pytest.raises(ResultsFileError, match=f"line {line} of {path} is not a line of a results"):
         ResultsFile(path, URL, "acme")
     assert content == path.read_bytes()
 
 
-def test_a_device_is_told() -> None:
-    with pytest.raises(ResultsFileError, match="/dev/full is no file that could be read again"):
+def test_rejects_a_device() -> None:
+    with pytest.raises(ResultsFileError, match="/dev/full is not a regular file: name another"):
         ResultsFile("/dev/full", URL, "acme")
 
 
-def test_a_folder_is_told(tmp_path: Path) -> None:
+def test_rejects_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ResultsFileError, match=r"can't be written \(Is a directory\)"):
         ResultsFile(tmp_path, URL, "acme")
     with pytest.raises(ResultsFileError, match=r"can't be written \(No such file"):

@@ -1,4 +1,4 @@
-"""The command line as a process of its own."""
+"""Runs the command line as a process of its own."""
 
 import os
 import sys
@@ -7,25 +7,29 @@ from collections.abc import Callable, Mapping
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sentry_members_cli"]
 
-# What makes a library colour its output where there is no terminal, or not colour it on one.
-_COLOURS = ("CLICOLOR", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS")
+# Variables that change whether output is coloured, and how wide it is.
+_STYLE_VARIABLES = ("CLICOLOR", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS")
 
 
 def environment(**variables: str) -> Mapping[str, str]:
-    """An environment that says nothing of Sentry, proxies and colours but these variables."""
+    """Return an environment with these variables, and no other about Sentry, proxies or colours."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("SENTRY_") and not name.lower().endswith("_proxy")
-        if name not in _COLOURS
+        if name not in _STYLE_VARIABLES
     }
     return {**kept, "PYTHONUTF8": "1", **variables}
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait for a condition; TimeoutError if it does not come in so many seconds."""
+    """Wait for a condition.
+
+    Raises:
+        TimeoutError: The condition is still false after this many seconds.
+    """
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError(f"not so within {seconds} s")
+            raise TimeoutError(f"the condition is still false after {seconds} s")
         time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Asks a fake Sentry for the two operations, with a token of one's choice."""
+"""Sends requests for the two operations to a fake Sentry."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +11,8 @@ TEAMS = "/api/0/organizations/{}/members/{}/teams/{}/"
 
 
 class Clock:
+    """A clock that stands still until `now` is set."""
+
     def __init__(self, now: float = 1_800_000_000.25) -> None:
         self.now = now
 
@@ -19,6 +21,7 @@ class Clock:
 
 
 def client(fake: FakeSentry, token: str | None = None) -> httpx.Client:
+    """Return an HTTP client of a fake that sends this token."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return httpx.Client(
         transport=fake.transport(), base_url="https://sentry.example", headers=headers
@@ -32,6 +35,7 @@ def invite(
     scopes: Iterable[str] = ("member:admin",),
     **body: Any,
 ) -> httpx.Response:
+    """Invite somebody, with a token of this owner; of an integration if the owner is None."""
     token = fake.issue_token(organization, owner=owner, scopes=scopes)
     body.setdefault("email", "ada@x.example")
     return client(fake, token).post(INVITES.format(organization), json=body)
@@ -45,6 +49,7 @@ def add(
     name: str = "target",
     team: str = "backend",
 ) -> httpx.Response:
+    """Add a member to a team, with a token of this owner; of an integration if it is None."""
     token = fake.issue_token(organization, owner=owner, scopes=scopes)
     member_id = "me" if name == "me" else fake.member_id(organization, name)
     return client(fake, token).post(TEAMS.format(organization, member_id, team))

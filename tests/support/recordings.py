@@ -1,7 +1,7 @@
-"""What Sentry answers, as data.
+"""Responses of Sentry, as data.
 
-`recordings.jsonl` has exchanges with a self-hosted Sentry 23.7.1, one a line.
-`current_responses.jsonl` has responses of current servers, read from their source, one a line.
+`recordings.jsonl` has exchanges with a self-hosted Sentry 23.7.1, one on each line.
+`current_responses.jsonl` has responses of current servers, read from their source, one on each line.
 """
 
 import json
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 
-def _read(name: str) -> list[dict[str, Any]]:
+def _load(name: str) -> list[dict[str, Any]]:
     lines = Path(__file__).with_name(name).read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
-RECORDINGS = _read("recordings.jsonl")
-CURRENT_RESPONSES = _read("current_responses.jsonl")
+RECORDINGS = _load("recordings.jsonl")
+CURRENT_RESPONSES = _load("current_responses.jsonl")
 
 
 def operation_of(exchange: dict[str, Any]) -> str | None:
-    """The operationId that an exchange belongs to; None for another method or route."""
+    """Return the operationId of an exchange; None for another method or route."""
     request = exchange["request"]
     parts = request["path"].split("?")[0].split("/")
     if request["method"] != "POST" or "" in parts[1:-1] or parts[-1]:
@@ -30,7 +30,7 @@ def operation_of(exchange: dict[str, Any]) -> str | None:
 
 
 def bodies(operation: str, status: int) -> list[Any]:
-    """The JSON bodies recorded for an operation and a status."""
+    """Return the JSON bodies recorded for an operation and a status code."""
     return [
         json.loads(exchange["response"]["body"])
         for exchange in RECORDINGS

@@ -1,4 +1,4 @@
-"""The fake Sentry answers as current servers do."""
+"""The fake Sentry responds as current servers do."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ DAY = 24 * 60 * 60
 
 
 def sentry(clock: Clock | None = None, owner: dict[str, Any] | None = None, **settings: Any) -> Any:
-    """A fake with one organization that has these settings, and an owner who is like that."""
+    """Return a fake with an organization with these settings, and an owner with these arguments."""
     fake = FakeSentry(clock=clock or Clock())
     fake.add_organization("acme", **settings)
     fake.add_team("acme", "backend")
@@ -142,16 +142,16 @@ CASES: dict[str, Callable[[Send], httpx.Response]] = {
 def expected_headers(line: dict[str, Any], send: Send) -> dict[str, str]:
     headers = {name.lower(): value for name, value in line["headers"].items()}
     if "www-authenticate" in headers and send is add:
-        # The line has the scopes of the other operation.
+        # The recorded response names the scopes of the other operation.
         headers["www-authenticate"] = headers["www-authenticate"].replace(
             "member:admin member:invite member:write", "org:read org:write team:write"
         )
     return headers
 
 
-def headers_that_matter(response: httpx.Response) -> dict[str, str]:
-    matter = re.compile("content-type|www-authenticate|retry-after|x-sentry-rate-limit-.*")
-    found = {name: value for name, value in response.headers.items() if matter.fullmatch(name)}
+def relevant_headers(response: httpx.Response) -> dict[str, str]:
+    relevant = re.compile("content-type|www-authenticate|retry-after|x-sentry-rate-limit-.*")
+    found = {name: value for name, value in response.headers.items() if relevant.fullmatch(name)}
     if reset := found.get("x-sentry-rate-limit-reset"):
         assert str(int(Clock().now) + 1) == reset
         found["x-sentry-rate-limit-reset"] = "<epoch seconds>"
@@ -166,24 +166,24 @@ def headers_that_matter(response: httpx.Response) -> dict[str, str]:
         for send in SENDERS[line["operation"]]
     ],
 )
-def test_response_of_a_current_server(line: dict[str, Any], send: Send) -> None:
+def test_responds_as_a_current_server(line: dict[str, Any], send: Send) -> None:
     response = CASES[line["case"]](send)
     assert (line["status"], line["body"]) == (response.status_code, response.json())
-    found = headers_that_matter(response)
+    found = relevant_headers(response)
     if line["case"] == "rate limit, before: a bare JSON string":
-        # Version 23.7 sends two headers more, as its recordings show.
+        # Version 23.7 sends two more headers, as its recordings show.
         found = {name: value for name, value in found.items() if "concurrent" not in name}
     assert expected_headers(line, send) == found
 
 
-def test_every_line_is_a_case() -> None:
+def test_covers_every_known_response() -> None:
     assert list(CASES) == [line["case"] for line in CURRENT_RESPONSES]
 
 
 # The order of the checks
 
 
-def test_each_check_comes_before_the_next() -> None:
+def test_checks_in_the_order_of_the_server() -> None:
     clock = Clock()
     fake = FakeSentry(clock=clock)
     fake.add_organization("acme", require_2fa=True, member_limit=2, open_membership=False)
@@ -195,7 +195,9 @@ def test_each_check_comes_before_the_next() -> None:
     fake.add_member("acme", "later", role="billing")
     fake.add_member("acme", "suspended", role="owner", is_suspended=True)
 
-    def added(owner: str, scope: str = "org:read", organization: str = "acme") -> tuple[int, Any]:
+    def add_unknown_member(
+        owner: str, scope: str = "org:read", organization: str = "acme"
+    ) -> tuple[int, Any]:
         token = fake.issue_token("acme", owner=owner, scopes=[scope])
         response = httpx.Client(transport=fake.transport(), base_url="https://sentry.example").post(
             TEAMS.format(organization, "999", "idp-team"),
@@ -205,14 +207,16 @@ def test_each_check_comes_before_the_next() -> None:
         return response.status_code, detail["code"] if isinstance(detail, dict) else detail
 
     forbidden, not_found = FORBIDDEN["detail"], NOT_FOUND["detail"]
-    assert (403, "Your account has been suspended.") == added("suspended", "project:read")
-    assert (403, forbidden) == added("late", "project:read", "unknown")
-    assert (404, not_found) == added("late", organization="unknown")
-    assert (401, "2fa-required") == added("late")
-    assert (401, "member-disabled-over-limit") == added("later")
-    assert (403, forbidden) == added("billed")
-    assert (404, not_found) == added("target")
-    # A role that can't hold teams, on the team, provisioned, requested.
+    assert (403, "Your account has been suspended.") == add_unknown_member(
+        "suspended", "project:read"
+    )
+    assert (403, forbidden) == add_unknown_member("late", "project:read", "unknown")
+    assert (404, not_found) == add_unknown_member("late", organization="unknown")
+    assert (401, "2fa-required") == add_unknown_member("late")
+    assert (401, "member-disabled-over-limit") == add_unknown_member("later")
+    assert (403, forbidden) == add_unknown_member("billed")
+    assert (404, not_found) == add_unknown_member("target")
+    # The role, whether the member is on the team, the identity provider, the access request.
     target: dict[str, Any] = {"organization": "acme", "owner": "target"}
     assert 403 == add(fake, **target, name="billed", team="idp-team").status_code
     assert 204 == add(fake, **target, name="target", team="idp-team").status_code
@@ -222,11 +226,11 @@ def test_each_check_comes_before_the_next() -> None:
 # Settings
 
 
-def test_two_factor_is_required_of_members_only() -> None:
+def test_requires_two_factor_of_members_only() -> None:
     fake = sentry(require_2fa=True, owner={"has_2fa": False})
     assert 201 == add(fake, owner="target").status_code
     assert 201 == invite(fake, owner=None).status_code
-    # Who is no member of the organization is refused as such.
+    # A user who is not a member of the organization gets 403, not 401.
     fake.add_organization("other")
     fake.add_member("other", "outsider", email="outsider@x.example", has_2fa=False)
     assert 201 == invite(fake, owner=None, email="outsider@x.example").status_code
@@ -237,7 +241,7 @@ def test_two_factor_is_required_of_members_only() -> None:
     assert (403, FORBIDDEN) == (response.status_code, response.json())
 
 
-def test_an_account_is_the_same_in_every_organization() -> None:
+def test_a_suspended_account_is_suspended_in_every_organization() -> None:
     fake = FakeSentry()
     fake.add_organization("acme")
     fake.add_organization("other")
@@ -254,7 +258,7 @@ def test_pending_invites_take_no_seat() -> None:
     assert 201 == invite(fake).status_code
 
 
-def test_version_23_7_checks_neither_account_nor_seat_nor_setting() -> None:
+def test_version_23_7_ignores_the_settings_of_current_servers() -> None:
     fake = FakeSentry("23.7")
     fake.add_organization("acme", require_2fa=True, member_limit=0, allow_member_invite=False)
     fake.add_member("acme", "owner", role="owner", has_2fa=False, is_suspended=True)
@@ -272,28 +276,28 @@ def test_version_23_7_checks_neither_account_nor_seat_nor_setting() -> None:
         ("target", "member:admin", 403),
     ],
 )
-def test_who_invites_where_members_may_not(owner: str | None, scope: str, status: int) -> None:
+def test_who_may_invite_while_members_may_not(owner: str | None, scope: str, status: int) -> None:
     fake = sentry(allow_member_invite=False)
     assert status == invite(fake, owner=owner, scopes=[scope]).status_code
 
 
-def test_members_add_to_teams_where_they_may_not_invite() -> None:
+def test_members_may_add_to_teams_while_they_may_not_invite() -> None:
     assert 201 == add(sentry(allow_member_invite=False), owner="target", name="owner").status_code
 
 
-def test_managers_invite_to_all_teams_where_members_may_not_invite() -> None:
+def test_managers_may_invite_to_all_teams_while_members_may_not_invite() -> None:
     fake = sentry(allow_member_invite=False, open_membership=False)
     assert 201 == invite(fake, scopes=["member:write"], teams=["backend"]).status_code
 
 
-def test_team_roles_retire_the_deprecated_spelling_too() -> None:
+def test_team_roles_retire_the_role_admin_in_the_deprecated_field() -> None:
     response = invite(sentry(team_roles=True), role="admin")
     error = "The role 'admin' is deprecated and may no longer be assigned."
     assert (400, {"role": [error]}) == (response.status_code, response.json())
     assert 201 == invite(sentry(), orgRole="admin").status_code
 
 
-def test_qq_com_in_any_letter_case_and_no_other_domain() -> None:
+def test_rejects_addresses_at_qq_com_in_any_letter_case() -> None:
     assert 400 == invite(sentry(), email="ada@QQ.com").status_code
     assert 201 == invite(sentry(), email="ada@notqq.com").status_code
     assert 201 == invite(FakeSentry.example("23.7"), email="ada@qq.com").status_code
@@ -302,14 +306,14 @@ def test_qq_com_in_any_letter_case_and_no_other_domain() -> None:
 # The rate limiter
 
 
-def test_inviting_has_a_bucket_of_its_own() -> None:
+def test_limits_invites_separately_from_other_requests() -> None:
     fake = FakeSentry.example(clock=Clock())
     fake.limit_requests(per_second=1)
     assert [201, 201] == [invite(fake).status_code, add(fake).status_code]
     assert [429, 429] == [invite(fake).status_code, add(fake).status_code]
 
 
-def test_adding_to_a_team_shares_its_bucket_with_every_other_post() -> None:
+def test_limits_additions_together_with_every_other_post() -> None:
     fake = FakeSentry.example(clock=Clock())
     fake.limit_requests(per_second=1)
     token = fake.issue_token("acme", owner="owner", scopes=["org:read"])
@@ -324,7 +328,7 @@ def test_adding_to_a_team_shares_its_bucket_with_every_other_post() -> None:
         assert 429 == http.get(INVITES.format("acme")).status_code
 
 
-def test_only_the_application_sends_rate_limit_headers() -> None:
+def test_only_sentry_itself_sends_rate_limit_headers() -> None:
     fake = sentry()
     fake.limit_requests()
     for fault, sends in (
@@ -341,7 +345,7 @@ def test_only_the_application_sends_rate_limit_headers() -> None:
 # The invite quota
 
 
-def test_the_quota_counts_an_address_in_any_letter_case() -> None:
+def test_the_invite_quota_counts_an_address_in_any_letter_case() -> None:
     fake = sentry()
     fake.limit_invites(per_address=1)
     assert 201 == invite(fake, email="ada@x.example").status_code
@@ -363,7 +367,7 @@ def test_the_quota_counts_an_address_in_any_letter_case() -> None:
         (408, True),
     ],
 )
-def test_what_takes_effect_behind_the_gateway(fault: Fault, takes_effect: bool) -> None:
+def test_faults_of_the_api_gateway_that_take_effect(fault: Fault, takes_effect: bool) -> None:
     fake = sentry()
     before = len(fake.members)
     fake.fail_next(fault)
@@ -397,13 +401,13 @@ def test_an_invite_expires_after_30_days_and_is_deleted_after_60() -> None:
     assert [] == invited()
     with pytest.raises(ValueError, match=r"unknown member 'ada@x\.example'"):
         fake.member_id("acme", "ada@x.example")
-    # Requests and members stay.
+    # Members and requests to join are not deleted.
     assert ["target", "owner", "joining"] == [each.name for each in fake.members]
     assert counted == add(fake, name="owner").json()["memberCount"]
     assert 201 == invite(fake).status_code
 
 
-def test_access_requests_of_a_deleted_invite_go_with_it() -> None:
+def test_deletes_the_access_requests_of_a_deleted_invite() -> None:
     clock = Clock()
     fake = sentry(clock, open_membership=False)
     assert 201 == invite(fake).status_code
@@ -415,7 +419,7 @@ def test_access_requests_of_a_deleted_invite_go_with_it() -> None:
 # Bodies
 
 
-def test_a_member_has_both_spellings_of_the_role() -> None:
+def test_a_member_has_the_role_in_both_fields() -> None:
     body = invite(sentry(), orgRole="manager").json()
     assert ("manager", "manager", "Manager") == (body["orgRole"], body["role"], body["roleName"])
     assert "groupOrgRoles" not in body

@@ -1,4 +1,4 @@
-"""The fake Sentry does what its documentation promises."""
+"""The fake Sentry does what its documentation says."""
 
 import asyncio
 import http.client
@@ -26,7 +26,7 @@ FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 NOT_FOUND = {"detail": "The requested resource does not exist"}
 
 
-def test_the_examples_of_the_module() -> None:
+def test_runs_the_examples_of_the_module() -> None:
     examples = re.findall("```python\n(.*?)```", testing.__doc__ or "", re.DOTALL)
     assert 2 == len(examples)
     exec("".join(examples), {"FakeSentry": FakeSentry, "httpx": httpx})  # noqa: S102
@@ -35,7 +35,7 @@ def test_the_examples_of_the_module() -> None:
 # Adding to a team
 
 
-def test_added_requested_and_already_there() -> None:
+def test_adds_to_a_team_or_requests_access() -> None:
     fake = FakeSentry.example()
     requested = add(fake, "closed", "member")
     assert (202, b"", None) == (
@@ -56,12 +56,12 @@ def test_added_requested_and_already_there() -> None:
         added.status_code,
         *(added.json()[key] for key in ("slug", "isMember", "teamRole", "memberCount")),
     )
-    there = add(fake, "closed", "member")
-    assert (204, b"") == (there.status_code, there.content)
+    again = add(fake, "closed", "member")
+    assert (204, b"") == (again.status_code, again.content)
     assert 204 == add(fake, "closed", "member", name="onidp", team="idp-team").status_code
 
 
-def test_the_answer_describes_the_caller() -> None:
+def test_a_team_is_shown_as_the_caller_sees_it() -> None:
     fake = FakeSentry.example()
     team = add(fake, "acme", "teamadmin").json()
     assert (True, "admin") == (team["isMember"], team["teamRole"])
@@ -89,7 +89,7 @@ def test_a_request_to_add_the_caller_shows_as_pending() -> None:
     assert True is add(fake, "closed", "owner", name="manager", team="frontend").json()["isPending"]
 
 
-def test_order_of_the_checks() -> None:
+def test_checks_the_member_and_the_team_in_order() -> None:
     fake = FakeSentry.example()
     fake.add_member("closed", "payer", role="billing")
     body = {"detail": "The user with a 'billing' role cannot have team-level permissions."}
@@ -105,7 +105,7 @@ def test_order_of_the_checks() -> None:
     assert (403, FORBIDDEN) == (forbidden.status_code, forbidden.json())
 
 
-def test_a_user_of_two_organizations() -> None:
+def test_a_token_works_in_each_organization_of_its_owner() -> None:
     fake = FakeSentry.example()
     token = fake.issue_token("closed", owner="target", scopes=["org:read"])
     with client(fake, token) as http:
@@ -122,7 +122,7 @@ def test_a_user_of_two_organizations() -> None:
     assert {None, fake.members[-1].user_id} == users
 
 
-def test_ids_in_the_path_on_current_servers_only() -> None:
+def test_accepts_ids_in_the_path_on_current_servers_only() -> None:
     by_version: dict[Version, int] = {"current": 201, "23.7": 404}
     for version, expected in by_version.items():
         fake = FakeSentry.example(version)
@@ -146,7 +146,7 @@ def test_a_user_id_may_be_somebody_elses_member_id() -> None:
 
 def test_an_invite_is_a_pending_member_on_the_teams() -> None:
     fake = FakeSentry.example(clock=Clock(0))
-    answer = invite(
+    response = invite(
         fake,
         orgRole="manager",
         teamRoles=[
@@ -163,7 +163,7 @@ def test_an_invite_is_a_pending_member_on_the_teams() -> None:
         member.invite_sent,
     )
     assert {"backend": "contributor", "frontend": "contributor"} == member.teams
-    body = answer.json()
+    body = response.json()
     assert "1970-01-01T00:00:00.000000Z" == body["dateCreated"]
     assert (member.id, "manager", True, "owner") == (
         body["id"],
@@ -174,7 +174,7 @@ def test_an_invite_is_a_pending_member_on_the_teams() -> None:
     assert 204 == add(fake, name="ada@x.example", team="frontend").status_code
 
 
-def test_duplicates() -> None:
+def test_rejects_duplicates() -> None:
     fake = FakeSentry.example()
     assert 201 == invite(fake).status_code
     again = invite(fake, reinvite=True)
@@ -208,9 +208,9 @@ def test_duplicates() -> None:
     ],
     ids=str,
 )
-def test_bad_fields(body: dict[str, Any], errors: dict[str, Any]) -> None:
-    answer = invite(FakeSentry.example(), **body)
-    assert (400, errors) == (answer.status_code, answer.json())
+def test_rejects_bad_fields(body: dict[str, Any], errors: dict[str, Any]) -> None:
+    response = invite(FakeSentry.example(), **body)
+    assert (400, errors) == (response.status_code, response.json())
 
 
 @pytest.mark.parametrize(
@@ -228,14 +228,14 @@ def test_bad_fields(body: dict[str, Any], errors: dict[str, Any]) -> None:
         ("a..b@x.example", 400),
     ],
 )
-def test_syntax_of_an_email_address(email: str, status: int) -> None:
+def test_checks_the_syntax_of_an_email_address(email: str, status: int) -> None:
     assert status == invite(FakeSentry.example(), email=email).status_code
 
 
 @pytest.mark.parametrize("team_roles", [None, [{"role": "admin"}], ["backend"], [1]], ids=str)
-def test_team_roles_that_the_server_fails_on(team_roles: Any) -> None:
-    answer = invite(FakeSentry.example(), teamRoles=team_roles)
-    assert (500, "Internal Error") == (answer.status_code, answer.json()["detail"])
+def test_responds_with_500_to_team_roles_of_another_shape(team_roles: Any) -> None:
+    response = invite(FakeSentry.example(), teamRoles=team_roles)
+    assert (500, "Internal Error") == (response.status_code, response.json()["detail"])
 
 
 @pytest.mark.parametrize(
@@ -245,16 +245,16 @@ def test_team_roles_that_the_server_fails_on(team_roles: Any) -> None:
         (b"null", "No data provided"),
     ],
 )
-def test_a_body_that_is_no_object(content: bytes, error: str) -> None:
+def test_rejects_a_body_that_is_not_an_object(content: bytes, error: str) -> None:
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
-    answer = client(fake, token).post(
+    response = client(fake, token).post(
         INVITES.format("acme"), content=content, headers={"Content-Type": "application/json"}
     )
-    assert (400, {"non_field_errors": [error]}) == (answer.status_code, answer.json())
+    assert (400, {"non_field_errors": [error]}) == (response.status_code, response.json())
 
 
-def test_hostile_bodies_get_an_answer() -> None:
+def test_responds_to_hostile_bodies() -> None:
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
     with client(fake, token) as http:
@@ -263,20 +263,20 @@ def test_hostile_bodies_get_an_answer() -> None:
             b'{"email": "\xff"}',
             b'{"email": 5, "orgRole": "\\ud800"}',
         ):
-            answer = http.post(
+            response = http.post(
                 INVITES.format("acme"),
                 content=content,
                 headers={"Content-Type": "application/json"},
             )
-            assert 400 == answer.status_code
+            assert 400 == response.status_code
 
 
-def test_roles_above_ones_own() -> None:
+def test_rejects_roles_above_the_owners() -> None:
     error = ["You do not have permission to set that org-level role"]
-    answer = invite(FakeSentry.example(), owner="manager", orgRole="owner")
-    assert (400, {"orgRole": error}) == (answer.status_code, answer.json())
-    answer = invite(FakeSentry.example(), owner="manager", orgRole="manager")
-    assert 201 == answer.status_code
+    response = invite(FakeSentry.example(), owner="manager", orgRole="owner")
+    assert (400, {"orgRole": error}) == (response.status_code, response.json())
+    response = invite(FakeSentry.example(), owner="manager", orgRole="manager")
+    assert 201 == response.status_code
 
 
 def test_internal_integrations_invite_members_only() -> None:
@@ -291,20 +291,20 @@ def test_internal_integrations_invite_members_only() -> None:
     assert (400, {"role": [error], "orgRole": [error]}) == (refused.status_code, refused.json())
 
 
-def test_billing() -> None:
+def test_the_billing_role_cannot_hold_teams() -> None:
     fake = FakeSentry.example()
     assert 201 == invite(fake, orgRole="billing").status_code
-    answer = invite(
+    response = invite(
         fake,
         email="bob@x.example",
         orgRole="billing",
         teamRoles=[{"teamSlug": "backend", "role": None}],
     )
     error = "The user with a 'billing' role cannot have team-level permissions."
-    assert (400, {"email": error}) == (answer.status_code, answer.json())
+    assert (400, {"email": error}) == (response.status_code, response.json())
 
 
-def test_members_invite_to_their_own_teams_where_open_membership_is_off() -> None:
+def test_members_invite_to_their_own_teams_only_if_open_membership_is_off() -> None:
     fake = FakeSentry.example()
     team: list[dict[str, Any]] = [{"teamSlug": "backend", "role": None}]
     error = "You cannot assign members to teams you are not a member of."
@@ -331,20 +331,20 @@ def test_members_invite_to_their_own_teams_where_open_membership_is_off() -> Non
         assert 201 == invite(**call, teamRoles=team).status_code
 
 
-def test_a_plan_that_forbids_inviting() -> None:
+def test_a_plan_can_forbid_invites() -> None:
     fake = FakeSentry()
     fake.add_organization("small", allows_inviting=False)
     fake.add_member("small", "owner", role="owner")
-    answer = invite(fake, "small")
+    response = invite(fake, "small")
     error = {"organization": "Your organization is not allowed to invite members"}
-    assert (403, error) == (answer.status_code, answer.json())
+    assert (403, error) == (response.status_code, response.json())
 
 
 # Tokens, methods, limits
 
 
 @pytest.mark.parametrize("version", ["current", "23.7"])
-def test_organization_tokens_can_do_neither(version: Version) -> None:
+def test_rejects_organization_tokens(version: Version) -> None:
     fake = FakeSentry.example(version)
     token = fake.issue_token("acme", kind="organization", scopes=["org:write", "member:admin"])
     with client(fake, token) as http:
@@ -354,14 +354,14 @@ def test_organization_tokens_can_do_neither(version: Version) -> None:
     assert (401 if version == "current" else 500) == invited.status_code
 
 
-def test_kinds_of_tokens() -> None:
+def test_issues_each_token_kind() -> None:
     fake = FakeSentry.example()
     assert re.fullmatch("sntryu_[0-9a-f]{64}", fake.issue_token("acme", owner="owner"))
     assert re.fullmatch("sntryi_[0-9a-f]{64}", fake.issue_token("acme"))
     assert re.fullmatch("sntrys_[^_]+_[0-9a-f]+", fake.issue_token("acme", kind="organization"))
 
 
-def test_tokens_that_are_no_good() -> None:
+def test_rejects_bad_tokens() -> None:
     fake = FakeSentry.example()
     expired = fake.issue_token("acme", owner="owner", scopes=["org:read"], expired=True)
     foreign = fake.issue_token("closed", scopes=["member:admin"])
@@ -370,42 +370,42 @@ def test_tokens_that_are_no_good() -> None:
         ("a b", 401, {"detail": "Invalid token header. Token string should not contain spaces."}),
         (foreign, 403, FORBIDDEN),
     ):
-        answer = client(fake, token).post(INVITES.format("acme"), json={})
-        assert (status, body) == (answer.status_code, answer.json())
+        response = client(fake, token).post(INVITES.format("acme"), json={})
+        assert (status, body) == (response.status_code, response.json())
 
 
-def test_other_methods() -> None:
-    answer = client(FakeSentry.example()).get(INVITES.format("acme"))
-    assert (405, {"detail": 'Method "GET" not allowed.'}) == (answer.status_code, answer.json())
+def test_rejects_other_methods() -> None:
+    response = client(FakeSentry.example()).get(INVITES.format("acme"))
+    assert (405, {"detail": 'Method "GET" not allowed.'}) == (response.status_code, response.json())
 
 
-def rate_limits(answer: httpx.Response) -> dict[str, str]:
+def rate_limits(response: httpx.Response) -> dict[str, str]:
     prefix = "x-sentry-rate-limit-"
-    return {k[len(prefix) :]: v for k, v in answer.headers.items() if k.startswith(prefix)}
+    return {k[len(prefix) :]: v for k, v in response.headers.items() if k.startswith(prefix)}
 
 
-def test_no_limits_unless_asked_for() -> None:
+def test_has_no_limits_by_default() -> None:
     fake = FakeSentry.example()
-    answers = [invite(fake, email=f"{number}@x.example") for number in range(150)]
-    assert {201} == {answer.status_code for answer in answers}
-    assert {} == rate_limits(answers[0])
+    responses = [invite(fake, email=f"{number}@x.example") for number in range(150)]
+    assert {201} == {response.status_code for response in responses}
+    assert {} == rate_limits(responses[0])
 
 
-def test_rate_limiter() -> None:
+def test_limits_requests_by_caller_and_second() -> None:
     clock = Clock()
     fake = FakeSentry.example(clock=clock)
     fake.limit_requests(per_second=2)
     token = fake.issue_token("acme", owner="owner", scopes=["org:read"])
     with client(fake, token) as http:
-        answers = [http.post("/api/0/nothing/") for _ in range(3)]
-        assert [404, 404, 429] == [answer.status_code for answer in answers]
-        assert {"limit": "2", "remaining": "1", "reset": "1800000001"} == rate_limits(answers[0])
+        responses = [http.post("/api/0/nothing/") for _ in range(3)]
+        assert [404, 404, 429] == [response.status_code for response in responses]
+        assert {"limit": "2", "remaining": "1", "reset": "1800000001"} == rate_limits(responses[0])
         text = "You are attempting to use this endpoint too frequently. Limit is "
-        assert {"detail": f"{text}2 requests in 1 seconds"} == answers[2].json()
-        assert "text/html; charset=utf-8" == answers[2].headers["Content-Type"]
-        assert "Retry-After" not in answers[2].headers
-        assert "Fri, 15 Jan 2027 08:00:00 GMT" == answers[2].headers["Date"]
-        # Another token of the same user is the same caller, the integration another.
+        assert {"detail": f"{text}2 requests in 1 seconds"} == responses[2].json()
+        assert "text/html; charset=utf-8" == responses[2].headers["Content-Type"]
+        assert "Retry-After" not in responses[2].headers
+        assert "Fri, 15 Jan 2027 08:00:00 GMT" == responses[2].headers["Date"]
+        # Another token of the same user is the same caller; the integration is another one.
         assert 429 == add(fake, "acme", "owner").status_code
         assert 201 == add(fake, "acme", None).status_code
         clock.now = 1_800_000_001.0
@@ -419,14 +419,14 @@ def test_version_23_7_shows_the_concurrency_limit() -> None:
     assert ("25", "24") == (shown["concurrentlimit"], shown["concurrentremaining"])
 
 
-def test_an_answered_request_is_no_longer_in_flight() -> None:
+def test_a_request_with_a_response_is_no_longer_in_flight() -> None:
     fake = FakeSentry.example()
     fake.limit_requests(per_second=1000, concurrent=1)
     with client(fake) as http:
         assert [404, 404] == [http.post("/api/0/nothing/").status_code for _ in range(2)]
 
 
-def test_a_served_request_at_once_too_many() -> None:
+def test_a_served_fake_limits_the_requests_in_flight() -> None:
     fake = FakeSentry.example(clock=Clock())
     fake.limit_requests(per_second=2, concurrent=1)
     fake.fail_next("slow", seconds=30)
@@ -443,7 +443,7 @@ def test_a_served_request_at_once_too_many() -> None:
     assert slow.exception() is not None or slow.result().status_code == 404
 
 
-def test_invite_quota() -> None:
+def test_limits_invites_by_caller_organization_and_day() -> None:
     clock = Clock()
     fake = FakeSentry.example(clock=clock)
     fake.limit_requests()
@@ -461,7 +461,7 @@ def test_invite_quota() -> None:
     assert 201 == invite(fake, owner="manager", email="d@x.example").status_code
 
 
-def test_invite_quota_per_address() -> None:
+def test_limits_invites_by_address() -> None:
     fake = FakeSentry.example()
     fake.limit_invites(per_day=100, per_address=1)
     body: dict[str, Any] = {"orgRole": "billing", "teams": ["backend"]}
@@ -469,6 +469,33 @@ def test_invite_quota_per_address() -> None:
 
 
 # Faults
+
+
+Send = Callable[[FakeSentry], httpx.Response | Exception]
+
+
+def send_sync(fake: FakeSentry) -> httpx.Response | Exception:
+    """Invite somebody; return the response, or the error that httpx raises."""
+    try:
+        return invite(fake)
+    except httpx.HTTPError as error:
+        return error
+
+
+def send_async(fake: FakeSentry) -> httpx.Response | Exception:
+    async def send() -> httpx.Response | Exception:
+        token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+        async with httpx.AsyncClient(transport=fake.async_transport()) as http:
+            try:
+                return await http.post(
+                    "https://sentry.example" + INVITES.format("acme"),
+                    json={"email": "ada@x.example"},
+                    headers={"Authorization": f"Bearer {token}"},
+                )
+            except httpx.HTTPError as error:
+                return error
+
+    return asyncio.run(send())
 
 
 FAULTS: list[tuple[Fault, int | type[Exception], bool]] = [
@@ -485,59 +512,40 @@ FAULTS: list[tuple[Fault, int | type[Exception], bool]] = [
 
 
 @pytest.mark.parametrize(("fault", "expected", "takes_effect"), FAULTS)
-@pytest.mark.parametrize("ask", ["ask_sync", "ask_async"])
-def test_faults_in_process(
-    ask: str, fault: Fault, expected: int | type[Exception], takes_effect: bool
+@pytest.mark.parametrize("send", [send_sync, send_async])
+def test_fails_in_process(
+    send: Send, fault: Fault, expected: int | type[Exception], takes_effect: bool
 ) -> None:
     fake = FakeSentry.example()
     fake.fail_next(fault, seconds=3600)
     before = len(fake.members)
-    outcome = globals()[ask](fake)
-    if isinstance(expected, int):
+    outcome = send(fake)
+    if isinstance(outcome, httpx.Response):
         assert expected == outcome.status_code
-        kind = "application/json" if expected == 500 else "text/html; charset=utf-8"
-        assert kind == outcome.headers["Content-Type"]
+        media_type = "application/json" if expected == 500 else "text/html; charset=utf-8"
+        assert media_type == outcome.headers["Content-Type"]
     else:
         assert expected is type(outcome)
     assert before + takes_effect == len(fake.members)
     assert (fault != "refused") == len(fake.requests)
-    assert (400 if takes_effect else 201) == globals()[ask](fake).status_code
+    again = send(fake)
+    assert isinstance(again, httpx.Response)
+    assert (400 if takes_effect else 201) == again.status_code
 
 
-@pytest.mark.parametrize("ask", ["ask_sync", "ask_async"])
-def test_a_slow_answer_comes_late(ask: str) -> None:
+@pytest.mark.parametrize("send", [send_sync, send_async])
+def test_delays_a_response(send: Send) -> None:
     fake = FakeSentry.example()
     fake.fail_next("slow", seconds=0.05)
     started = time.monotonic()
-    assert 201 == globals()[ask](fake).status_code
+    response = send(fake)
+    assert isinstance(response, httpx.Response)
+    assert 201 == response.status_code
     assert time.monotonic() - started >= 0.05
 
 
-def ask_sync(fake: FakeSentry) -> httpx.Response | Exception:
-    try:
-        return invite(fake)
-    except httpx.HTTPError as error:
-        return error
-
-
-def ask_async(fake: FakeSentry) -> httpx.Response | Exception:
-    async def ask() -> httpx.Response | Exception:
-        token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
-        async with httpx.AsyncClient(transport=fake.async_transport()) as http:
-            try:
-                return await http.post(
-                    "https://sentry.example" + INVITES.format("acme"),
-                    json={"email": "ada@x.example"},
-                    headers={"Authorization": f"Bearer {token}"},
-                )
-            except httpx.HTTPError as error:
-                return error
-
-    return asyncio.run(ask())
-
-
 @pytest.mark.parametrize("fault", ["drop-before", "drop-after", "refused"])
-def test_a_served_connection_is_really_closed(fault: Fault) -> None:
+def test_a_served_fake_closes_the_connection(fault: Fault) -> None:
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["org:read"])
     target = fake.member_id("acme", "target")
@@ -550,17 +558,17 @@ def test_a_served_connection_is_really_closed(fault: Fault) -> None:
     assert (204 if fault == "drop-after" else 201) == again.status_code
 
 
-def test_faults_can_be_sprinkled() -> None:
+def test_fails_every_third_request() -> None:
     fake = FakeSentry.example()
     fake.fail_next(502, times=2, every=3, operation="add_a_member_to_an_organization")
     assert 201 == add(fake).status_code
-    answered = [invite(fake, email=f"{n}@x.example").status_code for n in range(9)]
-    assert [201, 201, 502, 201, 201, 502, 201, 201, 201] == answered
+    statuses = [invite(fake, email=f"{n}@x.example").status_code for n in range(9)]
+    assert [201, 201, 502, 201, 201, 502, 201, 201, 201] == statuses
     fake.fail_next(520, times=None)
     assert {520} == {invite(fake).status_code for _ in range(3)}
 
 
-def test_what_was_received() -> None:
+def test_records_the_requests() -> None:
     fake = FakeSentry.example()
     fake.fail_next("drop-before")
     with pytest.raises(httpx.RemoteProtocolError):
@@ -589,7 +597,7 @@ def test_what_was_received() -> None:
     )
 
 
-def test_no_token_is_anywhere() -> None:
+def test_keeps_no_token() -> None:
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
     client(fake, token).post(INVITES.format("acme"), json={"email": "ada@x.example"})
@@ -616,7 +624,7 @@ def test_no_token_is_anywhere() -> None:
 # Serving
 
 
-def test_serves_many_connections_at_once() -> None:
+def test_serves_many_connections() -> None:
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
     barrier = threading.Barrier(40)
@@ -635,29 +643,29 @@ def test_serves_many_connections_at_once() -> None:
 
     before = len(fake.members)
     with fake.serve() as url, ThreadPoolExecutor(40) as pool:
-        answered = Counter(status for each in pool.map(work, range(40)) for status in each)
-    assert {201: 400} == answered
+        statuses = Counter(status for each in pool.map(work, range(40)) for status in each)
+    assert {201: 400} == statuses
     assert 400 == len(fake.members) - before
     assert 400 == len(fake.requests)
     assert len(fake.members) == len({member.id for member in fake.members})
 
 
-def test_identical_invites_at_once_make_one_row() -> None:
+def test_concurrent_identical_invites_make_one_member() -> None:
     def clock() -> float:
-        # Lets the other threads run wherever the fake looks at the time.
+        # The other threads run whenever the fake reads the time.
         time.sleep(0.001)
         return 0
 
     fake = FakeSentry.example(clock=clock)
     before = len(fake.members)
     with ThreadPoolExecutor(6) as pool:
-        asked = [pool.submit(invite, fake) for _ in range(6)]
-    answers = [each.result().status_code for each in asked]
-    assert [201, 400, 400, 400, 400, 400] == sorted(answers)
+        invites = [pool.submit(invite, fake) for _ in range(6)]
+    statuses = [each.result().status_code for each in invites]
+    assert [201, 400, 400, 400, 400, 400] == sorted(statuses)
     assert before + 1 == len(fake.members)
 
 
-def test_serves_other_clients_on_one_connection() -> None:
+def test_serves_other_clients_over_one_connection() -> None:
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["org:read", "member:admin"])
     headers = {
@@ -674,14 +682,14 @@ def test_serves_other_clients_on_one_connection() -> None:
             ("POST", "POST", "POST"), (path, path, INVITES.format("acme")), bodies, strict=True
         ):
             connection.request(method, target, body=body, headers=headers)
-            answer = connection.getresponse()
-            statuses.append(answer.status)
-            answer.read()
+            response = connection.getresponse()
+            statuses.append(response.status)
+            response.read()
         connection.close()
     assert [201, 204, 201] == statuses
 
 
-def test_serves_heads_without_bodies() -> None:
+def test_sends_no_body_after_head() -> None:
     with FakeSentry.example().serve() as url:
         host, port = url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as raw:
@@ -691,12 +699,12 @@ def test_serves_heads_without_bodies() -> None:
             assert received.endswith(b"\r\n\r\n")
 
 
-def test_closes_promptly_and_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+def test_closes_promptly_without_output(capfd: pytest.CaptureFixture[str]) -> None:
     fake = FakeSentry.example()
     threads = threading.active_count()
     with fake.serve() as url:
         host, port = url.removeprefix("http://").split(":")
-        # One idle, one in the middle of a request, one that resets, one that waits for an answer.
+        # An idle connection, one within a request, one that resets, one that waits for a response.
         idle = socket.create_connection((host, int(port)))
         halfway = socket.create_connection((host, int(port)))
         halfway.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
@@ -725,10 +733,10 @@ def test_a_port_in_use() -> None:
             pass
 
 
-# Setting up
+# Setting up a fake
 
 
-BAD_SET_UPS: list[tuple[Callable[[Any], object], str]] = [
+BAD_ARGUMENTS: list[tuple[Callable[[Any], object], str]] = [
     (lambda f: type(f)("24"), "unknown version '24': use one of: current, 23.7"),
     (lambda f: f.add_organization("acme"), "organization 'acme' is there already"),
     (lambda f: f.add_organization("Acme Inc"), "'Acme Inc': a slug is lower-case"),
@@ -755,10 +763,10 @@ BAD_SET_UPS: list[tuple[Callable[[Any], object], str]] = [
         lambda f: f.issue_token("acme", scopes=["org:reed"]),
         "unknown scope 'org:reed': use one of: .*org:read",
     ),
-    (lambda f: f.issue_token("acme", kind="god"), "unknown kind of token 'god'"),
+    (lambda f: f.issue_token("acme", kind="god"), "unknown token kind 'god'"),
     (
         lambda f: f.issue_token("acme", kind="user"),
-        "kind='user', owner=None: user tokens have an owner",
+        "kind='user', owner=None: a user token has an owner",
     ),
     (
         lambda f: f.issue_token("acme", kind="integration", owner="owner"),
@@ -780,8 +788,8 @@ BAD_SET_UPS: list[tuple[Callable[[Any], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("set_up", "message"), BAD_SET_UPS, ids=[m for _, m in BAD_SET_UPS])
-def test_bad_set_up(set_up: Callable[[Any], object], message: str) -> None:
+@pytest.mark.parametrize(("set_up", "message"), BAD_ARGUMENTS, ids=[m for _, m in BAD_ARGUMENTS])
+def test_rejects_bad_arguments(set_up: Callable[[Any], object], message: str) -> None:
     fake = FakeSentry.example()
     before = (fake.members, repr(fake))
     with pytest.raises(ValueError, match=message):
@@ -794,20 +802,20 @@ def test_the_billing_role_is_unknown_to_23_7() -> None:
         FakeSentry.example("23.7").add_member("acme", "payer", role="billing")
 
 
-def test_a_pending_invite_has_no_tokens() -> None:
+def test_issues_no_token_to_a_pending_invite() -> None:
     fake = FakeSentry.example()
     fake.add_member("acme", "ada", pending="approved")
     with pytest.raises(ValueError, match="'ada' is a pending invite"):
         fake.issue_token("acme", owner="ada")
 
 
-def test_one_string_of_scopes_is_one_scope() -> None:
+def test_accepts_a_single_scope_as_a_string() -> None:
     fake = FakeSentry.example()
     token = fake.issue_token("acme", scopes="org:read")
     assert 404 == client(fake, token).post(TEAMS.format("acme", 0, "backend")).status_code
 
 
-def test_the_example() -> None:
+def test_the_example_has_the_documented_members() -> None:
     fake = FakeSentry.example()
     acme = [member for member in fake.members if member.organization == "acme"]
     assert ["owner", "manager", "member", "teamadmin", "onidp", "target"] == [m.name for m in acme]
@@ -817,7 +825,7 @@ def test_the_example() -> None:
     assert fake.member_id("acme", "target") == acme[5].id
 
 
-def test_the_fixture(fake_sentry: FakeSentry) -> None:
+def test_the_fixture_is_the_example(fake_sentry: FakeSentry) -> None:
     assert repr(FakeSentry.example()) == repr(fake_sentry)
 
 

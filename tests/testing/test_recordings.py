@@ -1,4 +1,4 @@
-"""The fake Sentry answers what a real one answered."""
+"""The fake Sentry responds as a real one was recorded to."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ def name(exchange: dict[str, Any]) -> str:
 
 EXCHANGES = [each for each in RECORDINGS if each["request"]["method"] == "POST"]
 OUTSIDERS_SCOPES = ("org:read", "org:write", "team:write", "member:admin")
-# The recorded server's member ids of whom it had names for.
+# The members whose IDs appear in the recordings.
 RECORDED_IDS = {
     "6": ("acme", "Member"),
     "8": ("acme", "Target"),
@@ -33,6 +33,7 @@ RECORDED_IDS = {
 
 
 def recorded_server(clock: Clock) -> FakeSentry:
+    """Return a fake with the organizations and members of the recorded server."""
     fake = FakeSentry("23.7", clock=clock)
     for organization, open_membership in (("other", True), ("acme", True), ("closed", False)):
         fake.add_organization(organization, open_membership=open_membership)
@@ -63,7 +64,7 @@ def recorded_server(clock: Clock) -> FakeSentry:
 
 
 def authorization(fake: FakeSentry, exchange: dict[str, Any]) -> dict[str, str]:
-    """The `Authorization` that a recording's token name and case stand for."""
+    """Return the header `Authorization` for the name of a token in a recording."""
     named = exchange["request"]["token"]
     if named is None:
         return {}
@@ -78,13 +79,13 @@ def authorization(fake: FakeSentry, exchange: dict[str, Any]) -> dict[str, str]:
     elif named in outsiders:
         token = fake.issue_token("other", owner=outsiders[named], scopes=OUTSIDERS_SCOPES)
     else:
-        _, organization, kind, whose, *scopes = named.split("/")
-        if kind == "user_tokens":
+        _, organization, token_type, subject, *scopes = named.split("/")
+        if token_type == "user_tokens":
             token = fake.issue_token(
-                organization, owner=whose.capitalize(), scopes=scopes[0].split("+")
+                organization, owner=subject.capitalize(), scopes=scopes[0].split("+")
             )
-        elif kind == "internal_integrations":
-            token = fake.issue_token(organization, scopes=[whose])
+        elif token_type == "internal_integrations":
+            token = fake.issue_token(organization, scopes=[subject])
         else:
             token = fake.issue_token(organization, kind="organization", scopes=["org:write"])
     if "lower case" in exchange["case"]:
@@ -95,6 +96,7 @@ def authorization(fake: FakeSentry, exchange: dict[str, Any]) -> dict[str, str]:
 
 
 def request_of(fake: FakeSentry, exchange: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `httpx.Client.request` for a recorded request."""
     request = exchange["request"]
 
     def translate(match: re.Match[str]) -> str:
@@ -109,10 +111,10 @@ def request_of(fake: FakeSentry, exchange: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def by_type(value: Any, key: str = "") -> Any:
-    """A body in which ids and dates are told by their type only, and scopes have no order."""
+def normalized(value: Any, key: str = "") -> Any:
+    """Return a body with IDs and dates replaced by their types, and sorted scopes."""
     if isinstance(value, dict):
-        return {k: by_type(v, k) for k, v in cast("dict[str, Any]", value).items()}
+        return {k: normalized(v, k) for k, v in cast("dict[str, Any]", value).items()}
     if key == "errorId":
         assert re.fullmatch("[0-9a-f]{32}", value)
     if key == "dateCreated":
@@ -124,8 +126,8 @@ def by_type(value: Any, key: str = "") -> Any:
     return sorted(value) if key == "access" else value
 
 
-def told(body: str) -> Any:
-    return by_type(json.loads(body)) if body else ""
+def parsed(body: str) -> Any:
+    return normalized(json.loads(body)) if body else ""
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -133,17 +135,17 @@ def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name.lower(): value for name, value in pairs if name.lower() not in varying}
 
 
-def assert_as_recorded(exchange: dict[str, Any], answer: httpx.Response) -> None:
+def assert_as_recorded(exchange: dict[str, Any], response: httpx.Response) -> None:
     recorded = exchange["response"]
-    assert recorded["status"] == answer.status_code
-    assert told(recorded["body"]) == told(answer.text)
-    assert headers_of(recorded["headers"]) == headers_of(answer.headers.items())
+    assert recorded["status"] == response.status_code
+    assert parsed(recorded["body"]) == parsed(response.text)
+    assert headers_of(recorded["headers"]) == headers_of(response.headers.items())
 
 
 @pytest.mark.parametrize(
     "exchange", [e for e in EXCHANGES if name(e) not in NOT_IMITATED], ids=name
 )
-def test_answers_as_recorded(exchange: dict[str, Any]) -> None:
+def test_responds_as_recorded(exchange: dict[str, Any]) -> None:
     fake = recorded_server(Clock())
     with client(fake) as http:
         if exchange["group"] == "op1-duplicate":
@@ -162,8 +164,8 @@ def test_answers_as_recorded(exchange: dict[str, Any]) -> None:
             fake.limit_requests(per_second=1000, concurrent=1)
             assert_as_recorded(exchange, asyncio.run(second_of_two(fake, exchange)))
             return
-        answer = http.request(**request_of(fake, exchange))
-    assert_as_recorded(exchange, answer)
+        response = http.request(**request_of(fake, exchange))
+    assert_as_recorded(exchange, response)
 
 
 async def second_of_two(fake: FakeSentry, exchange: dict[str, Any]) -> httpx.Response:
@@ -177,7 +179,7 @@ async def second_of_two(fake: FakeSentry, exchange: dict[str, Any]) -> httpx.Res
         return second
 
 
-def test_all_recordings_but_a_few_are_imitated() -> None:
+def test_imitates_all_recordings_but_a_few() -> None:
     recorded = {name(exchange) for exchange in EXCHANGES}
     listed = {case for case in NOT_IMITATED if ": " in case}
     assert set() == listed - recorded
@@ -186,11 +188,11 @@ def test_all_recordings_but_a_few_are_imitated() -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in NOT_IMITATED if ": " in case])
-def test_what_is_listed_as_not_imitated_is_not(case: str) -> None:
+def test_lists_only_what_is_not_imitated(case: str) -> None:
     fake = recorded_server(Clock())
     exchange = next(each for each in EXCHANGES if case == name(each))
-    answer = client(fake).request(**request_of(fake, exchange))
+    response = client(fake).request(**request_of(fake, exchange))
     assert (exchange["response"]["status"], exchange["response"]["body"]) != (
-        answer.status_code,
-        answer.text,
+        response.status_code,
+        response.text,
     )

@@ -6,8 +6,8 @@ from sentry_members_testing.permissions import SCOPES
 
 from tests.support.fake_requests import add, invite
 
-# The status codes by the scopes held, for an internal integration, an owner or manager, a member,
-# and a team admin who acts on their own team.
+# The status codes by the scopes of the token: of an internal integration, an owner or manager, a
+# member, and a team admin who acts on their own team.
 Row = tuple[str, str, str, str]
 CALLERS: list[list[str | None]] = [[None], ["owner", "manager"], ["member"], ["teamadmin"]]
 
@@ -80,21 +80,21 @@ def test_scopes_that_add_to_a_team(version: Version, scopes: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["current", "23.7"])
-def test_a_team_admin_requests_access_to_a_team_that_is_not_theirs(version: Version) -> None:
+def test_a_team_admin_requests_access_to_another_team(version: Version) -> None:
     fake = FakeSentry.example(version)
     scopes = ["org:read", "team:write"]
     assert 202 == add(fake, "closed", "teamadmin", scopes, team="frontend").status_code
     assert 201 == add(fake, "acme", "teamadmin", scopes, team="frontend").status_code
 
 
-def test_a_billing_member_may_do_neither() -> None:
+def test_a_billing_member_may_neither_invite_nor_add() -> None:
     fake = FakeSentry.example()
     fake.add_member("acme", "payer", role="billing")
     assert 403 == invite(fake, owner="payer").status_code
     assert 403 == add(fake, owner="payer").status_code
 
 
-def test_only_a_missing_scope_is_named_in_www_authenticate() -> None:
+def test_names_only_the_scopes_that_the_token_lacks() -> None:
     fake = FakeSentry.example()
     fake.add_member("acme", "payer", role="billing")
     missing = 'Bearer error="insufficient_scope", scope="{}"'
