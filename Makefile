@@ -133,8 +133,7 @@ bench: build ## measure the speed for some minutes (JSON=file keeps the figures,
 
 .PHONY: build
 build: $(READY) ## build the wheel and the sdist into dist/
-	@rm -rf dist
-	@python -m hatchling build
+	@python -m tests.maintenance.build
 
 # Only committed files are uploaded, and the diff of an upgrade must show nothing but the upgrade.
 .PHONY: committed
