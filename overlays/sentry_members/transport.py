@@ -139,6 +139,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         self.settings = settings
         self._parent = parent
         self._root = settings.credentials.url.path.rstrip("/")
+        self._secret_headers = (settings.credentials.header, *settings.credentials.headers)
         self._timeout = settings.timeout.as_dict()
         self._latest_headers = httpx.Headers()
         self._is_ended = False
@@ -173,7 +174,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         url, own = request.url, credentials.url
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
-        call = identify(request, self._root)
+        call = identify(request, self._root, self._secret_headers)
         # A generated client may have been given a timeout of its own, with parts that are None.
         given: dict[str, float | None] = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
@@ -182,6 +183,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         if credentials.header != "Authorization":
             request.headers.pop("Authorization", None)
         request.headers[credentials.header] = credentials.secret.reveal()
+        for name, value in credentials.headers.items():
+            request.headers[name] = value.reveal()
         return call, Retries(self.settings.attempts, is_repeatable=call.route.is_repeatable)
 
     def _check_open(self) -> None:
