@@ -26,7 +26,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "sendInvite": True,
 }
 # Sentry's serializer has these fields too, but its documentation doesn't.
-_UNDOCUMENTED = ("role", "teams", "regenerate")
+UNDOCUMENTED = ("role", "teams", "regenerate")
+TEAM_ROLE_KEYS = _TEAM, _ROLE = ("teamSlug", "role")
 
 
 def read_json(request: Request) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def read_json(request: Request) -> dict[str, Any]:
 
 def known_fields(data: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that the server knows; it ignores all others."""
-    known = (*fields(NewMember), *_UNDOCUMENTED)
+    known = (*fields(NewMember), *UNDOCUMENTED)
     return {name: value for name, value in data.items() if name in known}
 
 
@@ -62,7 +63,6 @@ class InviteForm:
 
     def read(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the checked fields; raise `Refused` with the errors of all invalid fields."""
-        checks = self.checks()
         values: dict[str, Any] = {**_DEFAULTS}
         errors: dict[str, Any] = {
             name: ["This field is required."]
@@ -74,8 +74,8 @@ class InviteForm:
             if name in errors:
                 continue
             try:
-                if name in checks:
-                    values[name] = checks[name](value)
+                if name in CHECKS:
+                    values[name] = CHECKS[name](self, value)
                 else:
                     check(fields(NewMember)[name], value)
             except Invalid as invalid:
@@ -83,19 +83,6 @@ class InviteForm:
         if errors:
             raise Refused(400, errors)
         return values
-
-    def checks(self) -> dict[str, Callable[[Any], Any]]:
-        """Return what is known of the fields beyond the types that the contract gives them."""
-        return {
-            "email": self._email,
-            "role": self._role,
-            "orgRole": self._role,
-            "teams": self._teams,
-            "teamRoles": self._team_roles,
-            "sendInvite": boolean,
-            "reinvite": boolean,
-            "regenerate": boolean,
-        }
 
     def _email(self, value: Any) -> str:
         bad = "Enter a valid email address."
@@ -140,11 +127,27 @@ class InviteForm:
         # The server does not check the shape: null, and items without these keys, make it fail.
         try:
             roles: Any = value if value is None else items(value)
-            if {item["role"] for item in roles} - {*TEAM_ROLE_VALUES, None}:
+            if {item[_ROLE] for item in roles} - {*TEAM_ROLE_VALUES, None}:
                 raise Invalid("Invalid team-role")
-            return self._teams([item["teamSlug"] for item in roles])
+            return self._teams([item[_TEAM] for item in roles])
         except (TypeError, KeyError):
             raise Refused(500, internal_error()) from None
+
+    def _boolean(self, value: Any) -> bool:
+        return boolean(value)
+
+
+# What is known of the fields beyond the types that the contract gives them.
+CHECKS: Mapping[str, Callable[[InviteForm, Any], Any]] = {
+    "email": InviteForm._email,
+    "role": InviteForm._role,
+    "orgRole": InviteForm._role,
+    "teams": InviteForm._teams,
+    "teamRoles": InviteForm._team_roles,
+    "sendInvite": InviteForm._boolean,
+    "reinvite": InviteForm._boolean,
+    "regenerate": InviteForm._boolean,
+}
 
 
 def _is_email(text: str) -> bool:

@@ -57,7 +57,8 @@ def counted_scopes(state: State, scopes: Iterable[str]) -> frozenset[str]:
 def roles(state: State) -> tuple[OrganizationRole, ...]:
     """Return the server's organization roles, from the lowest to the highest."""
     # The lowest are those of the contract whose rights are not known here: all may give them.
-    every: list[OrganizationRole] = sorted(ORGANIZATION_ROLE_VALUES - ROLE_SCOPES.keys())
+    every = [role for role in ORGANIZATION_ROLE_VALUES if role not in ROLE_SCOPES]
+    every.sort()
     every += [role for role in ROLE_SCOPES if role in ORGANIZATION_ROLE_VALUES]
     return tuple(role for role in every if state.is_current or role != "billing")
 

@@ -14,7 +14,6 @@ from packaging.version import InvalidVersion, Version
 
 from overlays.reference.contract import follow
 
-
 # The generator's own names in a class, as `_python_name` has them. It gives a field the same name
 # without a warning, and the class doesn't work or doesn't type-check.
 RESERVED = frozenset(
@@ -60,8 +59,7 @@ def _errors(document: Any) -> Iterator[str]:
             found = True
             place = " > ".join(str(part) for part in error.absolute_path) or "the document"
             yield f"{place}: {' '.join(error.message.split())}"
-    except Exception as error:
-        # The validator goes on after a fault in the structure, and fails there.
+    except Exception as error:  # noqa: BLE001 - after a fault in the structure it fails somehow
         if not found:
             yield f"the document: the validator fails ({type(error).__name__}: {error})"
 
