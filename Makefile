@@ -150,3 +150,4 @@ upgrade: committed $(READY) ## raise every pin, show what changes in the generat
 	@git add --all && git --no-pager diff --cached --stat
 	@git --no-pager diff --cached generated overlays/gateway
 	@$(MAKE) --no-print-directory test || $(checks_failed)
+	@python -m tests.maintenance.upgrade
