@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from sentry_members_api.models import OrganizationRole, TeamRole
-from sentry_members_api.models.organization_role import ORGANIZATION_ROLE_VALUES
 
 from .messages import Refused, Request, coded_detail, internal_error
 from .state import Member, Organization, State, Team, Token
@@ -56,10 +56,10 @@ def counted_scopes(state: State, scopes: Iterable[str]) -> frozenset[str]:
 
 def roles(state: State) -> tuple[OrganizationRole, ...]:
     """Return the server's organization roles, from the lowest to the highest."""
+    listed: tuple[OrganizationRole, ...] = get_args(OrganizationRole)
     # The lowest are those of the contract whose rights are not known here: all may give them.
-    every = [role for role in ORGANIZATION_ROLE_VALUES if role not in ROLE_SCOPES]
-    every.sort()
-    every += [role for role in ROLE_SCOPES if role in ORGANIZATION_ROLE_VALUES]
+    ranks = {role: rank for rank, role in enumerate(ROLE_SCOPES)}
+    every = sorted(listed, key=lambda role: ranks.get(role, -1))
     return tuple(role for role in every if state.is_current or role != "billing")
 
 
