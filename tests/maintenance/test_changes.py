@@ -15,7 +15,7 @@ from tests.maintenance.comparison import Change, Weight
 from tests.support.repo_copy import ROOT, Tree
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
+TEXT = Path(__file__).with_name("example.yaml").read_text("utf-8")
 SPEC = yaml.load(TEXT, LOADER)
 
 INVITE = "addAMemberToAnOrganization"
