@@ -82,9 +82,8 @@ class People:
                 merged = _merge(invites)
             except RowError as error:
                 for row in invites:
-                    bad[row.line] = BadRow(
-                        row.line, row.email, "", row.team, str(error), error.cause
-                    )
+                    reason = str(error)  # Each person is a cause of its own.
+                    bad[row.line] = BadRow(row.line, row.email, "", row.team, reason, reason)
             else:
                 self._count += 1
                 self._merged[merged.line] = merged
@@ -183,6 +182,15 @@ def check_member_id(member_id: str) -> None:
         raise RowError("the member ID {!r} is not a number", member_id)
 
 
+def read_organization_role(text: str) -> OrganizationRole:
+    """Parse an organization role, in whatever letter case.
+
+    Raises:
+        ValueError: There is no such role.
+    """
+    return cast(OrganizationRole, _choice("organization role", text, OrganizationRole))
+
+
 def _check_slug(slug: str) -> None:
     if not SLUG.fullmatch(slug) or len(slug) > _LONGEST:
         raise RowError("the team {!r} is not a slug, such as backend or front-end", slug)
@@ -197,7 +205,7 @@ def check_row(row: Row) -> None:
     if isinstance(row, Invite):
         check_email(row.email)
         if row.org_role is not None:
-            _choice("organization role", row.org_role, OrganizationRole)
+            read_organization_role(row.org_role)
         read_teams(row.team)
     else:
         check_member_id(row.member_id)
@@ -253,8 +261,7 @@ def _rows(line: int, header: Header, cells: list[str]) -> Iterator[Row]:
         yield from _additions(line, member_id, given_role, teams)
         return
     check_email(email)
-    role = _choice("organization role", given_role, OrganizationRole) if given_role else None
-    yield Invite(email, cast(OrganizationRole | None, role), teams, line)
+    yield Invite(email, read_organization_role(given_role) if given_role else None, teams, line)
 
 
 def _additions(

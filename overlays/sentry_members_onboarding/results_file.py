@@ -128,7 +128,9 @@ class ResultsFile:
         for line in self._lines():
             if line.key in wanted and self._is_latest(line):
                 row = wanted.pop(line.key)
-                yield Result(row, line.row_outcome, line.member_id, line.detail)
+                # Of an addition the row has it.
+                member_id = line.member_id if line.email else ""
+                yield Result(row, line.row_outcome, member_id, line.detail)
 
     def sending(self, row: Row) -> None:
         """Record that a row is about to be sent.
