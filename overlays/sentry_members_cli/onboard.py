@@ -135,6 +135,7 @@ def _run(
     if settings.asks and (work.invites or work.additions):
         report.print_plan(work, target)
         if not report.confirm("Send?"):
+            report.print_nothing_sent()
             return Exit.INTERRUPTED, {}
     for bad in people.bad:
         results_file.record(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason))

@@ -139,6 +139,11 @@ def confirm(question: str) -> bool:
         return False
 
 
+def print_nothing_sent() -> None:
+    """Print that the answer was a no."""
+    err.print("Nothing was sent.")
+
+
 def print_dry_run(
     people: People, results_file: ResultsFile | None, target: Target, settings: _Settings
 ) -> Exit:

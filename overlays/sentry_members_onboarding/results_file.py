@@ -101,7 +101,9 @@ class ResultsFile:
         if self.path.exists() and not self.path.is_file():
             raise ResultsFileError(f"{self.path} is not a regular file: name another")
         self._target = self.path.resolve()
-        self._lock = FileLock(self._target.with_name(f".{self._target.name}.lock"), timeout=0)
+        lock = self._target.with_name(f".{self._target.name}.lock")
+        # Another thread than this one may close the file.
+        self._lock = FileLock(lock, timeout=0, thread_local=False)
         try:
             self._lock.acquire()
         except Timeout as error:

@@ -752,6 +752,7 @@ def test_a_terminal_asks_before_anything_is_sent(
     assert "Credential: user token from SENTRY_AUTH_TOKEN in the environment" in shown
     assert "Send? [y/N]" in shown
     assert (2 if code == 0 else 0) == len(shell.fake.requests)
+    assert ("Nothing was sent." in shown) == (code != 0)
     if code == 0:
         again = on_a_terminal(shell, elsewhere, code=0, NO_COLOR="1")
         assert "Send?" not in again, "nothing is left to send"
