@@ -20,6 +20,7 @@ import yaml
 from packaging.version import Version
 
 from tests.maintenance import comparison
+from tests.maintenance.archives import extract
 from tests.maintenance.comparison import Change, Weight
 from tests.maintenance.validate import faults
 
@@ -117,7 +118,7 @@ def unpack(base: str, folder: Path) -> None:
     if archive is None:
         sys.exit(f"BASE={base} is not a commit of this repository")
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+        extract(tar, folder)
 
 
 def _unreadable(tree: Path) -> str:

@@ -24,6 +24,7 @@ from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
 from tests.maintenance import changes
+from tests.maintenance.archives import extract
 
 NAME = "sentry-members"
 
@@ -174,7 +175,7 @@ def unpack(url: str, page: str, folder: Path, auth: tuple[str, str]) -> Path:
     response = request("GET", url, auth if is_on_index else None)
     try:
         with tarfile.open(fileobj=BytesIO(response.content)) as sdist:
-            sdist.extractall(folder, filter="data")
+            extract(sdist, folder)
         [tree] = folder.iterdir()
     except (tarfile.TarError, ValueError):
         fail(f"the newest release can't be read: {response.status_code} at {url}")
