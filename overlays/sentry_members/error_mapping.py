@@ -1,4 +1,4 @@
-"""Maps an error response to an exception: what is known of Sentry's responses, as a table."""
+"""Maps an error response to an exception, by a table of what is known of Sentry's responses."""
 
 import json
 import re
@@ -28,20 +28,22 @@ _WHERE_A_URL_GOES = (
 
 
 class Rule(NamedTuple):
-    """An error response, and the error that it means. A column left out holds for any response.
+    """Matches error responses, and says which exception they map to.
+
+    An attribute that is left out matches any response.
 
     Attributes:
-        status: The status code; 500 stands for every 5xx.
-        error: The class of the error, which also decides whether the request is sent again.
-        advice: What to do. `{scopes}` stands for the scopes that the operation accepts,
-            `{accepted}` for those that the response names.
-        words: What every message of a JSON object or list holds.
+        status: The status code; 500 matches every 5xx.
+        error: The class of the exception, which also decides whether the request is retried.
+        advice: What to do. `{scopes}` is replaced by the scopes that the operation accepts,
+            `{accepted}` by those that the response names.
+        words: Words that each message of a JSON object or list contains.
         code: The `code` of a `detail` that is an object.
-        operation: The operation that was asked for.
-        sender: `"gateway"` for our own, `"apigateway"` for sentry.io's.
-        names_scopes: Whether the response names the scopes of which one is missing.
-        on_sentry_io: Whether sentry.io was asked.
-        is_elsewhere: Whether it may mean that the wrong Sentry was asked.
+        operation: The operation of the request.
+        sender: `"gateway"` for this project's gateway, `"apigateway"` for sentry.io's.
+        names_scopes: Whether the response must name scopes of which the token lacks one.
+        on_sentry_io: Whether the request must have gone to sentry.io.
+        is_elsewhere: Whether the advice mentions that the wrong Sentry may have been asked.
     """
 
     status: int
@@ -61,7 +63,7 @@ _NO_TEAMS = "cannot have team-level permissions"
 _GIVE_NO_TEAMS = "Give another organization role, or no teams."
 _WHICH_IS_UNKNOWN = "Check the slugs and the IDs: which one is unknown, Sentry doesn't say."
 
-# The first that fits is taken.
+# The first rule that matches is used.
 RULES: tuple[Rule, ...] = (
     Rule(403, errors.GatewayKeyError, "Is SENTRY_GATEWAY_KEY, or gateway_key, the one that the gateway was started with?", sender="gateway"),
     Rule(404, errors.NotFoundError, sender="gateway"),
@@ -120,20 +122,20 @@ class _Details(NamedTuple):
             and self.messages
             and all(rule.words in message for message in self.messages)
         ):
-            return False  # Of several reasons, none is the reason.
+            return False  # A response with several reasons does not mean any one of them.
         return rule.sender in ("", self.sender) and rule.code in ("", self.code)
 
 
 def map_error(
     call: OperationRequest, response: httpx.Response, credentials: Credentials, note: str = ""
 ) -> errors.ApiError:
-    """Map an error response to the exception that the first rule that fits names.
+    """Map an error response to an exception, by the first rule that matches.
 
     Args:
         call: The request.
         response: The response, its body read.
-        credentials: What it was sent with.
-        note: What else is wrong with the response.
+        credentials: The credentials that the request was sent with.
+        note: What else is wrong with the response, for the message.
     """
     details = _read(call, response)
     accepted = _scopes(response.headers.get("WWW-Authenticate", ""))
@@ -161,7 +163,7 @@ def advice_of(
     token_kind: TokenKind | None = None,
     accepted: tuple[str, ...] = (),
 ) -> str:
-    """Return the advice of a rule on an operation."""
+    """Return the advice of a rule, with the scopes filled in."""
     scopes = needed(operation, token_kind)
     return rule.advice.format(scopes=scopes, accepted=", ".join(accepted)).rstrip()
 
@@ -184,12 +186,12 @@ def _unexpected(response: httpx.Response) -> str:
     if response.has_redirect_location:
         return "A redirect is never followed: is the URL right?"
     if response.is_success:
-        return "Sentry does not answer so: is the URL right, and nothing else before it?"
+        return "Sentry does not respond like this: is the URL right, and nothing else before it?"
     return ""
 
 
 def _scopes(challenge: str) -> tuple[str, ...]:
-    """Return the scopes that a `WWW-Authenticate` header names, as OAuth writes them (RFC 6750)."""
+    """Return the scopes that a `WWW-Authenticate` header names in OAuth's format (RFC 6750)."""
     found = (
         re.search(r'\bscope="([^"]*)"', challenge) if "insufficient_scope" in challenge else None
     )
@@ -226,7 +228,7 @@ def _build(
 
 
 def _read(call: OperationRequest, response: httpx.Response) -> _Details:
-    """Read what a response says, whatever it holds."""
+    """Read the messages and IDs of an error response, whatever its body is."""
     content = call.redacted(response.content)
     messages: list[str] = []
     field_errors: dict[str, tuple[str, ...]] = {}
@@ -235,7 +237,7 @@ def _read(call: OperationRequest, response: httpx.Response) -> _Details:
     fields = cast(dict[str, Any], body) if isinstance(body, dict) else {}
     sender, detail = "", fields.get("detail")
     if fields.get("gateway") is True and isinstance(detail, str):
-        # Who asked no gateway hears none.
+        # Only a request to a gateway can have a response of the gateway.
         sender = "gateway" if GATEWAY_KEY_HEADER in call.request.headers else ""
     elif fields.get("error") == "apigateway":
         sender = "apigateway"
@@ -263,7 +265,7 @@ def _read(call: OperationRequest, response: httpx.Response) -> _Details:
 
 
 def _texts(value: object, depth: int = 3) -> Iterator[str]:
-    """Yield the texts in a part of a body: a text, a list of them, or an object with a message."""
+    """Yield the texts in a value of a JSON body: a text, a list, or an object with a message."""
     match value:
         case str():
             yield value
@@ -281,7 +283,7 @@ def _texts(value: object, depth: int = 3) -> Iterator[str]:
 
 
 def _page(content: bytes) -> Iterator[str]:
-    """Yield the title of an HTML page, or the beginning of another text."""
+    """Yield the title of an HTML page, or the beginning of any other text."""
     text = content[:TEXT_LIMIT].decode("utf-8", "replace")
     title = re.search(r"<title[^<>]*>([^<]*)", text, re.IGNORECASE)
     text = title[1] if title else re.sub(r"<[^<>]*>", " ", text)
@@ -290,12 +292,12 @@ def _page(content: bytes) -> Iterator[str]:
 
 
 def join_sentences(*texts: str) -> str:
-    """Join the texts that are not empty, each ended by a full stop where it has no end."""
+    """Join the texts that are not empty, with a full stop after each that ends without one."""
     return " ".join(text if text[-1] in ".?!" else f"{text}." for text in texts if text)
 
 
 def rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
-    """Read the figures of the rate limiter; None where a response has none."""
+    """Read the figures of the rate limiter; return None if there are none."""
     names = ("Limit", "Remaining", "Reset", "ConcurrentLimit", "ConcurrentRemaining")
     texts = [headers.get(f"X-Sentry-Rate-Limit-{name}") for name in names]
     if not any(texts):
@@ -304,7 +306,7 @@ def rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
 
 
 def _retry_after(response: httpx.Response, *, counts_windows: bool) -> float | None:
-    """Read how many seconds to wait, counted against the date of the response itself."""
+    """Read how many seconds to wait after the date of the response."""
     headers = response.headers
     text: str = headers.get("Retry-After", "")
     if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text):
