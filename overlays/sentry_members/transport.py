@@ -1,10 +1,10 @@
 """The one way out: every request, of a method or of a generated function, is sent from here.
 
-A request that is not an operation of the contract is rejected. Of the responses, only a success of
-the operation goes on to the generated parser; every other one, and every lost one, is raised as one
-of `sentry_members.errors`. What is safe to send again is sent again.
+A request that is not an operation of the contract is rejected. A success of the operation is passed
+to the generated parser. Every other response, and every lost one, is raised as an exception of
+`sentry_members.errors`. A request is retried where that is safe.
 
-Whatever is raised has no traceback from further inside: the frames there hold the credential.
+No exception has frames from further inside in its traceback: they hold the credential.
 """
 
 import logging
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     import anyio
 
 MAX_CONCURRENT_CALLS = 25
-"""How many calls of a client are in flight; further ones wait. Sentry allows a caller as many."""
+"""How many calls of a client may be in flight, as Sentry allows a caller; further ones wait."""
 
 MAX_SECONDS_WAITED = 60.0
-"""How many seconds a call may spend waiting between its attempts, in all."""
+"""How many seconds a call may wait between its attempts, in all."""
 
 MAX_BODY = 10 * 1024 * 1024
 """How many bytes a response may have, decompressed."""
 
 PARSED = "sentry_members.parsed"
-"""Where the extensions of a success have what the generated parser makes of it."""
+"""The key of a response's extensions under which the parsed body of a success is."""
 
 _log = logging.getLogger("sentry_members")
 
@@ -46,8 +46,8 @@ _NOT_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-# What httpx and the operating system raise. Anything else is not about the response: a
-# cancellation, an exception of a signal handler.
+# What httpx and the operating system raise for a failure of the network. Anything else passes
+# through, such as a cancellation or an exception of a signal handler.
 _NETWORK_ERRORS = (httpx.RequestError, httpx.StreamError, OSError, UnicodeError)
 
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
@@ -55,7 +55,7 @@ SlotsT = TypeVar("SlotsT", Semaphore, "anyio.Semaphore")
 
 
 class Settings(NamedTuple):
-    """What a client is made with, its connections aside."""
+    """The settings of a client."""
 
     credentials: Credentials
     timeout: httpx.Timeout
@@ -91,11 +91,11 @@ class Retries:
 
 
 class _BodyError(httpx.ReadError):
-    """A body is too large, or takes too long."""
+    """The body of a response is too large, or takes too long."""
 
 
 class Exchange:
-    """One attempt: a request, and as much of the response as has arrived."""
+    """One attempt: a request, and what has arrived of its response."""
 
     def __init__(self, call: OperationRequest) -> None:
         timeouts: dict[str, float] = call.request.extensions["timeout"]
@@ -107,7 +107,7 @@ class Exchange:
         self._size = 0
 
     def add(self, part: bytes) -> None:
-        """Keep a part of the body."""
+        """Keep a part of the body; raise if it is too large or too late."""
         self._parts.append(part)
         self._size += len(part)
         if self._size > MAX_BODY:
@@ -116,15 +116,15 @@ class Exchange:
             raise _BodyError(f"took more than {self.seconds} s")
 
     def complete(self, response: httpx.Response) -> None:
-        """Give the response the body that was kept, as its `read` would have done."""
+        """Set the body of the response, as its `read` would have done."""
         response._content = b"".join(self._parts)
 
 
 class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[TransportT, SlotsT]):
-    """What the sync and the async transport share: everything but the sending itself.
+    """What the sync and the async transport share: everything but sending.
 
-    Closing it leaves the connections open: they belong to the client, and every client made from
-    the generated one shares its transport.
+    Its `close` does nothing, because closing the generated client must not close the connections:
+    they belong to the client. `end` closes the transport for good.
     """
 
     def __init__(
@@ -143,16 +143,16 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         self._is_ended = False
 
     def sibling(self, settings: Settings) -> Self:
-        """Make a transport with other settings, over the same network."""
+        """Return a transport with other settings over the same connections."""
         return type(self)(self.network, settings, self)
 
     @property
     def is_ended(self) -> bool:
-        """Whether nothing is sent any more."""
+        """Whether this transport, or the one that it was made from, sends nothing any more."""
         return self._is_ended or (self._parent is not None and self._parent.is_ended)
 
     def end(self) -> bool:
-        """Send nothing from now on; return whether the connections are to be closed, too."""
+        """Send nothing from now on; return whether the connections must be closed, too."""
         self._is_ended = True
         return self._parent is None
 
@@ -162,18 +162,18 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         return rate_limit(self._latest_headers)
 
     def _prepare(self, request: httpx.Request) -> tuple[OperationRequest, Retries]:
-        """Identify a request; give it finite timeouts and the credential.
+        """Identify a request, and add finite timeouts and the credential.
 
         Raises:
-            ConfigurationError: It is for another server than the credential.
-            InvalidArgumentError: It is not an operation of the contract.
+            ConfigurationError: The request is for another server than the credential.
+            InvalidArgumentError: The request is not an operation of the contract.
         """
         credentials = self.settings.credentials
         url, own = request.url, credentials.url
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
         call = identify(request, self._root, self._secret_headers)
-        # A generated client may have been given a timeout of its own, with parts that are None.
+        # The user may have given the generated client a timeout with parts that are None.
         given: dict[str, float | None] = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
             part: given.get(part) or seconds for part, seconds in self._timeout.items()
@@ -192,10 +192,10 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
     def _outcome(
         self, exchange: Exchange, error: BaseException | None
     ) -> httpx.Response | errors.SentryMembersError:
-        """Return a success as it is, and anything else as the error that it means.
+        """Return the response of a success, and otherwise the error to raise.
 
         Raises:
-            BaseException: What interrupted the attempt, if that was not the network.
+            BaseException: What interrupted the attempt, if it was not a failure of the network.
         """
         call, response, note = exchange.call, exchange.response, ""
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
@@ -218,10 +218,10 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         if response.status_code not in call.route.successes:
             return map_error(call, response, self.settings.credentials, note)
         try:
-            # Where a success has no body, its status code says everything.
+            # A parser that expects no body ignores one that broke off.
             response.extensions[PARSED] = call.route.parse(response=response)
             return response
-        except Exception as parse_error:  # noqa: BLE001 - whatever the parser meets
+        except Exception as parse_error:  # noqa: BLE001 - whatever the parser raises
             note = note or f"{type(parse_error).__name__}: {parse_error}"
         # Built outside the except block: the parser's frames hold the unredacted response.
         return unreadable(call, response, note)
@@ -256,7 +256,7 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
         except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
             failure = error
             if not isinstance(error, _NETWORK_ERRORS):
-                self.network.renew()  # Its pool may be locked for ever.
+                self.network.renew()  # The pool may have been left locked for ever.
         return self._outcome(exchange, failure)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -270,7 +270,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
     """Sends the requests of an async client."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        from anyio import sleep  # A sync client doesn't need it.
+        from anyio import sleep  # Imported here: a sync client doesn't need it.
 
         async with self.network.slots:
             call, retries = self._prepare(request)
@@ -285,7 +285,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
                 await sleep(wait)
 
     async def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
-        from anyio import move_on_after  # A sync client doesn't need it.
+        from anyio import move_on_after  # Imported here: a sync client doesn't need it.
 
         failure: BaseException | None = None
         try:
@@ -321,13 +321,13 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
             f"the certificate of {call.host} is not trusted ({description}). Nothing was sent. "
             "Trust its authority in the system's store, or name its file in SSL_CERT_FILE"
         )
-    reason = f"no answer from {call.host} ({name}: {description})"
+    reason = f"no response from {call.host} ({name}: {description})"
     error_type = errors.NoAnswerError
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         error_type = errors.AnswerTimeoutError
         timeouts = call.request.extensions["timeout"]
         seconds = timeouts.get(name.removesuffix("Timeout").lower(), sum(timeouts.values()))
-        reason = f"no answer from {call.host} within {seconds} s ({name})"
+        reason = f"no response from {call.host} within {seconds} s ({name})"
     elif isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.ProxyError):
         error_type = errors.ConnectionFailedError
     may_have_arrived = not isinstance(error, _NOT_SENT)
