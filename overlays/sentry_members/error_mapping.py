@@ -218,7 +218,7 @@ def _build(
         advice=advice,
         from_gateway=details.sender == "gateway",
         messages=details.messages,
-        field_errors=details.field_errors,
+        field_errors=details.field_errors or {},
         accepted_scopes=accepted,
         request_id=details.request_id,
         rate_limit=rate_limit(response.headers),

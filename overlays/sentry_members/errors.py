@@ -34,7 +34,7 @@ attribute or traceback holds a token.
 
 import copyreg
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 REPEATING_IS_SAFE = (
@@ -67,6 +67,7 @@ class InvalidArgumentError(SentryMembersError, ValueError):
     """An argument can't be sent as it is; the message names it and says why."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NoAnswerError(SentryMembersError):
     """No response arrived. Retrying helps only with the subclasses.
 
@@ -77,14 +78,15 @@ class NoAnswerError(SentryMembersError):
         reason: The message without the call.
     """
 
-    def __init__(
-        self, message: str, *, operation: str, host: str, may_have_arrived: bool, reason: str
-    ) -> None:
+    message: InitVar[str] = field(kw_only=False)
+    operation: str
+    host: str
+    may_have_arrived: bool
+    reason: str
+
+    def __post_init__(self, message: str) -> None:
         super().__init__(message)
-        self.operation = operation
-        self.host = host
-        self.may_have_arrived = self.may_have_acted = may_have_arrived
-        self.reason = reason
+        self.may_have_acted = self.may_have_arrived
 
 
 class AnswerTimeoutError(NoAnswerError):
@@ -118,6 +120,7 @@ class RateLimit:
     concurrent_remaining: int | None
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ApiError(SentryMembersError):
     """A response arrived that is not a success of the operation.
 
@@ -139,36 +142,22 @@ class ApiError(SentryMembersError):
         body: The body, its first 8,192 bytes, tokens redacted.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        operation: str,
-        host: str,
-        status: int,
-        advice: str = "",
-        from_gateway: bool = False,
-        messages: tuple[str, ...] = (),
-        field_errors: Mapping[str, tuple[str, ...]] | None = None,
-        accepted_scopes: tuple[str, ...] = (),
-        request_id: str | None = None,
-        rate_limit: RateLimit | None = None,
-        retry_after: float | None = None,
-        body: bytes = b"",
-    ) -> None:
+    message: InitVar[str] = field(kw_only=False)
+    operation: str
+    host: str
+    status: int
+    advice: str = ""
+    from_gateway: bool = False
+    messages: tuple[str, ...] = ()
+    field_errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    accepted_scopes: tuple[str, ...] = ()
+    request_id: str | None = None
+    rate_limit: RateLimit | None = None
+    retry_after: float | None = None
+    body: bytes = b""
+
+    def __post_init__(self, message: str) -> None:
         super().__init__(message)
-        self.operation = operation
-        self.host = host
-        self.status = status
-        self.advice = advice
-        self.from_gateway = from_gateway
-        self.messages = messages
-        self.field_errors = field_errors or {}
-        self.accepted_scopes = accepted_scopes
-        self.request_id = request_id
-        self.rate_limit = rate_limit
-        self.retry_after = retry_after
-        self.body = body
 
 
 class BadRequestError(ApiError):
