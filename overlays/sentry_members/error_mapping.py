@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import httpx
 
 from . import errors
-from .auth import GATEWAY_KEY_HEADER, Credentials, is_sentry_io
+from .auth import GATEWAY_KEY_HEADER, is_sentry_io
 from .routes import TEXT_LIMIT, OperationRequest, parse_json, single_line
 from .scopes import TokenKind, needed
 
@@ -126,15 +126,12 @@ class _Details(NamedTuple):
         return rule.sender in ("", self.sender) and rule.code in ("", self.code)
 
 
-def map_error(
-    call: OperationRequest, response: httpx.Response, credentials: Credentials, note: str = ""
-) -> errors.ApiError:
+def map_error(call: OperationRequest, response: httpx.Response, note: str = "") -> errors.ApiError:
     """Map an error response to an exception, by the first rule that matches.
 
     Args:
         call: The request.
         response: The response, its body read.
-        credentials: The credentials that the request was sent with.
         note: What else is wrong with the response, for the message.
     """
     details = _read(call, response)
@@ -151,8 +148,8 @@ def map_error(
         ):
             rule = candidate
             break
-    advice = advice_of(rule, call.operation, credentials.token_kind, accepted)
-    if rule.is_elsewhere and credentials.is_default_url:
+    advice = advice_of(rule, call.operation, call.credentials.token_kind, accepted)
+    if rule.is_elsewhere and call.credentials.is_default_url:
         advice = f"{advice} {_WHERE_A_URL_GOES}"
     return _build(rule.error, call, response, details, note, advice, accepted)
 

@@ -16,6 +16,7 @@ import httpx
 from sentry_members_api import Client, api
 from sentry_members_api.errors import UnexpectedStatus
 
+from .auth import Credentials
 from .errors import InvalidArgumentError
 
 TEXT_LIMIT = 8192
@@ -101,20 +102,20 @@ def _takes(parse: Callable[..., Any], status: int) -> bool:
     return True
 
 
-class OperationRequest:
-    """A request of an operation of the contract."""
+class OperationRequest(NamedTuple):
+    """A request of an operation of the contract.
 
-    def __init__(
-        self,
-        route: Route,
-        arguments: tuple[str, ...],
-        request: httpx.Request,
-        secret_headers: tuple[str, ...],
-    ) -> None:
-        self.route = route
-        self.request = request
-        self._arguments = arguments
-        self._secret_headers = secret_headers
+    Attributes:
+        request: The request.
+        credentials: The credentials that it is sent with.
+        route: The operation.
+        arguments: The arguments in its path.
+    """
+
+    request: httpx.Request
+    credentials: Credentials
+    route: Route
+    arguments: tuple[str, ...]
 
     @property
     def operation(self) -> str:
@@ -127,7 +128,7 @@ class OperationRequest:
         return self.request.url.netloc.decode()
 
     def __str__(self) -> str:
-        arguments = [repr(argument) for argument in self._arguments]
+        arguments = [repr(argument) for argument in self.arguments]
         body = parse_json(self.request.read())
         if isinstance(body, dict):
             fields = cast(dict[str, Any], body).items()
@@ -136,12 +137,11 @@ class OperationRequest:
 
     def redacted(self, content: bytes) -> bytes:
         """Return the content without the secrets of this request, and without any other token."""
-        for name in self._secret_headers:
+        for secret in (self.credentials.secret, *self.credentials.headers.values()):
             # A server may quote a token without its prefix, or in another letter case.
-            value = self.request.headers.get(name, "").encode()
-            secret = re.sub(rb".* |sntry[a-z]+_", b"", value)
-            if len(secret) >= _SECRET_LENGTH:
-                content = re.sub(re.escape(secret), b"[redacted]", content, flags=re.IGNORECASE)
+            text = re.sub(rb".* |sntry[a-z]+_", b"", secret.reveal().encode())
+            if len(text) >= _SECRET_LENGTH:
+                content = re.sub(re.escape(text), b"[redacted]", content, flags=re.IGNORECASE)
         return _TOKEN.sub(b"[redacted]", content)
 
     def redacted_line(self, text: str) -> str:
@@ -149,20 +149,14 @@ class OperationRequest:
         return single_line(self.redacted(text.encode("utf-8", "replace")).decode())
 
 
-def identify(
-    request: httpx.Request, root: str, secret_headers: tuple[str, ...]
-) -> OperationRequest:
+def identify(request: httpx.Request, credentials: Credentials) -> OperationRequest:
     """Find the operation of a request.
-
-    Args:
-        request: The request.
-        root: The path of the Sentry's root, without a slash at its end.
-        secret_headers: The headers whose values must not be shown.
 
     Raises:
         InvalidArgumentError: The request is not an operation of the contract, or an argument in its
             path can't be an ID or a slug.
     """
+    root = credentials.url.path.rstrip("/")
     path = request.url.raw_path.decode("ascii").partition("?")[0]
     for route in routes():
         found = route.path.fullmatch(path, len(root)) if path.startswith(root) else None
@@ -174,7 +168,7 @@ def identify(
                         f"{name} is {argument!r}: an ID or a slug can't be empty, `.` or `..`, nor "
                         "hold a slash or an unprintable character"
                     )
-            return OperationRequest(route, arguments, request, secret_headers)
+            return OperationRequest(request, credentials, route, arguments)
     # httpx has resolved `.` and `..` in the path, so the argument can't be named any more.
     names = sorted({name for route in routes() for name in route.path.groupindex})
     raise InvalidArgumentError(

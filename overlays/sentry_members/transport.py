@@ -136,8 +136,6 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         self.network: Network[TransportT, SlotsT] = network
         self.settings = settings
         self._parent = parent
-        self._root = settings.credentials.url.path.rstrip("/")
-        self._secret_headers = (settings.credentials.header, *settings.credentials.headers)
         self._timeout = settings.timeout.as_dict()
         self._latest_headers = httpx.Headers()
         self._is_ended = False
@@ -172,7 +170,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         url, own = request.url, credentials.url
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
-        call = identify(request, self._root, self._secret_headers)
+        call = identify(request, credentials)
         # The user may have given the generated client a timeout with parts that are None.
         given: dict[str, float | None] = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
@@ -216,7 +214,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             headers = response.headers.raw
             response = httpx.Response(response.status_code, headers=headers, content=b"")
         if response.status_code not in call.route.successes:
-            return map_error(call, response, self.settings.credentials, note)
+            return map_error(call, response, note)
         try:
             # A parser that expects no body ignores one that broke off.
             response.extensions[PARSED] = call.route.parse(response=response)
