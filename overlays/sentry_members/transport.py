@@ -68,24 +68,23 @@ class Retries:
     def __init__(self, attempts: int, *, is_repeatable: bool) -> None:
         self._attempts = attempts
         self._is_repeatable = is_repeatable
-        self._failed = 0
+        self._number = 1
         self._waited = 0.0
 
-    def wait_after(self, error: errors.SentryMembersError) -> float | None:
-        """Return the seconds to wait before the next attempt, or None to give up."""
-        self._failed += 1
+    def wait_after(self, error: errors.SentryMembersError) -> float:
+        """Return the seconds to wait before the next attempt, or raise the error to give up."""
         is_safe = self._is_repeatable or not error.may_have_acted
-        if not (error.is_transient and is_safe and self._failed < self._attempts):
-            return None
+        if not (error.is_transient and is_safe and self._number < self._attempts):
+            raise error
         retry_after = error.retry_after if isinstance(error, errors.ApiError) else None
-        wait = 2.0 ** (self._failed - 2) if retry_after is None else retry_after
+        wait = 2.0 ** (self._number - 2) if retry_after is None else retry_after
         wait += random.uniform(0, 0.5)
         self._waited += wait
         if self._waited > MAX_SECONDS_WAITED:
-            return None
-        number = self._failed + 1
+            raise error
+        self._number += 1
         _log.warning(
-            "attempt %d of %d in %.1f s, because of: %s", number, self._attempts, wait, error
+            "attempt %d of %d in %.1f s, because of: %s", self._number, self._attempts, wait, error
         )
         return wait
 
@@ -236,10 +235,7 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
                 outcome = self._attempt(Exchange(call))
                 if isinstance(outcome, httpx.Response):
                     return outcome
-                wait = retries.wait_after(outcome)
-                if wait is None:
-                    raise outcome
-                time.sleep(wait)
+                time.sleep(retries.wait_after(outcome))
 
     def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
         failure: BaseException | None = None
@@ -277,10 +273,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
                 outcome = await self._attempt(Exchange(call))
                 if isinstance(outcome, httpx.Response):
                     return outcome
-                wait = retries.wait_after(outcome)
-                if wait is None:
-                    raise outcome
-                await sleep(wait)
+                await sleep(retries.wait_after(outcome))
 
     async def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
         from anyio import move_on_after  # Imported here: a sync client doesn't need it.
