@@ -10,6 +10,7 @@ No exception has frames from further inside in its traceback: they hold the cred
 import logging
 import random
 import time
+from contextlib import aclosing, closing
 from threading import Semaphore
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
@@ -97,26 +98,19 @@ class Exchange:
     """One attempt: a request, and what has arrived of its response."""
 
     def __init__(self, call: OperationRequest) -> None:
-        timeouts: dict[str, float] = call.request.extensions["timeout"]
         self.call = call
         self.response: httpx.Response | None = None
-        self.seconds = sum(timeouts.values())
+        self.body = bytearray()
+        self.seconds: float = sum(call.request.extensions["timeout"].values())
         self._deadline = time.monotonic() + self.seconds
-        self._parts: list[bytes] = []
-        self._size = 0
 
     def add(self, part: bytes) -> None:
         """Keep a part of the body; raise if it is too large or too late."""
-        self._parts.append(part)
-        self._size += len(part)
-        if self._size > MAX_BODY:
+        if len(self.body) + len(part) > MAX_BODY:
             raise _BodyError(f"has more than {MAX_BODY // 1024**2} MiB")
         if time.monotonic() > self._deadline:
             raise _BodyError(f"took more than {self.seconds} s")
-
-    def complete(self, response: httpx.Response) -> None:
-        """Set the body of the response, as its `read` would have done."""
-        response._content = b"".join(self._parts)
+        self.body += part
 
 
 class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[TransportT, SlotsT]):
@@ -206,7 +200,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             line = f"{call.request.method} {call.request.url}"
             _log.info("%s: %d", call.redacted_line(line), response.status_code)
         if error is None:
-            exchange.complete(response)
+            response._content = bytes(exchange.body)  # As the response's own `read` does.
         else:
             broke = f"broke ({type(error).__name__})"
             note = f"its body {error if isinstance(error, _BodyError) else broke}"
@@ -242,11 +236,9 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
         try:
             response = self.network.transport.handle_request(exchange.call.request)
             exchange.response = response
-            try:
+            with closing(response):
                 for part in response.iter_bytes():
                     exchange.add(part)
-            finally:
-                response.close()
         except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
             failure = error
             if not isinstance(error, _NETWORK_ERRORS):
@@ -283,11 +275,9 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
             with move_on_after(exchange.seconds) as scope:
                 response = await self.network.transport.handle_async_request(exchange.call.request)
                 exchange.response = response
-                try:
+                async with aclosing(response):
                     async for part in response.aiter_bytes():
                         exchange.add(part)
-                finally:
-                    await response.aclose()
             if scope.cancelled_caught:
                 failure = TimeoutError("the deadline has passed")
         except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
