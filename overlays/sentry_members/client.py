@@ -161,19 +161,18 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         sibling._use(self._transport.sibling(settings))
         return sibling
 
-    def _request(self, operation: ModuleType, *, body: object = None, **path: str) -> httpx.Request:
+    def _request(self, operation: ModuleType, **arguments: object) -> httpx.Request:
         """Build the request that the generated function of an operation would send.
 
         Raises:
             InvalidArgumentError: An argument can't be sent.
         """
-        for name, argument in path.items():
-            if not isinstance(argument, str):
+        for name, argument in arguments.items():
+            if isinstance(argument, str):
+                # For a member of a `str` enum, str() returns its name and not the text.
+                arguments[name] = str.__str__(argument)
+            elif name != "body":
                 raise InvalidArgumentError(f"{name} must be a text, not {type(argument).__name__}")
-        # For a member of a `str` enum, str() returns its name and not the text.
-        arguments: dict[str, object] = {name: str.__str__(path[name]) for name in path}
-        if body is not None:
-            arguments["body"] = body
         try:
             kwargs = operation._get_kwargs(**arguments)
             # httpx would resolve `.` and `..` in the path. Encoded, the transport rejects them.
@@ -428,19 +427,16 @@ def _secret(text: str | None) -> Secret | None:
 
 
 def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
-    if timeout is None:
-        timeout = READ_TIMEOUT
-    whole = timeout if isinstance(timeout, httpx.Timeout) else None
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
-        whole = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
-    if whole is None or not all(
-        isinstance(part, int | float) and 0 < part <= TIMEOUT_MAX
-        for part in whole.as_dict().values()
-    ):
-        raise InvalidArgumentError(
-            "timeout must be a finite number of seconds above 0, or an httpx.Timeout of such"
-        )
-    return whole
+    whole: object = READ_TIMEOUT if timeout is None else timeout
+    if isinstance(whole, int | float) and not isinstance(whole, bool):
+        whole = httpx.Timeout(whole, connect=min(whole, CONNECT_TIMEOUT))
+    if isinstance(whole, httpx.Timeout):
+        parts = whole.as_dict().values()
+        if all(isinstance(part, int | float) and 0 < part <= TIMEOUT_MAX for part in parts):
+            return whole
+    raise InvalidArgumentError(
+        "timeout must be a finite number of seconds above 0, or an httpx.Timeout of such"
+    )
 
 
 def _positive(attempts: int) -> int:
