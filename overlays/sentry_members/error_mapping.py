@@ -141,14 +141,14 @@ def map_error(call: OperationRequest, response: httpx.Response, note: str = "") 
     for candidate in RULES:
         if (
             _status_matches(candidate.status, response.status_code)
-            and candidate.operation in ("", call.operation)
+            and candidate.operation in ("", call.route.name)
             and not (candidate.names_scopes and not accepted)
             and not (candidate.on_sentry_io and not on_sentry_io)
             and details.match(candidate)
         ):
             rule = candidate
             break
-    advice = advice_of(rule, call.operation, call.credentials.token_kind, accepted)
+    advice = advice_of(rule, call.route.name, call.credentials.token_kind, accepted)
     if rule.is_elsewhere and call.credentials.is_default_url:
         advice = f"{advice} {_WHERE_A_URL_GOES}"
     return _build(rule.error, call, response, details, note, advice, accepted)
@@ -209,7 +209,7 @@ def _build(
     title = f"{call}: {status}{phrase} from {call.host}"
     return error(
         join_sentences(title, *details.messages, note, advice),
-        operation=call.operation,
+        operation=call.route.name,
         host=call.host,
         status=status,
         advice=advice,

@@ -76,29 +76,21 @@ def _route(module: ModuleType) -> Route:
     for name in arguments:
         path = path.replace(re.escape(quote(f"{{{name}}}")), f"(?P<{name}>[^/]*)")
     name, method = module.__name__.rpartition(".")[2], kwargs["method"].upper()
-    strict = partial(
-        module._parse_response, client=Client(base_url="", raise_on_unexpected_status=True)
+    client = Client(base_url="", raise_on_unexpected_status=True)
+    parse = partial(module._parse_response, client=client)
+    successes = frozenset(
+        code for code in HTTPStatus if 200 <= code < 300 and _expects(parse, code)
     )
-    return Route(
-        name,
-        method,
-        re.compile(path),
-        frozenset(
-            status for status in HTTPStatus if 200 <= status < 300 and _takes(strict, status)
-        ),
-        method in _REPEATABLE_METHODS or name in _REPEATABLE_OPERATIONS,
-        strict,
-    )
+    is_repeatable = method in _REPEATABLE_METHODS or name in _REPEATABLE_OPERATIONS
+    return Route(name, method, re.compile(path), successes, is_repeatable, parse)
 
 
-def _takes(parse: Callable[..., Any], status: int) -> bool:
+def _expects(parse: Callable[..., Any], status: int) -> bool:
     """Return whether a generated parser expects a status code."""
     try:
         parse(response=httpx.Response(status))
-    except UnexpectedStatus:
-        return False
-    except Exception:  # noqa: BLE001 - it expects the status code, and a body
-        return True
+    except Exception as error:  # noqa: BLE001 - of an expected status code, the body is missing
+        return not isinstance(error, UnexpectedStatus)
     return True
 
 
@@ -118,11 +110,6 @@ class OperationRequest(NamedTuple):
     arguments: tuple[str, ...]
 
     @property
-    def operation(self) -> str:
-        """The name of the operation, which is that of its method."""
-        return self.route.name
-
-    @property
     def host(self) -> str:
         """The host, with the port if it is not the default one."""
         return self.request.url.netloc.decode()
@@ -133,7 +120,7 @@ class OperationRequest(NamedTuple):
         if isinstance(body, dict):
             fields = cast(dict[str, Any], body).items()
             arguments += [f"{key}={value!r}" for key, value in fields]
-        return self.redacted_line(f"{self.operation}({', '.join(arguments)})")
+        return self.redacted_line(f"{self.route.name}({', '.join(arguments)})")
 
     def redacted(self, content: bytes) -> bytes:
         """Return the content without the secrets of this request, and without any other token."""

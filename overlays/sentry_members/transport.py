@@ -315,7 +315,7 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
     advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
     return error_type(
         f"{call}: {reason}. {advice}",
-        operation=call.operation,
+        operation=call.route.name,
         host=call.host,
         may_have_arrived=may_have_arrived,
         reason=f"{reason}. {advice}",
