@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 import httpx
 
@@ -15,8 +15,6 @@ from .routes import TEXT_LIMIT, OperationRequest, parse_json, single_line
 from .scopes import TokenKind, needed
 
 _MESSAGES_LIMIT = 20
-
-ErrorT = TypeVar("ErrorT", bound=errors.ApiError)
 
 _INVITE = "add_a_member_to_an_organization"
 _JOIN = "add_an_organization_member_to_a_team"
@@ -107,23 +105,20 @@ RULES: tuple[Rule, ...] = (
 
 
 class _Details(NamedTuple):
-    """The readable parts of an error response."""
+    """The readable parts of an error response.
+
+    Attributes:
+        reasons: The messages, if the body is JSON and has any; otherwise one empty reason.
+        accepted: The scopes that it names, of which the token lacks one.
+    """
 
     sender: str = ""
     code: str = ""
-    is_json: bool = False
+    reasons: tuple[str, ...] = ("",)
     messages: tuple[str, ...] = ()
     field_errors: dict[str, tuple[str, ...]] | None = None
+    accepted: tuple[str, ...] = ()
     request_id: str | None = None
-
-    def match(self, rule: Rule) -> bool:
-        if rule.words and not (
-            self.is_json
-            and self.messages
-            and all(rule.words in message for message in self.messages)
-        ):
-            return False  # A response with several reasons does not mean any one of them.
-        return rule.sender in ("", self.sender) and rule.code in ("", self.code)
 
 
 def map_error(call: OperationRequest, response: httpx.Response, note: str = "") -> errors.ApiError:
@@ -134,24 +129,13 @@ def map_error(call: OperationRequest, response: httpx.Response, note: str = "") 
         response: The response, its body read.
         note: What else is wrong with the response, for the message.
     """
-    details = _read(call, response)
-    accepted = _scopes(response.headers.get("WWW-Authenticate", ""))
-    on_sentry_io = is_sentry_io(call.request.url.host)
-    rule = Rule(0, errors.ApiError, _unexpected(response))
-    for candidate in RULES:
-        if (
-            _status_matches(candidate.status, response.status_code)
-            and candidate.operation in ("", call.route.name)
-            and not (candidate.names_scopes and not accepted)
-            and not (candidate.on_sentry_io and not on_sentry_io)
-            and details.match(candidate)
-        ):
-            rule = candidate
-            break
-    advice = advice_of(rule, call.route.name, call.credentials.token_kind, accepted)
+    details, status = _read(call, response), response.status_code
+    unexpected = Rule(0, errors.ApiError, _unexpected(response))
+    rule = next((rule for rule in RULES if _matches(rule, call, status, details)), unexpected)
+    advice = advice_of(rule, call.route.name, call.credentials.token_kind, details.accepted)
     if rule.is_elsewhere and call.credentials.is_default_url:
         advice = f"{advice} {_WHERE_A_URL_GOES}"
-    return _build(rule.error, call, response, details, note, advice, accepted)
+    return _build(rule.error, call, response, details, note, advice)
 
 
 def advice_of(
@@ -165,9 +149,7 @@ def advice_of(
     return rule.advice.format(scopes=scopes, accepted=", ".join(accepted)).rstrip()
 
 
-def unreadable(
-    call: OperationRequest, response: httpx.Response, reason: str
-) -> errors.UnreadableAnswerError:
+def unreadable(call: OperationRequest, response: httpx.Response, reason: str) -> errors.ApiError:
     """Build the error for a success whose body can't be read or parsed."""
     note = f"the response can't be read ({call.redacted_line(reason)})"
     advice = "Sentry did what was asked. Repeating it is safe: it is not done twice."
@@ -175,8 +157,17 @@ def unreadable(
     return _build(errors.UnreadableAnswerError, call, response, details, note, advice)
 
 
-def _status_matches(rule: int, status: int) -> bool:
-    return rule == status or (rule == 500 and 500 <= status < 600)
+def _matches(rule: Rule, call: OperationRequest, status: int, details: _Details) -> bool:
+    return (
+        (rule.status == status or (rule.status == 500 and 500 <= status < 600))
+        and rule.operation in ("", call.route.name)
+        and rule.sender in ("", details.sender)
+        and rule.code in ("", details.code)
+        # A response with several reasons does not mean any one of them.
+        and all(rule.words in reason for reason in details.reasons)
+        and not (rule.names_scopes and not details.accepted)
+        and not (rule.on_sentry_io and not is_sentry_io(call.request.url.host))
+    )
 
 
 def _unexpected(response: httpx.Response) -> str:
@@ -196,14 +187,13 @@ def _scopes(challenge: str) -> tuple[str, ...]:
 
 
 def _build(
-    error: type[ErrorT],
+    error: type[errors.ApiError],
     call: OperationRequest,
     response: httpx.Response,
     details: _Details,
     note: str,
     advice: str,
-    accepted: tuple[str, ...] = (),
-) -> ErrorT:
+) -> errors.ApiError:
     status = response.status_code
     phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
     title = f"{call}: {status}{phrase} from {call.host}"
@@ -216,7 +206,7 @@ def _build(
         from_gateway=details.sender == "gateway",
         messages=details.messages,
         field_errors=details.field_errors or {},
-        accepted_scopes=accepted,
+        accepted_scopes=details.accepted,
         request_id=details.request_id,
         rate_limit=rate_limit(response.headers),
         retry_after=_retry_after(response, counts_windows=issubclass(error, errors.RateLimitError)),
@@ -251,12 +241,14 @@ def _read(call: OperationRequest, response: httpx.Response) -> _Details:
         messages.extend(map(single_line, _page(content)))
     elif not isinstance(body, dict):
         messages.extend(map(call.redacted_line, _texts(body)))
+    readable = tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT]))
     return _Details(
         sender=sender,
         code=cast(dict[str, Any], detail).get("code", "") if isinstance(detail, dict) else "",
-        is_json=isinstance(body, dict | list),
-        messages=tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
+        reasons=readable if readable and isinstance(body, dict | list) else ("",),
+        messages=readable,
         field_errors=field_errors,
+        accepted=_scopes(response.headers.get("WWW-Authenticate", "")),
         request_id=request_id,
     )
 
