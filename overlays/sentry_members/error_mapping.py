@@ -139,10 +139,7 @@ def map_error(call: OperationRequest, response: httpx.Response, note: str = "") 
 
 
 def advice_of(
-    rule: Rule,
-    operation: str,
-    token_kind: TokenKind | None = None,
-    accepted: tuple[str, ...] = (),
+    rule: Rule, operation: str, token_kind: TokenKind | None = None, accepted: tuple[str, ...] = ()
 ) -> str:
     """Return the advice of a rule, with the scopes filled in."""
     scopes = needed(operation, token_kind)

@@ -121,10 +121,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
     """
 
     def __init__(
-        self,
-        network: Network[TransportT, SlotsT],
-        settings: Settings,
-        parent: Self | None = None,
+        self, network: Network[TransportT, SlotsT], settings: Settings, parent: Self | None = None
     ) -> None:
         self.network: Network[TransportT, SlotsT] = network
         self.settings = settings
