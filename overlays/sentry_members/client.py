@@ -3,7 +3,7 @@
 import re
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
 from threading import TIMEOUT_MAX, Semaphore
@@ -17,10 +17,11 @@ from sentry_members_api.api.organizations import add_a_member_to_an_organization
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as add_to_team
 from sentry_members_api.models import Member, NewMember
 
-from .auth import Secret, resolve
+from .auth import resolve
 from .connections import AsyncConnections, Network, connector
 from .errors import InvalidArgumentError, RateLimit
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
+from .secret import Secret
 from .transport import MAX_CONCURRENT_CALLS, PARSED, AsyncTransport, Settings, SyncTransport
 
 CONNECT_TIMEOUT = 5.0
@@ -43,6 +44,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         region: str | None = None,
         gateway_url: str | None = None,
         gateway_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout: float | httpx.Timeout | None = None,
         attempts: int = 3,
         transport: NetworkT | None = None,
@@ -52,14 +54,19 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         Args:
             token: A user auth token, or an internal integration's. Else `SENTRY_AUTH_TOKEN`, else
                 that of `.sentryclirc`.
-            url: The root of a Sentry, or its host. Else `SENTRY_URL`, else that of
+            url: The root of a Sentry, or its host. Else `SENTRY_HOST` or `SENTRY_URL`, else that of
                 `.sentryclirc`, else `https://sentry.io`.
             region: In place of `url`, a region of sentry.io: `"us"` or `"de"`.
             gateway_url: In place of all of these, a gateway that holds the token. Else
                 `SENTRY_GATEWAY_URL`.
             gateway_key: The key that the gateway asks for. Else `SENTRY_GATEWAY_KEY`.
+            headers: Headers that a proxy before Sentry wants, such as Cloudflare Access. Else, for
+                hosts other than sentry.io, the `Name: value` pairs of `SENTRY_CUSTOM_HEADERS`,
+                with `;` between them. They are redacted like the token.
             timeout: How many seconds to wait for each part of a response: 30 if None, and at most
-                5 for the connection. Or an `httpx.Timeout`, finite in each part.
+                5 for the connection. Or an `httpx.Timeout`, finite in each part. An attempt takes
+                at most the sum of its parts, however slowly a response arrives; of a sync client,
+                once the headers of the response are there.
             attempts: How many times a call is sent at most, where sending again is safe: after the
                 rate limiter's 429; after a connection that was never made; and to add to a team,
                 after a 5xx or a connection that broke, too. The waits between them take at most 60
@@ -73,11 +80,13 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
                 order they are looked for.
             InvalidArgumentError: `timeout`, `attempts` or `transport` can't be used.
         """
-        secret = None if token is None else Secret(token)
-        key = None if gateway_key is None else Secret(gateway_key)
+        own_token, own_url, own_gateway, own_key = map(
+            _secret, (token, url, gateway_url, gateway_key)
+        )
+        extra = None if headers is None else {name: Secret(headers[name]) for name in headers}
         # From here on, no local holds them for a traceback that shows the locals.
-        del token, gateway_key
-        credentials = resolve(secret, url, region, gateway_url, key)
+        del token, url, gateway_url, gateway_key, headers
+        credentials = resolve(own_token, own_url, region, own_gateway, own_key, extra)
         settings = Settings(credentials, _finite(timeout), _positive(attempts))
         self._use(self._make_transport(transport, settings))
 
@@ -412,6 +421,10 @@ def _outcome(response: httpx.Response) -> Outcome:
             return AlreadyOnTeam()
         case _:
             return Added(response.extensions[PARSED])
+
+
+def _secret(text: str | None) -> Secret | None:
+    return None if text is None else Secret(text)
 
 
 def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:

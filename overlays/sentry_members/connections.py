@@ -10,8 +10,8 @@ from weakref import WeakSet
 
 import httpx
 
-from .auth import Secret
 from .errors import ConfigurationError
+from .secret import Secret
 
 TransportT = TypeVar("TransportT")
 SlotsT = TypeVar("SlotsT")
@@ -57,9 +57,10 @@ def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callabl
         connections: `httpx.HTTPTransport`, or `AsyncConnections`.
         url: Where the connections lead.
 
+    What it returns raises the same error where the proxy can't be used.
+
     Raises:
-        ConfigurationError: The proxy or the certificates that the environment names can't be
-            used.
+        ConfigurationError: The certificates that the environment names can't be used.
     """
     try:
         context = _ssl_context()
@@ -67,13 +68,13 @@ def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callabl
         raise ConfigurationError(
             f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR can't be loaded: {error}"
         ) from error
-    proxy = _proxy(url)
+    return partial(_make, connections, context, _proxy(url))
+
+
+def _make(connections: Callable[..., TransportT], context: Any, proxy: Secret) -> TransportT:
     try:
-        make = partial(
-            connections, verify=context, proxy=httpx.Proxy(proxy.reveal()) if proxy else None
-        )
-        make()
-        return make
+        through = httpx.Proxy(proxy.reveal()) if proxy else None
+        return connections(verify=context, proxy=through)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         reason = type(error).__name__
     # Raised outside the except block: httpx's frames hold the proxy's password.

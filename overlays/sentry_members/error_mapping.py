@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import httpx
 
 from . import errors
-from .auth import GATEWAY_KEY_HEADER, Credentials
+from .auth import GATEWAY_KEY_HEADER, Credentials, is_sentry_io
 from .routes import TEXT_LIMIT, OperationRequest, parse_json, single_line
 from .scopes import TokenKind, needed
 
@@ -137,7 +137,7 @@ def map_error(
     """
     details = _read(call, response)
     accepted = _scopes(response.headers.get("WWW-Authenticate", ""))
-    on_sentry_io = re.fullmatch(r"(.*\.)?sentry\.io", call.request.url.host) is not None
+    on_sentry_io = is_sentry_io(call.request.url.host)
     rule = Rule(0, errors.ApiError, _unexpected(response))
     for candidate in RULES:
         if (

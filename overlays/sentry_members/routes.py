@@ -16,7 +16,6 @@ import httpx
 from sentry_members_api import Client, api
 from sentry_members_api.errors import UnexpectedStatus
 
-from .auth import GATEWAY_KEY_HEADER
 from .errors import InvalidArgumentError
 
 TEXT_LIMIT = 8192
@@ -30,7 +29,6 @@ _LINE_LIMIT = 500
 _REPEATABLE_METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 _REPEATABLE_OPERATIONS = ("add_an_organization_member_to_a_team",)
 
-_SECRET_HEADERS = (b"authorization", GATEWAY_KEY_HEADER.lower().encode())
 _SECRET_LENGTH = 8  # A shorter text may be part of any other, and its place would reveal it.
 # Sentry's tokens, and JWTs. The brackets include the rest of a token whose end has been redacted.
 _TOKEN = re.compile(rb"sntry[a-z]+_[\w+/=.\[\]-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
@@ -105,10 +103,17 @@ def _takes(parse: Callable[..., Any], status: int) -> bool:
 class OperationRequest:
     """A request of the contract: its operation, and the arguments in its path."""
 
-    def __init__(self, route: Route, arguments: tuple[str, ...], request: httpx.Request) -> None:
+    def __init__(
+        self,
+        route: Route,
+        arguments: tuple[str, ...],
+        request: httpx.Request,
+        secret_headers: tuple[str, ...],
+    ) -> None:
         self.route = route
         self.request = request
         self._arguments = arguments
+        self._secret_headers = secret_headers
 
     @property
     def operation(self) -> str:
@@ -130,10 +135,11 @@ class OperationRequest:
 
     def redacted(self, content: bytes) -> bytes:
         """Return the content without the secrets of the request, and without any token."""
-        for name, value in self.request.headers.raw:
+        for name in self._secret_headers:
             # A server may echo a token without its prefix, or in another letter case.
+            value = self.request.headers.get(name, "").encode()
             secret = re.sub(rb".* |sntry[a-z]+_", b"", value)
-            if name.lower() in _SECRET_HEADERS and len(secret) >= _SECRET_LENGTH:
+            if len(secret) >= _SECRET_LENGTH:
                 content = re.sub(re.escape(secret), b"[redacted]", content, flags=re.IGNORECASE)
         return _TOKEN.sub(b"[redacted]", content)
 
@@ -142,12 +148,15 @@ class OperationRequest:
         return single_line(self.redacted(text.encode("utf-8", "replace")).decode())
 
 
-def identify(request: httpx.Request, root: str) -> OperationRequest:
+def identify(
+    request: httpx.Request, root: str, secret_headers: tuple[str, ...]
+) -> OperationRequest:
     """Find the operation that a request is.
 
     Args:
         request: The request.
         root: The path that the server's own paths are below, without a slash at its end.
+        secret_headers: The headers whose values must not be shown.
 
     Raises:
         InvalidArgumentError: It is not an operation of the contract.
@@ -163,7 +172,7 @@ def identify(request: httpx.Request, root: str) -> OperationRequest:
                         f"{name} is {argument!r}: an ID or a slug can't be empty, `.` or `..`, nor "
                         "hold a slash or an unprintable character"
                     )
-            return OperationRequest(route, arguments, request)
+            return OperationRequest(route, arguments, request, secret_headers)
     # httpx has resolved these in the path, so which argument it was can't be seen any more.
     names = sorted({name for route in routes() for name in route.path.groupindex})
     raise InvalidArgumentError(

@@ -10,7 +10,6 @@ Whatever is raised has no traceback from further inside: the frames there hold t
 import logging
 import random
 import time
-from http import HTTPStatus
 from threading import Semaphore
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
@@ -116,10 +115,9 @@ class Exchange:
         if time.monotonic() > self._deadline:
             raise _BodyError(f"took more than {self.seconds} s")
 
-    def complete(self, response: httpx.Response) -> httpx.Response:
+    def complete(self, response: httpx.Response) -> None:
         """Give the response the body that was kept, as its `read` would have done."""
         response._content = b"".join(self._parts)
-        return response
 
 
 class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[TransportT, SlotsT]):
@@ -139,6 +137,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         self.settings = settings
         self._parent = parent
         self._root = settings.credentials.url.path.rstrip("/")
+        self._secret_headers = (settings.credentials.header, *settings.credentials.headers)
         self._timeout = settings.timeout.as_dict()
         self._latest_headers = httpx.Headers()
         self._is_ended = False
@@ -173,7 +172,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         url, own = request.url, credentials.url
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
-        call = identify(request, self._root)
+        call = identify(request, self._root, self._secret_headers)
         # A generated client may have been given a timeout of its own, with parts that are None.
         given: dict[str, float | None] = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
@@ -182,6 +181,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         if credentials.header != "Authorization":
             request.headers.pop("Authorization", None)
         request.headers[credentials.header] = credentials.secret.reveal()
+        for name, value in credentials.headers.items():
+            request.headers[name] = value.reveal()
         return call, Retries(self.settings.attempts, is_repeatable=call.route.is_repeatable)
 
     def _check_open(self) -> None:
@@ -196,10 +197,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         Raises:
             BaseException: What interrupted the attempt, if that was not the network.
         """
-        call, response = exchange.call, exchange.response
+        call, response, note = exchange.call, exchange.response, ""
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
-            if isinstance(error, errors.SentryMembersError):
-                return error
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)
         if response is None:
@@ -209,36 +208,31 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         if _log.isEnabledFor(logging.INFO):
             line = f"{call.request.method} {call.request.url}"
             _log.info("%s: %d", call.redacted_line(line), response.status_code)
-        is_success = response.status_code in call.route.successes
-        note = ""
-        if error is not None:
-            note = f"its body {error if isinstance(error, _BodyError) else f'broke ({type(error).__name__})'}"
-            response = httpx.Response(
-                response.status_code, headers=response.headers.raw, content=b""
-            )
-            if is_success and response.status_code != HTTPStatus.CREATED:
-                return response  # The status code says everything.
-            if is_success:
-                return unreadable(call, response, note)
+        if error is None:
+            exchange.complete(response)
         else:
-            response = exchange.complete(response)
-        if not is_success:
+            broke = f"broke ({type(error).__name__})"
+            note = f"its body {error if isinstance(error, _BodyError) else broke}"
+            headers = response.headers.raw
+            response = httpx.Response(response.status_code, headers=headers, content=b"")
+        if response.status_code not in call.route.successes:
             return map_error(call, response, self.settings.credentials, note)
         try:
+            # Where a success has no body, its status code says everything.
             response.extensions[PARSED] = call.route.parse(response=response)
             return response
         except Exception as parse_error:  # noqa: BLE001 - whatever the parser meets
-            reason = f"{type(parse_error).__name__}: {parse_error}"
+            note = note or f"{type(parse_error).__name__}: {parse_error}"
         # Built outside the except block: the parser's frames hold the unredacted response.
-        return unreadable(call, response, reason)
+        return unreadable(call, response, note)
 
 
 class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
     """Sends the requests of a sync client."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        call, retries = self._prepare(request)
         with self.network.slots:
+            call, retries = self._prepare(request)
             while True:
                 self._check_open()
                 outcome = self._attempt(Exchange(call))
@@ -278,8 +272,8 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         from anyio import sleep  # A sync client doesn't need it.
 
-        call, retries = self._prepare(request)
         async with self.network.slots:
+            call, retries = self._prepare(request)
             while True:
                 self._check_open()
                 outcome = await self._attempt(Exchange(call))
@@ -291,11 +285,11 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
                 await sleep(wait)
 
     async def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
-        from anyio import fail_after
+        from anyio import move_on_after  # A sync client doesn't need it.
 
         failure: BaseException | None = None
         try:
-            with fail_after(exchange.seconds):
+            with move_on_after(exchange.seconds) as scope:
                 response = await self.network.transport.handle_async_request(exchange.call.request)
                 exchange.response = response
                 try:
@@ -303,6 +297,8 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
                         exchange.add(part)
                 finally:
                     await response.aclose()
+            if scope.cancelled_caught:
+                failure = TimeoutError("the deadline has passed")
         except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
             failure = error
         return self._outcome(exchange, failure)

@@ -1,14 +1,16 @@
 """Where credentials come from, and which never go together."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentry_members import SentryMembers
-from sentry_members.auth import Secret, resolve
+from sentry_members import SentryMembers, errors
+from sentry_members.auth import default_organization, resolve
 from sentry_members.errors import ConfigurationError
+from sentry_members.secret import Secret
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 
 from tests.support.client_harness import USER_TOKEN, Caller, answering
@@ -194,7 +196,6 @@ def test_a_url_means_a_root(given: str, root: str) -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ("", "is not a URL"),
         ("https://", "is not a URL"),
         ("ftp://sentry.io", "is not a URL"),
         ("https://sentry.io:port", "is not a URL"),
@@ -217,7 +218,7 @@ def test_a_bad_url_is_refused(
     given: str, problem: str, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if source == "SENTRY_URL":
-        monkeypatch.setenv("SENTRY_URL", given or "https://")
+        monkeypatch.setenv("SENTRY_URL", given)
     with pytest.raises(ConfigurationError) as caught:
         header(token=USER_TOKEN, **({} if source == "SENTRY_URL" else {"url": given}))
     assert source in str(caught.value)
@@ -254,10 +255,177 @@ def test_arguments_that_cannot_work(arguments: dict[str, str], problem: str) -> 
     assert USER_TOKEN[7:] not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["url", "region", "gateway_url"])
-def test_an_argument_that_is_no_text(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} must be a text, not list"):
-        header(**{name: ["x"]})  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("token", "the argument token is empty, or not a text"),
+        ("url", "the argument url is empty, or not a text"),
+        ("region", "region must be the name of one"),
+        ("gateway_url", "the argument gateway_url is not a URL"),
+    ],
+)
+@pytest.mark.parametrize("bad", ["", ["x"], 5], ids=repr)
+def test_rejects_an_argument_that_is_not_a_text(name: str, problem: str, bad: object) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{problem}"):
+        header(**{name: bad})  # type: ignore[arg-type]
+
+
+def test_prefers_the_host_variable_as_sentrys_own_tool_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SENTRY_HOST", "host.example")
+    monkeypatch.setenv("SENTRY_URL", "https://url.example")
+    assert f"https://host.example/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+    monkeypatch.setenv("SENTRY_HOST", "ftp://host.example")
+    with pytest.raises(ConfigurationError, match=r"^SENTRY_HOST is not a URL"):
+        header(token=USER_TOKEN)
+
+
+def test_reads_the_file_that_names_properties(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "sentry.properties"
+    file.write_text(
+        f"# written by the wizard\nauth.token={USER_TOKEN}\n"
+        "defaults.url=https://properties.example/\ndefaults.org = acme\n"
+    )
+    monkeypatch.setenv("SENTRY_PROPERTIES", str(file))
+    write(elsewhere, OTHER_TOKEN, "https://file.example")
+    assert f"https://properties.example/ Bearer {USER_TOKEN}" == header()
+    assert "acme" == default_organization()
+    file.unlink()
+    with pytest.raises(ConfigurationError, match=r"sentry\.properties can't be read"):
+        header()
+
+
+def test_reads_the_file_in_the_folder_of_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    (tmp_path / "settings/sentry").mkdir(parents=True)
+    (tmp_path / "settings/sentry/sentrycli.ini").write_text(
+        f"[auth]\ntoken={USER_TOKEN}\n[defaults]\nurl=https://ini.example\n"
+    )
+    assert f"https://ini.example/ Bearer {USER_TOKEN}" == header()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[default]\nurl = https://own.example\norg = acme\n", r"has `url` below \[default\]: it"),
+        ("[DEFAULT]\nurl = https://own.example\n", r"has `url` below \[DEFAULT\]"),
+        ("[defaults]\ntoken = x\n", r"has `token` below \[defaults\]: it belongs below \[auth\]"),
+        ("[auth]\norg = acme\n", r"has `org` below \[auth\]: it belongs below \[defaults\]"),
+    ],
+)
+def test_rejects_a_value_in_a_section_that_nobody_reads(
+    content: str, problem: str, elsewhere: Path
+) -> None:
+    """Else a self-hosted Sentry's token would go to sentry.io."""
+    (elsewhere / ".sentryclirc").write_text(f"{content}[auth]\ntoken = {USER_TOKEN}\n")
+    with pytest.raises(ConfigurationError, match=problem):
+        header()
+
+
+def test_other_sections_of_sentrys_tools_are_left_to_them(elsewhere: Path) -> None:
+    (elsewhere / ".sentryclirc").write_text(
+        f"[auth]\ntoken={USER_TOKEN}\n[http]\nproxy_url=http://x\n[log]\nlevel=debug\n"
+    )
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header()
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_takes_the_quotes_around_a_value_off(
+    quote: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / ".sentryclirc").write_text(
+        f"[auth]\ntoken={quote}{USER_TOKEN}{quote}\n"
+        f"[defaults]\nurl={quote}https://own.example{quote}\norg={quote}acme{quote}\n"
+    )
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == header()
+    assert "acme" == default_organization()
+    monkeypatch.setenv("SENTRY_URL", f"{quote}https://env.example{quote}")
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", f"{quote}{OTHER_TOKEN}{quote}")
+    monkeypatch.setenv("SENTRY_ORG", f" {quote}other{quote}\n")
+    assert f"https://env.example/ Bearer {OTHER_TOKEN}" == header()
+    assert "other" == default_organization()
+
+
+@pytest.mark.parametrize("bad", ["ac me", "acme/", "https://acme.sentry.io", "a@b"])
+def test_names_the_place_of_an_organization_that_cannot_be_one(
+    bad: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTRY_ORG", bad)
+    with pytest.raises(ConfigurationError, match=r"^SENTRY_ORG is"):
+        default_organization()
+    monkeypatch.delenv("SENTRY_ORG")
+    (elsewhere / ".sentryclirc").write_text(f"[defaults]\norg={bad}\n")
+    with pytest.raises(ConfigurationError, match=r"^the org in .*\.sentryclirc is"):
+        default_organization()
+
+
+def test_plain_http_is_rejected_with_its_remedies() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"use https.*TLS in front.*a tunnel to a loopback"
+    ):
+        header(token=USER_TOKEN, url="http://sentry.internal:9000")
+
+
+def sent_headers(**arguments: Any) -> httpx.Headers:
+    caller = Caller("sync")
+    transport = caller.transport(answering(httpx.Response(204)))
+    with SentryMembers(token=USER_TOKEN, transport=transport, **arguments) as sentry:
+        sentry.add_an_organization_member_to_a_team("acme", "8", "backend")
+        add_an_organization_member_to_a_team.sync("acme", "8", "backend", client=sentry.generated)
+    first, second = (request.headers for request in caller.requests)
+    for name in arguments.get("headers", {}):
+        assert first[name] == second[name]
+    return first
+
+
+def test_sends_the_headers_that_a_proxy_wants() -> None:
+    headers = {"CF-Access-Client-Id": "id.access", "CF-Access-Client-Secret": "geheim0123"}
+    sent = sent_headers(headers=headers)
+    assert headers == {name: sent[name] for name in headers}
+
+
+def test_reads_the_headers_of_the_environment_for_self_hosted_sentries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SENTRY_CUSTOM_HEADERS", "X-One: 1; X-Two: a:b\nX-Three:3;")
+    sent = sent_headers(url="https://sentry.example")
+    assert ["1", "a:b", "3"] == [sent[f"X-{name}"] for name in ("One", "Two", "Three")]
+    for url in ("https://sentry.io", "https://de.sentry.io"):
+        assert "X-One" not in sent_headers(url=url)
+    assert "X-One" not in sent_headers(url="https://sentry.example", headers={"X-Other": "5"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("Authorization", "Basic x", "the client's own to set"),
+        ("host", "evil.example", "the client's own to set"),
+        ("X-Gateway-Key", "x", "the client's own to set"),
+        ("Content-Length", "0", "the client's own to set"),
+        ("X One", "geheim", "can't be sent"),
+        ("X-One", "gehe\r\nim", "can't be sent"),
+        ("X-One", "", "can't be sent"),
+        ("", "geheim", "can't be sent"),
+    ],
+)
+def test_rejects_a_header_by_name(name: str, value: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        sent_headers(headers={name: value})
+    assert repr(name)[1:-1] in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_redacts_the_headers_of_a_proxy() -> None:
+    secret = "cf-0123456789abcdef"
+    echo = answering(httpx.Response(403, json={"detail": f"no {secret}"}))
+    with pytest.raises(errors.ForbiddenError) as caught:
+        Caller("sync").join(echo, options={"headers": {"CF-Access-Client-Secret": secret}})
+    assert secret not in f"{caught.value}{vars(caught.value)}"
 
 
 def test_a_file_that_is_not_needed_is_not_read(elsewhere: Path) -> None:
@@ -337,7 +505,7 @@ def test_any_token_is_sent_or_refused(token: str) -> None:
 @given(st.text())
 def test_any_url_is_a_root_or_refused(url: str) -> None:
     try:
-        root = resolve(Secret(USER_TOKEN), url=url).url
+        root = resolve(Secret(USER_TOKEN), url=Secret(url)).url
     except ConfigurationError:
         return
     assert "/" == root.path

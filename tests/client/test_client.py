@@ -104,7 +104,7 @@ def test_printing_a_result_reads_well() -> None:
 )
 @pytest.mark.parametrize("operation", ["invite", "join"])
 def test_a_success_that_cannot_be_read(
-    answer: httpx.Response, reason: str, operation: str, caller: Caller
+    answer: httpx.Response, reason: str, operation: str, caller: Caller, waits: list[float]
 ) -> None:
     with pytest.raises(errors.UnreadableAnswerError) as caught:
         getattr(caller, operation)(answering(answer))

@@ -1,9 +1,18 @@
 """The connections of a client's own: real ones, to a server on loopback."""
 
 import asyncio
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,8 +26,11 @@ from sentry_members import (
     errors,
     transport,
 )
+from sentry_members.connections import _ssl_context
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as join
+from sentry_members_testing import FakeSentry
 
+from tests.support.certificates import Authority, tls_proxy
 from tests.support.client_harness import USER_TOKEN, Caller, answering
 from tests.support.raw_server import Recorder, recorder
 
@@ -182,3 +194,163 @@ def test_threads_have_at_most_as_many_calls_in_flight_as_sentry_allows() -> None
                 for _ in range(60):
                     pool.submit(call, *ARGUMENTS)
     assert transport.MAX_CONCURRENT_CALLS == most
+
+
+FORKED = """
+import json, os, sys
+from sentry_members import NewMember, SentryMembers
+
+sentry = SentryMembers()
+
+
+def invite(number):
+    email = f"p{number}@example.com"
+    return email, sentry.add_a_member_to_an_organization("acme", NewMember(email=email)).email
+
+
+invite(0)
+readers = []
+for child in range(4):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        members = [invite(f"{child}-{number}") for number in range(8)]
+        os.write(writer, json.dumps(members).encode())
+        os._exit(0)
+    os.close(writer)
+    readers.append(reader)
+for reader in readers:
+    with open(reader) as pipe:
+        print(pipe.read())
+"""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_gives_a_forked_process_its_own_responses(scheme: str, tmp_path: Path) -> None:
+    """Over the parent's connections, the children would read one another's."""
+    fake = FakeSentry.example()
+    token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+    environment = {**os.environ, "SENTRY_AUTH_TOKEN": token}
+    with ExitStack() as stack:
+        environment["SENTRY_URL"] = stack.enter_context(fake.serve())
+        if scheme == "https":
+            authority = Authority(tmp_path / "authority")
+            proxied = stack.enter_context(tls_proxy(environment["SENTRY_URL"], authority))
+            environment |= {"SENTRY_URL": proxied, "SSL_CERT_FILE": str(authority.file)}
+        fake.fail_next("slow", seconds=0.03, times=None)
+        ran = subprocess.run(
+            [sys.executable, "-c", FORKED],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert "" == ran.stderr
+    members = [member for line in ran.stdout.splitlines() for member in json.loads(line)]
+    assert 32 == len(members)
+    assert [] == [(asked, got) for asked, got in members if asked != got]
+
+
+SLOTS = """
+import os, threading, time
+import httpx
+from sentry_members import SentryMembers
+
+
+def wait(request):
+    if "/teams/slow/" in request.url.path:
+        time.sleep(5)
+    return httpx.Response(204)
+
+
+sentry = SentryMembers(token="0" * 64, transport=httpx.MockTransport(wait))
+call = sentry.add_an_organization_member_to_a_team
+for _ in range(25):
+    threading.Thread(target=call, args=("acme", "8", "slow"), daemon=True).start()
+time.sleep(0.2)
+if os.fork() == 0:
+    print(call("acme", "8", "backend"), flush=True)
+    os._exit(0)
+os.wait()
+os._exit(0)
+"""
+
+
+def test_a_forked_process_does_not_wait_for_its_parents_calls() -> None:
+    command = [sys.executable, "-c", SLOTS]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=4.5)
+    assert "AlreadyOnTeam()\n" == ran.stdout, ran.stderr
+
+
+def test_another_event_loop_is_refused_before_anything_is_sent(server: Recorder) -> None:
+    sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url())
+    call = sentry.add_an_organization_member_to_a_team
+    assert AlreadyOnTeam() == asyncio.run(call(*ARGUMENTS))
+    with pytest.raises(errors.ConfigurationError, match=r"a client in each asyncio\.run"):
+        asyncio.run(call(*ARGUMENTS))
+    assert 1 == len(server.requests)
+    with warnings.catch_warnings():
+        # asyncio complains of what its closed loop has left open.
+        warnings.simplefilter("ignore", ResourceWarning)
+        asyncio.run(sentry.aclose())
+        assert sentry.is_closed
+        del sentry, call
+        gc.collect()
+
+
+def test_a_transport_of_the_callers_may_be_used_in_any_event_loop() -> None:
+    transport = Caller("async").transport(answering(httpx.Response(204)))
+    sentry = AsyncSentryMembers(token=USER_TOKEN, transport=transport)
+    for _ in range(2):
+        call = sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+        assert AlreadyOnTeam() == asyncio.run(call)
+
+
+class LimitError(Exception):
+    """What a handler of signals raises."""
+
+
+def raise_limit(*_: object) -> None:
+    raise LimitError
+
+
+def test_an_exception_of_a_signal_handler_passes_through(server: Recorder) -> None:
+    """And what it may have left locked is not used again."""
+    before = signal.signal(signal.SIGALRM, raise_limit)
+    try:
+        with SentryMembers(token=USER_TOKEN, url=server.url(), timeout=5) as sentry:
+            for _ in range(3):
+                server.answer = b""
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+                with pytest.raises(LimitError):
+                    sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+                server.reset()
+                assert AlreadyOnTeam() == sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_trusts_what_the_system_or_the_environment_trusts(
+    tmp_path: Path, caller: Caller, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path / "authority")
+    with recorder(authority.context("localhost")) as server:
+        options = {"url": server.url("localhost"), "transport": None}
+        _ssl_context.cache_clear()
+        with pytest.raises(errors.ConfigurationError, match="is not trusted") as caught:
+            caller.invite(answering(), options=options)
+        assert "SSL_CERT_FILE" in str(caught.value)
+        assert ([], []) == (waits, server.requests)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        _ssl_context.cache_clear()
+        assert AlreadyOnTeam() == caller.join(answering(), options=options)
+    _ssl_context.cache_clear()
+
+
+def test_names_what_a_socks_proxy_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://user:geheim@127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    for client_type in (SentryMembers, AsyncSentryMembers):
+        with pytest.raises(errors.ConfigurationError, match=r"httpx\[socks\]"):
+            client_type(token=USER_TOKEN)

@@ -70,7 +70,6 @@ def test_no_reporter_shows_the_token(ending: str, silent: Recorder) -> None:
     assert RAISED[ending] == ran.stdout.split()[0], ran.stdout[:500] + ran.stderr
     assert ending == "group" or "sentry_members" in ran.stdout
     assert USER_TOKEN[7:] not in ran.stdout + ran.stderr
-    assert ending in ("bad_argument", "closed") or silent.requests
 
 
 def test_pytest_shows_no_token_either(silent: Recorder, tmp_path: Path) -> None:

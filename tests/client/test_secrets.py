@@ -3,6 +3,7 @@
 import copy
 import logging
 import pickle
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from rich.pretty import pretty_repr
 from sentry_members import AsyncSentryMembers, SentryMembers, errors
-from sentry_members.auth import Secret
+from sentry_members.secret import Secret
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 
 from tests.support.client_harness import USER_TOKEN, Caller, answering
@@ -65,6 +66,34 @@ BAD_ARGUMENTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("kind", [SentryMembers, AsyncSentryMembers])
 def test_a_constructor_that_refuses(kind: Any, arguments: dict[str, Any]) -> None:
     check(lambda: kind(**arguments))
+
+
+PASSWORD = "geheim-0123456789"
+
+
+def test_hides_the_password_in_a_url_and_in_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the locals of our frames, too: what the caller's own hold is the caller's."""
+    monkeypatch.setenv("SENTRY_URL", f"https://user:{PASSWORD}@sentry.example")
+    with pytest.raises(errors.ConfigurationError) as caught:
+        SentryMembers(token=USER_TOKEN)
+    assert PASSWORD not in shown(caught.value)
+    with pytest.raises(errors.ConfigurationError) as caught:
+        SentryMembers(token=USER_TOKEN, url=f"https://user:{PASSWORD}@sentry.example")
+    assert PASSWORD not in shown(caught.value)
+    with pytest.raises(errors.ConfigurationError) as caught:
+        SentryMembers(gateway_url=f"https://user:{PASSWORD}@gw.example", gateway_key=KEY)
+    assert PASSWORD not in shown(caught.value)
+    monkeypatch.delenv("SENTRY_URL")
+    for proxy in (
+        f"gopher://user:{PASSWORD}@x",
+        f"socks5://user:{PASSWORD}@x",
+        f"http://u:{PASSWORD}@x:port",
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setitem(sys.modules, "socksio", None)
+        with pytest.raises(errors.ConfigurationError) as caught:
+            SentryMembers(token=USER_TOKEN)
+        assert PASSWORD not in shown(caught.value)
 
 
 def test_a_credential_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

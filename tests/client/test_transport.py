@@ -1,8 +1,12 @@
 """What leaves, what is sent again, and how long is waited."""
 
 import asyncio
+import gzip
+import json
 import logging
 import time
+import tracemalloc
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -15,12 +19,19 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from sentry_members_api.models import NewMember
 
 from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.raw_server import Recorder, recorder
 
 DATE = {"Date": "Sun, 22 Nov 2026 03:10:38 GMT"}
 LIMITED = httpx.Response(
     429, json="Too frequently", headers={**DATE, "X-Sentry-Rate-Limit-Reset": "1795317040"}
 )
 DONE = httpx.Response(204)
+
+
+@pytest.fixture
+def server() -> Iterator[Recorder]:
+    with recorder() as server:
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -331,3 +342,99 @@ def test_the_wrong_side_of_a_generated_client_is_refused_clearly() -> None:
     client = AsyncSentryMembers(token=USER_TOKEN, transport=transport).generated
     with pytest.raises(errors.ConfigurationError, match="take that of SentryMembers"):
         add_an_organization_member_to_a_team.sync_detailed(*arguments, client=client)
+
+
+@pytest.mark.parametrize("status", [201, 403])
+def test_a_body_that_drips_ends_with_the_deadline(
+    status: int, caller: Caller, server: Recorder
+) -> None:
+    server.drip(b"HTTP/1.1 %d X\r\nContent-Length: 1000\r\n\r\n" % status)
+    options = {"url": server.url(), "transport": None, "timeout": 0.1, "attempts": 1}
+    expected = errors.UnreadableAnswerError if status == 201 else errors.ForbiddenError
+    began = time.monotonic()
+    with pytest.raises(expected, match="its body"):
+        caller.invite(answering(), options=options)
+    assert time.monotonic() - began < 5
+
+
+def test_headers_that_drip_end_with_the_deadline_of_an_async_client(server: Recorder) -> None:
+    """A sync client waits for them by httpx alone, which counts each part anew."""
+    server.drip(b"HTTP/1.1 204 X\r\nX-Long: ")
+    options = {"url": server.url(), "transport": None, "timeout": 0.1, "attempts": 1}
+    with pytest.raises(errors.AnswerTimeoutError, match=r"within 0\.4 s"):
+        Caller("async").join(answering(), options=options)
+
+
+@pytest.mark.parametrize("status", [201, 403])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_body_that_is_too_large_is_not_kept(
+    status: int, compressed: bool, caller: Caller
+) -> None:
+    body = b" " * (256 * 1024 * 1024 if compressed else 64 * 1024 * 1024)
+    headers = {"Content-Encoding": "gzip"} if compressed else {}
+    content = gzip.compress(body) if compressed else body
+    expected = errors.UnreadableAnswerError if status == 201 else errors.ForbiddenError
+
+    def huge(request: httpx.Request) -> httpx.Response:
+        stream = Parts(content[start : start + 65536] for start in range(0, len(content), 65536))
+        return httpx.Response(status, headers=headers, stream=stream)
+
+    tracemalloc.start()
+    with pytest.raises(expected, match="its body has more than 10 MiB") as caught:
+        caller.invite(huge)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # httpx decompresses a part as a whole: of 64 KiB it makes 64 MiB, and holds them twice.
+    assert peak < 3 * 64 * 1024**2
+    assert b"" == caught.value.body
+
+
+class Parts(httpx.SyncByteStream, httpx.AsyncByteStream):
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = iter(parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            yield part
+
+
+def test_a_compressed_response_is_read(caller: Caller) -> None:
+    def compressed(request: httpx.Request) -> httpx.Response:
+        content = gzip.compress(json.dumps({"detail": "Compressed."}).encode())
+        stream = Parts([content])
+        return httpx.Response(403, headers={"Content-Encoding": "gzip"}, stream=stream)
+
+    with pytest.raises(errors.ForbiddenError, match=r"Compressed\."):
+        caller.join(compressed)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(201, json={"slug": "x"}),
+        httpx.Response(201, html="<html>"),
+        httpx.Response(201, json=[]),
+        httpx.Response(200, html="<title>Log in</title>"),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_generated_function_raises_for_a_success_that_cannot_be_read(
+    answer: httpx.Response, number: int, caller: Caller, waits: list[float]
+) -> None:
+    arguments = ("acme",) if number == 0 else ("acme", "8", "backend")
+    body = {"body": NewMember(email="ada@example.com")} if number == 0 else {}
+    with pytest.raises(errors.ApiError) as caught:
+        generated(caller, answering(answer), number, *arguments, **body)
+    assert answer.status_code == caught.value.status
+    assert (answer.status_code == 201) == isinstance(caught.value, errors.UnreadableAnswerError)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("strange", [RuntimeError("a bug"), LookupError("x"), MemoryError()])
+def test_what_is_not_about_the_network_passes_through(strange: Exception, caller: Caller) -> None:
+    with pytest.raises(type(strange)) as caught:
+        caller.join(answering(strange))
+    assert strange is caught.value

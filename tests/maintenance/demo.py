@@ -39,7 +39,7 @@ def main() -> None:
             SentryMembers(url=url, token=open_token) as acme,
             SentryMembers(url=url, token=closed_token) as closed,
         ):
-            print(f"A fake Sentry answers at {url.rpartition(':')[0]}, on a port of its own.\n")
+            print(f"A fake Sentry is served at {url.rpartition(':')[0]}, on a port of its own.\n")
             invite = acme.add_a_member_to_an_organization
             join = acme.add_an_organization_member_to_a_team
             request = closed.add_an_organization_member_to_a_team

@@ -1,8 +1,14 @@
 """Makes certificates for servers on loopback, with openssl."""
 
+import socket
+import socketserver
 import ssl
 import subprocess
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.support import programs
 
@@ -46,3 +52,35 @@ class Authority:
             check=True,
         )
         return self._folder / f"{name}.pem"
+
+
+@contextmanager
+def tls_proxy(url: str, authority: Authority) -> Generator[str]:
+    """Serve a plain server with TLS, byte by byte, as `localhost` on a free port."""
+    target = urlsplit(url)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((target.hostname, target.port)) as plain:
+                threading.Thread(target=copy, args=(plain, self.request), daemon=True).start()
+                copy(self.request, plain)
+
+    def copy(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while part := source.recv(65536):
+                sink.sendall(part)
+            sink.shutdown(socket.SHUT_WR)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass  # A client that goes away.
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.socket = authority.context("localhost").wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"https://localhost:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()

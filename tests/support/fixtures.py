@@ -18,14 +18,16 @@ settings.load_profile("project")
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A working directory below an empty home, and an environment that says nothing."""
-    for name in ("AUTH_TOKEN", "URL", "ORG", "GATEWAY_URL", "GATEWAY_KEY"):
-        monkeypatch.delenv(f"SENTRY_{name}", raising=False)
+    for name in tuple(os.environ):
+        if name.startswith("SENTRY_"):
+            monkeypatch.delenv(name)
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     folder = tmp_path / "home" / "project" / "src"
     folder.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.chdir(folder)
     return folder
 

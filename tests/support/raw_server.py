@@ -3,6 +3,7 @@
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -34,6 +35,7 @@ class Recorder(socketserver.ThreadingTCPServer):
     def reset(self) -> None:
         """Forget the requests, and respond with 204 from now on."""
         self.answer = NO_CONTENT
+        self.dripping = b""
         self.closes = False
         self.requests: list[tuple[bytes, bytes]] = []
 
@@ -49,6 +51,11 @@ class Recorder(socketserver.ThreadingTCPServer):
         lines = [f"HTTP/1.1 {status} Some Reason", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self.answer = "\r\n".join([*lines, "", ""]).encode() + body
+
+    def drip(self, answer: bytes) -> None:
+        """Send this part of a response from now on, then 1,000 single bytes, 20 a second."""
+        self.answer = answer
+        self.dripping = b"x" * 1000
 
     def break_off(self, answer: bytes = b"") -> None:
         """Send this part of a response from now on, then close the connection."""
@@ -74,6 +81,9 @@ class _Handler(socketserver.StreamRequestHandler):
             # Read first: as soon as the response is sent, the test may change it.
             closes = self.server.closes
             self.wfile.write(self.server.answer)
+            for byte in self.server.dripping:
+                time.sleep(0.05)
+                self.wfile.write(bytes([byte]))
             if closes:
                 return
 

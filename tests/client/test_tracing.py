@@ -1,0 +1,65 @@
+"""Calls are visible to sentry_sdk and to OpenTelemetry."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import sentry_sdk
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from sentry_members import SentryMembers
+
+from tests.support.client_harness import USER_TOKEN
+from tests.support.endings import Kept
+from tests.support.raw_server import Recorder, recorder
+from tests.support.readme import Readme
+from tests.support.repo_copy import ROOT
+
+ARGUMENTS = ("acme", "8", "backend")
+
+
+@pytest.fixture
+def server() -> Iterator[Recorder]:
+    with recorder() as server:
+        yield server
+
+
+def test_the_instrumentation_of_opentelemetry_sees_each_request(server: Recorder) -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    HTTPXClientInstrumentor().instrument(tracer_provider=provider)
+    try:
+        with SentryMembers(token=USER_TOKEN, url=server.url()) as sentry:
+            sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+    finally:
+        HTTPXClientInstrumentor().uninstrument()
+    [span] = spans.get_finished_spans()
+    assert "POST" == span.name
+    assert USER_TOKEN[7:] not in span.to_json()
+
+
+def test_the_wrapper_of_the_readme_makes_a_span_for_sentry_sdk(server: Recorder) -> None:
+    [code] = [
+        code
+        for code in Readme(ROOT / "overlays/sentry_members/README.md").python
+        if "start_span" in code
+    ]
+    names: dict[str, type[httpx.BaseTransport]] = {}
+    exec(code.partition("\n\nwith ")[0], names)  # noqa: S102 - the README's own
+    kept = Kept()
+    sentry_sdk.init("https://key@sentry.example/1", transport=kept, traces_sample_rate=1.0)
+    with (
+        SentryMembers(token=USER_TOKEN, url=server.url(), transport=names["Traced"]()) as sentry,
+        sentry_sdk.start_transaction(name="test"),
+    ):
+        sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+    sentry_sdk.flush()
+    events = b"".join(kept.events).decode()
+    transaction = next(json.loads(line) for line in events.splitlines() if '"spans"' in line)
+    [span] = transaction["spans"]
+    assert ("http.client", "204") == (span["op"], str(span["data"]["http.response.status_code"]))
+    assert USER_TOKEN[7:] not in events
