@@ -66,10 +66,12 @@ test: $(LINTER) build ## run every test; the packages are tested from the wheel,
 	@python -m tests.support.programs
 
 .PHONY: generate
-generate: $(NEW) ## generate the client and the gateway's allow-list from openapi.yaml
+generate: $(NEW) ## generate the client, the gateway's allow-list and openapi.json from openapi.yaml
 	@rm -rf generated/sentry_members_api
 	@mv $(NEW)/sentry_members_api generated/
 	@mv $(NEW)/operations.conf.template overlays/gateway/
+	@rm -rf generated/sentry_members_contract
+	@mv $(NEW)/sentry_members_contract generated/
 	@rm -rf $(NEW)
 	@python -m tests.maintenance.overlay_imports || true # only a warning: the rename may be intended
 
@@ -77,6 +79,7 @@ generate: $(NEW) ## generate the client and the gateway's allow-list from openap
 check: $(NEW) ## check that the generated files match openapi.yaml
 	@diff -rq -x __pycache__ generated/sentry_members_api $(NEW)/sentry_members_api \
 		&& diff -q overlays/gateway/operations.conf.template $(NEW)/operations.conf.template \
+		&& diff -rq generated/sentry_members_contract $(NEW)/sentry_members_contract \
 		|| { echo "the generated files don't match openapi.yaml: run make generate"; exit 1; }
 	@rm -rf $(NEW)
 
@@ -90,7 +93,7 @@ upstream: $(READY) ## compare openapi.yaml with Sentry's published schema (SCHEM
 	@python -m tests.maintenance.validate openapi.yaml
 	@python -m tests.maintenance.upstream '$(SCHEMA)'
 
-# The client and the allow-list, generated from the present openapi.yaml beside the committed ones.
+# Everything that is generated, from the present openapi.yaml, beside the committed files.
 .PHONY: $(NEW)
 $(NEW): $(READY)
 	@rm -rf $@ && mkdir $@
@@ -102,7 +105,8 @@ $(NEW): $(READY)
 		[ "$$found" = "$$pinned" ] || { echo "$$name $$pinned is needed, found $${found:-none}: remove $(VENV), and make sets it up again"; exit 1; }; \
 	done; \
 	python -m tests.maintenance.validate openapi.yaml \
-		&& python -m tests.maintenance.allow_list openapi.yaml > $@/operations.conf.template ) & checks=$$!; \
+		&& python -m tests.maintenance.allow_list openapi.yaml > $@/operations.conf.template \
+		&& python -m overlays.reference.agents openapi.yaml $@/sentry_members_contract ) & checks=$$!; \
 	output=$$(python -m openapi_python_client generate --meta uv --fail-on-warning --path openapi.yaml \
 		--config generated/generator.yaml --output-path $@ --overwrite 2>&1); generation=$$?; \
 	wait $$checks && { [ $$generation = 0 ] || { echo "$$output"; exit 1; }; }

@@ -16,9 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from openapi_python_client.strings import PythonIdentifier
-from sentry_members.auth import GATEWAY_KEY_HEADER
 from sentry_members.error_mapping import RULES, advice_of
 
+from .agents import KEY_HEADER, documents
 from .contract import Contract, Node, Part
 from .form import FIELD_PREFIX, Unrenderable, body_field, parameter_field
 
@@ -52,7 +52,7 @@ def render(text: str) -> str:
         info=contract.document["info"],
         operations=list(_operations(contract)),
         credentials=contract.document["components"]["securitySchemes"].values(),
-        key_header=GATEWAY_KEY_HEADER,
+        key_header=KEY_HEADER,
     )
 
 
@@ -103,11 +103,13 @@ def _responses(responses: dict[str, Part], call: str) -> Iterator[Node]:
 
 def main(source: Path, site: Path) -> None:
     """Write the site of a contract; an existing site stays until the new one is complete."""
-    page = render(source.read_text("utf-8"))
+    text = source.read_text("utf-8")
+    written = {"index.html": render(text), **documents(text)}
     new = site.with_name(f".{site.name}")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    (new / "index.html").write_text(page, "utf-8")
+    for name, content in written.items():
+        (new / name).write_text(content, "utf-8")
     for name in ("style.css", "script.js"):
         shutil.copyfile(HERE / name, new / name)
     shutil.rmtree(site, ignore_errors=True)
