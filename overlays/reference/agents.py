@@ -191,7 +191,7 @@ def _python(value: Any, schema: Schema, imports: set[tuple[str, str]]) -> str:
     if converter and isinstance(value, str):
         imports.add((converter.partition(".")[0], ""))
         return f"{converter}({value!r})"
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return json.dumps(value) if isinstance(value, str) else repr(cast(object, value))
 
 
 def _curl(operation: Operation) -> str:

@@ -3,9 +3,11 @@
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, Literal, get_args
 
+import anyio
 import typer
 from rich.table import Table
 from sentry_members.client import SentryMembers
@@ -180,6 +182,27 @@ def scopes(
 
 def _cell(sets: tuple[Scopes, ...]) -> str:
     return "\n".join(" + ".join(sorted(scopes)) for scopes in sets)
+
+
+@app.command()
+def mcp(org: Organization = None, token_file: TokenFile = None) -> None:
+    """Serve the operations as tools for an agent, over standard input and output (MCP)."""
+    try:
+        from .mcp import serve  # so that the other commands start faster, and without the extra
+
+        default = ""
+        with suppress(ConfigurationError):
+            default = organization(org)
+        anyio.run(serve, default, credentials(token_file))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("jsonschema", "mcp"):
+            raise
+        problem = ConfigurationError('it needs more: pip install "sentry-members[mcp]"')
+        print_error("not served", problem, as_json=False)
+        raise typer.Exit(Exit.CONFIGURATION) from error
+    except ConfigurationError as error:
+        print_error("not served", error, as_json=False)
+        raise typer.Exit(Exit.CONFIGURATION) from error
 
 
 @app.command()
