@@ -303,11 +303,12 @@
     const meaning =
       documented?.querySelector(".meaning").textContent.trim() ??
       "the contract has no such response.";
-    const message = outcome === "failed" && [...new Set(messagesOf(parsed))].join(" ");
+    const messages = outcome === "failed" ? [...new Set(messagesOf(parsed))] : [];
+    const message = messages.join(" ");
     return {
       outcome,
       result: `Sentry responded with ${status}: ${message || meaning}`,
-      meaning: message && meaning,
+      meaning: message ? meaning : "",
       advice,
       body,
     };

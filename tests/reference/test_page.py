@@ -73,12 +73,13 @@ def test_shows_what_a_response_means_and_what_to_do(ready: Visit, fake: FakeSent
     assert "202: The member needs permission to join the team" in result
     assert "Nobody has been added yet." in result
     assert ("requested", "") == (outcome, advice)
+    meaning = ready.operation(JOIN).locator(".response .meaning")
+    expect(meaning).to_have_text("")
     # Screen readers announce it.
     expect(ready.operation(JOIN).locator(".result")).to_have_role("status")
     result, outcome, advice = join("acme", "target", "idp-team")
     assert "403: This team is managed through your organization's identity provider." == result
     # The contract's text is below it.
-    meaning = ready.operation(JOIN).locator(".response .meaning")
     expect(meaning).to_contain_text("The token lacks a scope or belongs to another organization")
     assert ("failed", "Add the person to the team in the identity provider.") == (outcome, advice)
     result, outcome, advice = join("acme", "target", "nowhere")
