@@ -8,19 +8,26 @@ import inspect
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
+import anyio
 import jsonschema
+import typer
 from mcp import types
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 from sentry_members.client import AsyncSentryMembers
-from sentry_members.errors import SentryMembersError
+from sentry_members.errors import ConfigurationError, SentryMembersError
 from sentry_members.results import Added, AlreadyOnTeam, Outcome
 from sentry_members_api.models import Member
 from sentry_members_onboarding import RowOutcome
+
+from .exits import Exit
+from .options import find_credentials, find_organization
+from .output import print_error
 
 Json = dict[str, Any]
 
@@ -134,14 +141,22 @@ def _failed(text: str) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(text=text)], is_error=True)
 
 
-async def serve(organization: str, credentials: Mapping[str, Any]) -> None:
-    """Serve the tools until standard input ends.
+def serve(org: str | None, token_file: str | None) -> None:
+    """Serve the tools until standard input ends."""
+    organization = ""
+    with suppress(ConfigurationError):
+        organization = find_organization(org)
+    try:
+        _, token = find_credentials(token_file)
+        anyio.run(_serve, organization, token)
+    except ConfigurationError as error:
+        print_error("not served", error, as_json=False)
+        raise typer.Exit(Exit.CONFIGURATION) from error
 
-    Raises:
-        ConfigurationError: The credentials can't work.
-    """
+
+async def _serve(organization: str, token: str | None) -> None:
     known = {tool.name: tool for tool in tools(organization)}
-    async with AsyncSentryMembers(**credentials) as sentry:
+    async with AsyncSentryMembers(token=token) as sentry:
 
         async def list_tools(_context: ServerRequestContext, _: Any) -> types.ListToolsResult:
             return types.ListToolsResult(tools=list(known.values()))

@@ -56,7 +56,8 @@ def test_names_and_keys_that_differ_in_case_are_different(gate: Gateway, keys_fi
     assert "gateway: reloaded\n" == gate.reload()
     await_status(gate, ADA.swapcase(), 204)
     post(gate, ADA)
-    assert [("Ada", 204), ("ada", 204)] == callers(gate)[-2:]
+    # Until the old process of nginx has ended, two of them write to the log.
+    assert any({("Ada", 204), ("ada", 204)} <= {*callers(gate)} for _ in range(100))
 
 
 def await_status(gate: Gateway, key: str, status: int) -> None:
