@@ -65,7 +65,7 @@ test: $(LINTER) build ## run every test; the packages are tested from the wheel,
 	@python -m tests.support.programs
 
 .PHONY: generate
-generate: $(READY) ## generate the client and the gateway's allow-list from openapi.yaml
+generate: $(READY) ## generate the client, the allow-list and openapi.json from openapi.yaml
 	@python -m tests.maintenance.generate
 	@PYTHONPATH=generated:overlays:$$PYTHONPATH python -m tests.maintenance.overlay_needs || true # only a warning: the change may be intended
 

@@ -1,4 +1,4 @@
-"""Generate the client and the gateway's allow-list from openapi.yaml: `make generate`.
+"""Generate what openapi.yaml says for Python, the gateway and programs: `make generate`.
 
 Run at the root of the tree as `python -m tests.maintenance.generate`; with `--check` it only compares
 what it would write with the present files. Everything is generated in a folder of its own, so that
@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
+from overlays.reference import agents
 from overlays.reference.contract import Contract
 from tests.maintenance import allow_list
 from tests.maintenance.validate import faults
@@ -26,6 +27,7 @@ from tests.maintenance.validate import faults
 CONTRACT = Path("openapi.yaml")
 GENERATED = Path("generated")
 PACKAGE = GENERATED / "sentry_members_api"
+DOCUMENTS = GENERATED / "sentry_members_contract"
 ALLOW_LIST = Path("overlays/gateway/operations.conf.template")
 PREFIX = ".new-"
 
@@ -37,8 +39,9 @@ def only_run() -> Iterator[None]:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         for left in GENERATED.glob(f"{PREFIX}*"):
-            if not PACKAGE.exists() and (left / "old").exists():
-                (left / "old").rename(PACKAGE)
+            for present in (PACKAGE, DOCUMENTS):
+                if not present.exists() and (left / f"old-{present.name}").exists():
+                    (left / f"old-{present.name}").rename(present)
             shutil.rmtree(left)
         yield
     finally:
@@ -64,12 +67,13 @@ def check_tools() -> None:
 
 
 def generate(folder: Path) -> None:
-    """Write the package and the allow-list to a folder, or exit with the reason."""
+    """Write the package, the documents and the allow-list to a folder, or exit with the reason."""
     text = CONTRACT.read_bytes()
     if found := [f"{CONTRACT}: {fault}" for fault in faults(text)]:
         sys.exit("\n".join(found))
     allowed = allow_list.render(Contract(yaml.safe_load(text)))
     (folder / ALLOW_LIST.name).write_text(allowed, "utf-8")
+    agents.write(CONTRACT, folder / DOCUMENTS.name)
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "uv"]
     command += ["--fail-on-warning", "--path", str(CONTRACT), "--overwrite"]
     command += ["--config", str(GENERATED / "generator.yaml"), "--output-path", str(folder)]
@@ -82,20 +86,19 @@ def generate(folder: Path) -> None:
 
 def replace(folder: Path) -> None:
     """Put what was generated in place. Whenever this is killed, a whole package is left."""
-    if PACKAGE.exists():
-        PACKAGE.rename(folder / "old")
-    (folder / PACKAGE.name).rename(PACKAGE)
+    for present in (PACKAGE, DOCUMENTS):
+        if present.exists():
+            present.rename(folder / f"old-{present.name}")
+        (folder / present.name).rename(present)
     (folder / ALLOW_LIST.name).replace(ALLOW_LIST)
 
 
 def compare(folder: Path) -> None:
     """Exit with the names of the files that differ from what was generated."""
+    diff = ["diff", "-rq", "-x", "__pycache__"]
     differences = [
-        subprocess.run(["diff", "-rq", "-x", "__pycache__", present, new], check=False).returncode
-        for present, new in (
-            (PACKAGE, folder / PACKAGE.name),
-            (ALLOW_LIST, folder / ALLOW_LIST.name),
-        )
+        subprocess.run([*diff, present, folder / present.name], check=False).returncode
+        for present in (PACKAGE, DOCUMENTS, ALLOW_LIST)
     ]
     if any(differences):
         sys.exit(f"the generated files don't match {CONTRACT}: run make generate")

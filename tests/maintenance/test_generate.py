@@ -169,7 +169,7 @@ def test_a_killed_run_leaves_a_whole_package(tree: Tree) -> None:
     before = tree.files(PACKAGE)
     killed = tree.path / "generated/.new-killed"
     killed.mkdir()
-    (tree.path / PACKAGE).rename(killed / "old")
+    (tree.path / PACKAGE).rename(killed / "old-sentry_members_api")
     tree.edit("openapi.yaml", "openapi:", "openapi: [")
     assert 2 == tree.make("generate").returncode
     assert before == tree.files(PACKAGE)

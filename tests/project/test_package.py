@@ -66,7 +66,9 @@ def sdist_names(sdist: Path) -> set[str]:
 def test_wheel_contains_only_the_packages(built: Path) -> None:
     contained = wheel_names(file_of(built, ".whl"))
     assert {name.partition("/")[2] for name in SOURCES} == contained
-    assert {f"{Path(package).name}/py.typed" for package in PACKAGES} <= contained
+    modules = [Path(package).name for package in PACKAGES if [*(ROOT / package).glob("*.py")]]
+    assert {f"{name}/py.typed" for name in modules} <= contained
+    assert {f"sentry_members_contract/{name}" for name in ("llms.txt", "openapi.json")} <= contained
 
 
 def test_sdist_contains_only_the_sources_of_the_wheel(built: Path) -> None:

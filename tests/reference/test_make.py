@@ -14,14 +14,16 @@ SITE = "overlays/reference/site"
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
 
 
-def test_writes_three_small_files_without_inline_code(tree: Tree) -> None:
+def test_writes_a_small_page_without_inline_code(tree: Tree) -> None:
     completed = tree.make("reference")
     assert (0, "") == (completed.returncode, completed.stdout + completed.stderr)
     files = tree.files(SITE)
     page = files[f"{SITE}/index.html"].decode()
-    assert {f"{SITE}/{name}" for name in ("index.html", "script.js", "style.css")} == files.keys()
+    parts = {f"{SITE}/{name}" for name in ("index.html", "script.js", "style.css")}
+    assert parts | {f"{SITE}/{name}" for name in ("llms.txt", "openapi.json")} == files.keys()
     # The rest of the page grows with the contract.
     assert 30_000 > sum(len(files[f"{SITE}/{name}"]) for name in ("script.js", "style.css"))
+    assert 60_000 > sum(len(files[name]) for name in parts)
     assert "script-src 'self'; style-src 'self'" in page
     assert "unsafe" not in page
     assert [] == re.findall(r"<style|<script(?! src=)|\sstyle=|\son[a-z]+=|javascript:", page)
