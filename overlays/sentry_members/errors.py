@@ -34,7 +34,7 @@ attribute or traceback holds a token.
 
 import copyreg
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Any
 
 REPEATING_IS_SAFE = (
@@ -67,7 +67,7 @@ class InvalidArgumentError(SentryMembersError, ValueError):
     """An argument can't be sent as it is; the message names it and says why."""
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class NoAnswerError(SentryMembersError):
     """No response arrived. Retrying helps only with the subclasses.
 
@@ -78,7 +78,8 @@ class NoAnswerError(SentryMembersError):
         reason: The message without the call.
     """
 
-    message: InitVar[str] = field(kw_only=False)
+    message: InitVar[str]
+    _: KW_ONLY
     operation: str
     host: str
     may_have_arrived: bool
@@ -120,7 +121,7 @@ class RateLimit:
     concurrent_remaining: int | None
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class ApiError(SentryMembersError):
     """A response arrived that is not a success of the operation.
 
@@ -142,7 +143,8 @@ class ApiError(SentryMembersError):
         body: The body, its first 8,192 bytes, tokens redacted.
     """
 
-    message: InitVar[str] = field(kw_only=False)
+    message: InitVar[str]
+    _: KW_ONLY
     operation: str
     host: str
     status: int

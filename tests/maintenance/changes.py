@@ -148,7 +148,8 @@ def _packages(tree: Path) -> dict[str, Path]:
     project = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     folders = [tree / path for path in wheel["packages"]]
-    return {folder.name: folder for folder in folders if folder.name != COMMAND_LINE}
+    importable = (folder for folder in folders if (folder / "__init__.py").is_file())
+    return {folder.name: folder for folder in importable if folder.name != COMMAND_LINE}
 
 
 def _next(released: Version, weight: Weight) -> Version:

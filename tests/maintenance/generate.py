@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from overlays.reference import agents
 from overlays.reference.contract import Contract
 from tests.maintenance import allow_list
 from tests.maintenance.validate import faults
@@ -68,6 +67,8 @@ def check_tools() -> None:
 
 def generate(folder: Path) -> None:
     """Write the package, the documents and the allow-list to a folder, or exit with the reason."""
+    from overlays.reference import agents  # It needs the generator, which has been checked now.
+
     text = CONTRACT.read_bytes()
     if found := [f"{CONTRACT}: {fault}" for fault in faults(text)]:
         sys.exit("\n".join(found))
