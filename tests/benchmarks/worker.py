@@ -8,6 +8,7 @@ import gc
 import itertools
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -93,4 +94,5 @@ async def _serve(url: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # to end without a traceback
     asyncio.run(_serve(sys.argv[1]))
