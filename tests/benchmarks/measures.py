@@ -21,7 +21,7 @@ from tests.benchmarks.worker import mebibytes, worker
 from tests.support.repo_copy import ROOT, Tree
 
 IN_FLIGHT = (1, 5, 24, 50, 100)
-BLOCK = 20  # sync calls that are timed together
+BLOCK = 40  # sync calls that are timed together
 
 IMPORT = """\
 import sentry_members
