@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .exits import MEANINGS
+from .exits import MEANINGS, Exit
 
 _EXIT_CODES = "\n".join(f"  {exit_.value:>3}  {meaning}" for exit_, meaning in MEANINGS.items())
 
@@ -251,6 +251,24 @@ def scopes(
     from .scopes import print_scopes
 
     print_scopes(operation, token_kind, open_membership, as_json=as_json)
+
+
+@app.command(
+    short_help="Serve the operations as tools for an agent.", epilog=_examples("mcp --org acme")
+)
+def mcp(org: Organization = None, token_file: TokenFile = None) -> None:
+    """Serve the operations as tools for an agent, over standard input and output (MCP).
+
+    With an organization, the tools act on it unless their arguments name another.
+    """
+    try:
+        from .mcp import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("jsonschema", "mcp"):
+            raise
+        typer.echo('sentry-members: mcp needs more: pip install "sentry-members[mcp]"', err=True)
+        raise typer.Exit(Exit.CONFIGURATION) from error
+    serve(org, token_file)
 
 
 @app.command(
