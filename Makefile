@@ -104,8 +104,8 @@ gateway: reference ## run the gateway on loopback (settings: overlays/gateway/15
 	@exec python overlays/gateway/run.py
 
 .PHONY: bench
-bench: build ## measure the speed for some minutes (JSON=file keeps the figures, README=1 publishes them)
-	@python -m tests.benchmarks.bench $(if $(JSON),--json '$(JSON)') $(if $(README),--readme)
+bench: build ## measure the speed for ten minutes (README=1 publishes the figures)
+	@python -m tests.benchmarks.bench $(if $(README),--readme)
 
 .PHONY: build
 build: $(READY) ## build the wheel and the sdist into dist/

@@ -1,147 +1,100 @@
 """Measure how fast sentry-members is: `make bench`."""
 
-import argparse
-import json
 import os
 import platform
 import re
+import subprocess
 import sys
-from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from tests.benchmarks import environments, plot
-from tests.benchmarks.environments import Pythons
-from tests.benchmarks.figures import Figure, table
-from tests.benchmarks.measures import (
-    ASYNC,
-    FULL,
-    Effort,
-    async_figure,
-    generate_figure,
-    group_figure,
-    import_figure,
-    memory_figures,
-    sync_figures,
-)
+from tests.benchmarks import measures, plot
+from tests.benchmarks.figures import Samples, table
 from tests.benchmarks.server import serve
-from tests.benchmarks.worker import worker
 from tests.support.repo_copy import ROOT
 
 README = ROOT / "tests/benchmarks/README.md"
 PICTURE = ROOT / ".pictures/speed.svg"
 # The lines of the README between which the table is written.
 MARKS = "<!-- written by make bench README=1 -->\n", "<!-- end of what is written -->\n"
+# pytest is there to be measured, too; httpx alone doesn't use it.
+ENVIRONMENTS = {
+    "sentry-members": ["{wheel}", "pytest"],
+    "cli": ["{wheel}[cli]"],
+    "httpx": ["httpx", "pytest"],
+    "httpx2": ["httpx2"],
+}
+PROCESSES = 4
+PACKAGES = ("sentry-members", "httpx", "httpx2", "sniffio", "typer", "pytest")
 
-HOW = (
-    "The opponents take turns in one run. Times are wall-clock times, the medians of the rounds; a "
-    "ratio is the median of the rounds' ratios, with their quartiles beside it."
-)
 
+def set_up() -> dict[str, Path]:
+    """Set up the environments as their users would, and return their interpreters.
 
-class Report(NamedTuple):
-    """What was measured, and where.
-
-    Attributes:
-        machine: What it was measured on, and with.
-        figures: The rows of the table.
-        curves: The seconds that a call takes, by how many are concurrent.
+    That of httpx has no sniffio, which httpx doesn't install, and without which its async client is
+    slow.
     """
-
-    machine: dict[str, Any]
-    figures: list[Figure]
-    curves: dict[str, plot.Curve]
-
-    def markdown(self) -> str:
-        """Return the table, how it was measured, and on what."""
-        machine, installed = self.machine, self.machine["packages"]["default"]
-        packages = ", ".join(f"{name} {version}" for name, version in installed.items())
-        return (
-            f"{table(self.figures)}\n\n{HOW}\n\n{machine['date']}: {machine['processor']}, "
-            f"{machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
-            f"{packages}; the server is {machine['server']} on loopback.\n"
-        )
-
-    def as_json(self) -> str:
-        """Return all figures, and what the plot shows, as JSON."""
-        figures = [{**asdict(figure), "within": figure.is_within} for figure in self.figures]
-        return json.dumps({**self._asdict(), "figures": figures}, indent=2) + "\n"
+    [wheel] = ROOT.glob("dist/*.whl")
+    uv = [sys.executable, "-m", "uv"]
+    pythons = {}
+    for name, requirements in ENVIRONMENTS.items():
+        python = pythons[name] = ROOT / ".venvs" / name / "bin/python"
+        folder = str(python.parent.parent)
+        venv = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
+        install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
+        packages = [requirement.format(wheel=wheel) for requirement in requirements]
+        for command in (venv, [*install, "--constraint", "requirements.lock", *packages]):
+            if subprocess.run(command, cwd=ROOT, check=False).returncode:
+                sys.exit(f"the environment {name} can't be set up (see above)")
+    return pythons
 
 
-def measure(pythons: Pythons, effort: Effort) -> Report:
-    """Measure everything, and print on stderr what is being measured."""
-    with serve() as server:
-        _print_progress("measuring sync calls")
-        figures = sync_figures(pythons.default, server.url, effort)
-        with ExitStack() as stack:
-            workers = {
-                name: stack.enter_context(worker(python, server.url, name))
-                for name, python in zip(ASYNC, pythons, strict=True)
-            }
-            packages = [process.packages for process in workers.values()]
-            _print_progress("measuring async calls")
-            figure, curves = async_figure(workers, effort)
-            _print_progress("measuring task groups")
-            figures += [figure, group_figure(workers["facade_async"], effort)]
-        _print_progress("measuring imports")
-        figures.append(import_figure(pythons.default, effort))
-        _print_progress("measuring memory")
-        figures += memory_figures(pythons.default, server.url, effort)
-    _print_progress("measuring make generate")
-    figures.append(generate_figure(effort))
-    machine = _machine(server.name, dict(zip(pythons._fields, packages, strict=True)))
-    return Report(machine, figures, curves)
+def measure(pythons: dict[str, Path], seconds: float = 4, share: float = 1) -> Samples:
+    """Measure everything.
+
+    Args:
+        pythons: The interpreters of the environments.
+        seconds: How long sync calls are compared in each process; the rest takes as much longer.
+        share: The share of the many calls and people.
+    """
+    samples: Samples = {}
+    with serve() as url:
+        # Processes differ in speed, by where their memory lies.
+        for _ in range(PROCESSES):
+            for name, values in measures.calls(pythons, url, seconds, share).items():
+                samples.setdefault(name, []).extend(values)
+        samples |= measures.many_calls(pythons["sentry-members"], url, 15 * seconds, share)
+        samples |= measures.processes(pythons, url, 15 * seconds)
+    return samples | measures.onboarding(share) | measures.verbs(8 * seconds)
 
 
-def write_readme(report: Report) -> None:
+def report(samples: Samples) -> str:
+    """Return the table, and what it was measured on."""
+    cpuinfo = Path("/proc/cpuinfo").read_text("utf-8")
+    model = re.search(r"^model name\s*: (.+)$", cpuinfo, re.MULTILINE)
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{table(samples)}\n\n{date.today()}: {model[1] if model else platform.machine()}, "
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
+        f"{packages}; the server is nginx on loopback.\n"
+    )
+
+
+def write_readme(samples: Samples) -> None:
     """Write the table into the README, and the plot that it shows."""
     first, last = MARKS
     before, _, rest = README.read_text("utf-8").partition(first)
-    _, _, after = rest.partition(last)
-    README.write_text(f"{before}{first}\n{report.markdown()}\n{last}{after}", "utf-8")
-    PICTURE.write_text(plot.draw(report.curves), "utf-8")
-
-
-def _print_progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _machine(server: str, packages: dict[str, dict[str, str]]) -> dict[str, Any]:
-    cpuinfo = Path("/proc/cpuinfo")
-    model = None
-    if cpuinfo.exists():
-        model = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
-    return {
-        "date": date.today().isoformat(),
-        "processor": model[1] if model else platform.processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "packages": packages,
-        "server": server,
-    }
-
-
-def main(arguments: list[str] | None = None, effort: Effort = FULL) -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--readme", action="store_true", help="write the README's table and plot")
-    options = parser.parse_args(arguments)
-    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
-        sys.exit(f"{options.json} can't be written: name a file in an existing folder")
-    _print_progress("setting up the environments")
-    report = measure(environments.make(ROOT), effort)
-    print(report.markdown(), end="")
-    if options.json:
-        options.json.write_text(report.as_json(), "utf-8")
-    if options.readme:
-        write_readme(report)
+    after = rest.partition(last)[2]
+    README.write_text(f"{before}{first}\n{report(samples)}\n{last}{after}", "utf-8")
+    PICTURE.write_text(plot.draw(samples), "utf-8")
 
 
 if __name__ == "__main__":
     try:
-        main()
+        measured = measure(set_up())
     except KeyboardInterrupt:
         sys.exit(130)
+    print(report(measured), end="")
+    if "--readme" in sys.argv:
+        write_readme(measured)

@@ -1,193 +1,175 @@
-"""The measurements: each function returns rows of the table.
-
-The opponents take turns, in a random order in each round, so that all of them get the same machine.
-"""
+"""The measurements. The opponents take turns, so that all of them get the same machine."""
 
 import random
+import resource
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
+from subprocess import PIPE
 from time import monotonic, perf_counter
-from typing import NamedTuple, TypeVar
 
-from tests.benchmarks.figures import Figure
-from tests.benchmarks.plot import Curve
-from tests.benchmarks.worker import Block, Worker, worker
+from tests.benchmarks.figures import Samples
+from tests.benchmarks.onboarding import RATE_LIMIT
+from tests.benchmarks.opponents import MEMBERS, TOKEN
+from tests.benchmarks.worker import mebibytes, worker
 from tests.support.repo_copy import ROOT, Tree
 
-OPERATIONS = {"add_member": "add a member", "add_to_team": "add to a team"}
-SYNC = ("facade_sync", "handwritten_sync", "generated")
-# The async opponents, in the order of the fields of `Pythons`, with their names in the plot.
-ASYNC = {
-    "handwritten_async": "httpx.AsyncClient",
-    "facade_async": "AsyncSentryMembers",
-}
-NAIVE = "`httpx.AsyncClient` without sniffio"
+IN_FLIGHT = (1, 5, 24, 50, 100)
+BLOCK = 40  # sync calls that are timed together
+
 IMPORT = """\
 import sentry_members
 from sentry_members_api.api.organizations import add_a_member_to_an_organization
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 """
-
-T = TypeVar("T")
-
-
-class Effort(NamedTuple):
-    """How much is measured.
-
-    Attributes:
-        seconds: The duration of a comparison, which has at least one round.
-        turns: The number of rounds of sync calls that a worker makes in one go.
-        concurrencies: The numbers of concurrent async calls; the table shows the third.
-        calls: The lowest number of async calls that are timed together.
-        group: The number of calls in one task group, compared with a hundredth of it.
-        many: The number of calls and people to measure memory with, compared with a hundredth.
-    """
-
-    seconds: float
-    turns: int
-    concurrencies: tuple[int, int, int, int, int]
-    calls: int
-    group: int
-    many: int
+FIRST_CALL = f"""\
+import sys
+from sentry_members import NewMember, SentryMembers
+with SentryMembers(token="{TOKEN}", url=sys.argv[1]) as sentry:
+    sentry.add_a_member_to_an_organization("acme", NewMember(email="p@example.com"))
+"""
+FIRST_CALL_BY_HAND = f"""\
+import sys
+import httpx
+headers = {{"Authorization": "Bearer {TOKEN}"}}
+timeout = httpx.Timeout(30, connect=5)
+with httpx.Client(base_url=sys.argv[1], headers=headers, timeout=timeout) as http:
+    http.post("{MEMBERS}", json={{"email": "p@example.com"}}).raise_for_status().json()
+"""
 
 
-FULL = Effort(
-    seconds=12, turns=100, concurrencies=(1, 5, 20, 50, 100), calls=40, group=10_000, many=100_000
-)
+def take_turns(seconds: float, measured: Mapping[str, Callable[[], float]]) -> Samples:
+    """Measure everything once in each round, in a random order, after a round to warm up."""
+    samples: Samples = {name: [] for name in measured}
+    rounds, end = 0, monotonic() + seconds
+    while rounds < 2 or monotonic() < end:
+        for name in random.sample([*measured], len(measured)):
+            samples[name].append(measured[name]())
+        rounds += 1
+    return {name: values[1:] for name, values in samples.items()}
 
 
-def sync_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
-    """Compare our sync client with httpx and with the generated client, by operation."""
-    figures = []
-    with worker(python, url, *SYNC) as process:
-        for operation, description in OPERATIONS.items():
-            names = [f"{opponent}.{operation}" for opponent in SYNC]
-            process.seconds(*(Block([name], effort.turns) for name in names))  # to warm up
-            seconds: dict[str, list[float]] = {name: [] for name in names}
-            for _ in _rounds(effort.seconds):
-                # One call of each is a round: nothing else is as close to the same conditions.
-                turns = [name for _ in range(effort.turns) for name in _shuffled(names)]
-                taken = process.seconds(*(Block([name]) for name in turns))
-                for name, of_call in zip(turns, taken, strict=True):
-                    seconds[name].append(of_call)
-            facade, by_hand, bare = seconds.values()
-            figures.append(
-                Figure.ratio(f"sync: {description}", "httpx by hand", 1, facade, by_hand)
-            )
-            figures.append(
-                Figure.ratio(f"sync: {description}", "bare `sync_detailed`", 0.92, facade, bare)
-            )
-    return figures
-
-
-def async_figure(workers: dict[str, Worker], effort: Effort) -> tuple[Figure, dict[str, Curve]]:
-    """Compare our async client with httpx; return the figure, and the curves of the plot."""
-    seconds: dict[tuple[str, int], list[float]] = {
-        (name, concurrency): [] for name in workers for concurrency in effort.concurrencies
-    }
-    for _ in _rounds(4 * effort.seconds):
-        for concurrency in _shuffled([*effort.concurrencies]):
-            for name in _shuffled([*workers]):
-                to_warm_up = Block(_calls(name), concurrency, concurrency)
-                block = Block(_calls(name), max(effort.calls, 2 * concurrency), concurrency)
-                _, taken = workers[name].seconds(to_warm_up, block)
-                seconds[name, concurrency].append(taken)
-
-    concurrency = effort.concurrencies[2]
-    ours, theirs = seconds["facade_async", concurrency], seconds["handwritten_async", concurrency]
-    figure = Figure.ratio(f"async, {concurrency} concurrent", NAIVE, 0.40, ours, theirs)
-    curves = {
-        label: {
-            concurrency: median(seconds[name, concurrency]) for concurrency in effort.concurrencies
+def calls(pythons: dict[str, Path], url: str, seconds: float, share: float) -> Samples:
+    """Compare calls, sync and async, in new processes."""
+    with ExitStack() as stack:
+        workers = {
+            name: stack.enter_context(worker(pythons[name], url))
+            for name in ("sentry-members", "httpx", "httpx2")
         }
-        for name, label in ASYNC.items()
+        samples: Samples = {}
+        sync = {**workers, "generated": workers["sentry-members"]}
+        for number, work in enumerate(("add a member", "add to a team")):
+            one_by_one = {
+                f"{name}: {work}": partial(process.seconds, name, BLOCK, only=number)
+                for name, process in sync.items()
+            }
+            samples |= take_turns(seconds, one_by_one)
+        concurrent = {
+            f"{name}: async, {count} in flight": partial(
+                process.seconds, f"async {name}", max(count, round(share * (40 + count))), count
+            )
+            for name, process in workers.items()
+            for count in IN_FLIGHT
+        }
+        return samples | take_turns(4 * seconds, concurrent)
+
+
+def many_calls(python: Path, url: str, seconds: float, share: float) -> Samples:
+    """Measure what many of our calls cost: time in one task group, and memory."""
+    many, few = max(2, round(10_000 * share)), max(1, round(100 * share))
+    with worker(python, url) as process:
+        one_by_one = partial(process.seconds, "sentry-members")
+        one_by_one(10 * few)
+        memory = {"after 1,000 calls": [mebibytes(process.process.pid, "VmRSS")]}
+        one_by_one(10 * many)
+        memory["memory kept after 100,000 calls"] = [mebibytes(process.process.pid, "VmRSS")]
+        group = partial(process.seconds, "async sentry-members")
+        groups = {
+            "10,000 async calls in one task group": lambda: group(many, many),
+            "100 async calls": lambda: median(group(few, few) for _ in range(10)),
+        }
+        return memory | take_turns(seconds, groups)
+
+
+def cpu_seconds(run: Callable[[], object]) -> float:
+    """Return the CPU time of the processes that a function runs and waits for."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def processes(pythons: dict[str, Path], url: str, seconds: float) -> Samples:
+    """Compare the CPU time of processes."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(name: str, *arguments: str) -> Callable[[], float]:
+            run = partial(subprocess.run, cwd=folder, env={}, stdout=PIPE, check=True, timeout=60)
+            return lambda: cpu_seconds(partial(run, [str(pythons[name]), *arguments]))
+
+        def invite() -> None:
+            arguments = ["-m", "sentry_members_cli", "invite", "p@example.com", "--org=acme"]
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                server.settimeout(30)
+                root = f"http://127.0.0.1:{server.getsockname()[1]}"
+                variables = {"SENTRY_URL": root, "SENTRY_AUTH_TOKEN": TOKEN}
+                command = [str(pythons["cli"]), *arguments]
+                with subprocess.Popen(command, cwd=folder, env=variables) as process:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(1)
+                        process.kill()
+
+        Path(folder, "test_unrelated.py").write_text("def test_unrelated(): pass\n")
+        pytest = ["-m", "pytest", "-p", "no:cacheprovider"]
+        commands = {
+            "`import httpx`": run("httpx", "-c", "import httpx"),
+            "`import sentry_members` and both operations": run("sentry-members", "-c", IMPORT),
+            "first call of a process": run("sentry-members", "-c", FIRST_CALL, url),
+            "httpx: first call of a process": run("httpx", "-c", FIRST_CALL_BY_HAND, url),
+            "`sentry-members --version`": run("cli", "-m", "sentry_members_cli", "--version"),
+            "`sentry-members --help`": run("cli", "-m", "sentry_members_cli", "--help"),
+            "`sentry-members invite`, until its request leaves": lambda: cpu_seconds(invite),
+            "an unrelated pytest run": run("sentry-members", *pytest),
+            "without the wheel": run("httpx", *pytest),
+        }
+        return take_turns(seconds, commands)
+
+
+def onboarding(share: float) -> Samples:
+    """Measure the rate of onboarding at a limit, and its peak memory without one."""
+
+    def run(measured: str, people: int) -> list[float]:
+        command = [sys.executable, "-m", "tests.benchmarks.onboarding", measured]
+        command.append(str(max(2, round(people * share))))
+        ran = subprocess.run(command, cwd=ROOT, stdout=PIPE, text=True, check=True, timeout=900)
+        return [float(value) for value in ran.stdout.split()]
+
+    rate, rejected = run("rate", 401)
+    return {
+        "onboarding at a limit of 40/s": [rate],
+        "the permitted rate": [RATE_LIMIT],
+        "requests rejected meanwhile": [rejected],
+        "1,000 people": run("memory", 1_000),
+        "peak of onboarding 100,000 people": run("memory", 100_000),
     }
-    return figure, curves
 
 
-def group_figure(worker: Worker, effort: Effort) -> Figure:
-    """Compare a call of a large task group with one of a small group."""
-    few, many = effort.group // 100, effort.group
-    blocks = {size: Block(_calls("facade_async"), size, size) for size in (few, many)}
-    seconds: dict[int, list[float]] = {few: [], many: []}
-    worker.seconds(blocks[few])  # to warm up
-    for _ in _rounds(2 * effort.seconds):
-        for size in _shuffled([few, many]):
-            times = 10 if size == few else 1
-            seconds[size].append(median(worker.seconds(*[blocks[size]] * times)))
-    work, against = f"a call of {many:,} in one task group", f"of {few:,}"
-    return Figure.ratio(work, against, 1.15, seconds[many], seconds[few])
-
-
-def import_figure(python: Path, effort: Effort) -> Figure:
-    """Compare the time to import our packages with that of httpx."""
-    seconds: dict[str, list[float]] = {IMPORT: [], "import httpx": []}
-    for _ in _rounds(effort.seconds):
-        for code in _shuffled([*seconds]):
-            start = perf_counter()
-            subprocess.run([str(python), "-I", "-c", code], check=True)
-            seconds[code].append(perf_counter() - start)
-    work = "`import sentry_members` and both operations"
-    return Figure.ratio(work, "`import httpx`", 1.5, *seconds.values())
-
-
-def memory_figures(python: Path, url: str, effort: Effort) -> list[Figure]:
-    """Compare the memory after many calls, and for many people, with that of a hundredth."""
-    few, many = effort.many // 100, effort.many
-
-    def kept() -> tuple[float, float]:
-        calls = _calls("facade_sync")
-        with worker(python, url, "facade_sync") as process:
-            return process.memory(Block(calls, few)), process.memory(Block(calls, many - few))
-
-    def onboarding(people: int) -> float:
-        command = [sys.executable, "-m", "tests.benchmarks.onboarding", str(people)]
-        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        return float(ran.stdout)
-
-    # These run at the same time, because only memory is measured.
-    with ThreadPoolExecutor() as threads:
-        keeping = threads.submit(kept)
-        of_few, of_many = threads.map(onboarding, (few, many))
-        after_few, after_many = keeping.result()
-    return [
-        Figure.more(
-            f"memory kept after {many:,} calls", f"after {few:,}", 1, after_many, after_few
-        ),
-        Figure.more(
-            f"memory of onboarding {many:,} people, at its peak", f"{few:,}", 64, of_many, of_few
-        ),
-    ]
-
-
-def generate_figure(effort: Effort) -> Figure:
-    """Measure `make generate` in a copy of the tree."""
-    seconds = []
+def verbs(seconds: float) -> Samples:
+    """Measure verbs of make in a copy of the tree."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Tree.copied(Path(folder, "tree"))
-        for _ in _rounds(effort.seconds):
+
+        def seconds_of(verb: str) -> float:
             start = perf_counter()
-            tree.make("generate").check_returncode()
-            seconds.append(perf_counter() - start)
-    return Figure.seconds("`make generate`, once set up", 2, seconds)
+            tree.make(verb).check_returncode()
+            return perf_counter() - start
 
-
-def _calls(name: str) -> list[str]:
-    return [f"{name}.{operation}" for operation in OPERATIONS]
-
-
-def _rounds(seconds: float) -> Iterator[None]:
-    """Yield once, and again until the time is over."""
-    end = monotonic() + seconds
-    yield
-    while monotonic() < end:
-        yield
-
-
-def _shuffled(choices: list[T]) -> list[T]:
-    return random.sample(choices, len(choices))
+        verbs = ("generate", "check")
+        return take_turns(seconds, {f"`make {verb}`": partial(seconds_of, verb) for verb in verbs})

@@ -1,7 +1,8 @@
-"""Onboard a number of people, and print the peak memory of that, in MiB.
+"""Onboard a number of people as `sentry-members onboard` does, and print what that took.
 
-Run as `python -m tests.benchmarks.onboarding 1000`. Everything is done as by
-`sentry-members onboard`, except that no network is used: every response is built in the process.
+Run as `python -m tests.benchmarks.onboarding memory 1000`, it prints the peak memory in MiB; every
+response is built in the process. As `… rate 400` it sends to a fake with a rate limit on loopback,
+and prints how many were invited in a second, and how many requests were rejected.
 """
 
 import asyncio
@@ -10,40 +11,52 @@ import sys
 import tempfile
 from io import BytesIO
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import httpx
-from sentry_members import AsyncSentryMembers, NewMember, SentryMembers
+from sentry_members import AsyncSentryMembers
 from sentry_members_onboarding import ResultsFile, onboard, read_people
 from sentry_members_testing import FakeSentry
 
-from tests.benchmarks.memory import mebibytes
+from tests.benchmarks.worker import mebibytes
+from tests.support.recordings import bodies
+
+RATE_LIMIT = 40
+[MEMBER, *_] = bodies("addAMemberToAnOrganization", 201)
 
 
-def transport() -> httpx.MockTransport:
-    """Return a transport that responds to every invite as the fake does, but stores nothing."""
-    fake = FakeSentry.example()
-    token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
-    with SentryMembers(token=token, transport=fake.transport()) as sentry:
-        member = sentry.add_a_member_to_an_organization("acme", NewMember(email="p@example.com"))
-    body = json.dumps(member.to_dict()).encode()
-
-    def respond(request: httpx.Request) -> httpx.Response:
-        email = json.loads(request.content)["email"]
-        return httpx.Response(201, content=body.replace(b"p@example.com", email.encode()))
-
-    return httpx.MockTransport(respond)
+def respond(request: httpx.Request) -> httpx.Response:
+    """Respond to every invite, and store nothing."""
+    return httpx.Response(201, json=MEMBER | {"email": json.loads(request.content)["email"]})
 
 
-async def onboard_people(count: int, folder: str) -> None:
+async def invite(count: int, **options: Any) -> float:
+    """Onboard people, and return how many were invited in a second after the first."""
     rows = (f"person-{number}@example.com,member,backend frontend\n" for number in range(count))
     people = read_people(BytesIO(b"email,org_role,teams\n" + "".join(rows).encode()))
-    sentry = AsyncSentryMembers(token="sntryu_x", transport=transport())
-    with ResultsFile(Path(folder, "people.results.csv"), sentry.url, "acme") as results_file:
-        results = onboard(sentry, "acme", people, results_file)
-        assert {("invited", None)} == {(r.outcome, r.error) async for r in results}
+    with tempfile.TemporaryDirectory() as folder:
+        async with AsyncSentryMembers(**options) as sentry:
+            with ResultsFile(Path(folder, "results.csv"), sentry.url, "acme") as results_file:
+                results = onboard(sentry, "acme", people, results_file)
+                assert "invited" == (await anext(results)).outcome
+                start = perf_counter()
+                assert {("invited", None)} == {(r.outcome, r.error) async for r in results}
+                return (count - 1) / (perf_counter() - start)
+
+
+def main(measured: str, people: int) -> None:
+    if measured == "memory":
+        asyncio.run(invite(people, token="sntryu_x", transport=httpx.MockTransport(respond)))
+        print(mebibytes("self", "VmHWM"))
+    else:
+        fake = FakeSentry.example()
+        fake.limit_requests(RATE_LIMIT)
+        token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+        with fake.serve() as url:
+            print(asyncio.run(invite(people, token=token, url=url)))
+        print(sum(request.status == 429 for request in fake.requests))
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(onboard_people(int(sys.argv[1]), folder))
-    print(mebibytes("VmHWM"))
+    main(sys.argv[1], int(sys.argv[2]))

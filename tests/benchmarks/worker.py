@@ -1,137 +1,100 @@
 """A process that makes calls in an environment of its own, and reports how long they took.
 
-The module has both ends of the pipe: `worker` starts the process, `Worker` sends it requests, and
-the module run as a program replies to them.
+`Worker` is the parent's end of the pipe; the module run as a program is the other.
 """
 
 import asyncio
 import gc
 import itertools
 import json
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
-from tests.benchmarks import opponents
-from tests.benchmarks.memory import mebibytes
+from tests.benchmarks.opponents import OPPONENTS, Calls
 from tests.support.repo_copy import ROOT
 
 NUMBERS = itertools.count(1)
-PACKAGES = ("sentry-members", "httpx", "httpcore", "sniffio")
-
-
-class Block(NamedTuple):
-    """Calls that are timed together.
-
-    Attributes:
-        calls: Opponents and operations that take turns, such as "generated.add_member".
-        size: The number of calls in all.
-        concurrency: The number of concurrent calls; None for a sync opponent.
-    """
-
-    calls: list[str]
-    size: int = 1
-    concurrency: int | None = None
 
 
 class Worker:
-    """The parent's end of the pipe.
-
-    Attributes:
-        packages: Those of PACKAGES that the environment has, with their versions.
-    """
+    """The parent's end of the pipe."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.packages: dict[str, str] = self._receive()
+        self.process = process
 
-    def seconds(self, *blocks: Block) -> list[float]:
-        """Return the wall-clock seconds that a call of each block took, on average."""
-        seconds: list[float] = self._send(blocks)["seconds"]
-        return seconds
+    def seconds(self, opponent: str, count: int, in_flight: int = 0, only: int = -1) -> float:
+        """Make calls of an opponent; return the seconds that one took on average.
 
-    def memory(self, *blocks: Block) -> float:
-        """Return the memory of the process after these calls, in MiB."""
-        memory: float = self._send(blocks)["memory"]
-        return memory
-
-    def _send(self, blocks: tuple[Block, ...]) -> Any:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(blocks) + "\n")
-        self._process.stdin.flush()
-        return self._receive()
-
-    def _receive(self) -> Any:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            sys.exit("a worker has failed (see above)")
-        return json.loads(line)
+        Args:
+            opponent: Its name in `OPPONENTS`.
+            count: How many calls to make in all.
+            in_flight: How many of an async opponent are in flight.
+            only: The operation's place in `Calls`; by default both take turns.
+        """
+        assert self.process.stdin
+        assert self.process.stdout
+        print(json.dumps([opponent, count, in_flight, only]), file=self.process.stdin, flush=True)
+        # A worker that failed has printed why.
+        return float(self.process.stdout.readline() or sys.exit(1))
 
 
 @contextmanager
-def worker(python: Path, url: str, *names: str) -> Generator[Worker]:
-    """Run a process that makes the calls of some opponents.
-
-    Args:
-        python: The interpreter of its environment.
-        url: The server that they call.
-        names: The names of the opponents in `opponents`.
-    """
-    command = [str(python), "-m", "tests.benchmarks.worker", url, *names]
+def worker(python: Path, url: str) -> Generator[Worker]:
+    """Run a worker with the interpreter of an environment; its opponents call this server."""
+    command = [str(python), "-m", "tests.benchmarks.worker", url]
     pipe = subprocess.PIPE
     # The environment is empty, because a variable may name a proxy.
     with subprocess.Popen(command, cwd=ROOT, env={}, stdin=pipe, stdout=pipe, text=True) as process:
         yield Worker(process)
 
 
-async def _time(calls: list[Callable[[int], Any]], count: int, concurrency: int | None) -> float:
-    """Make a number of calls, which take turns, and return the seconds of one on average."""
+def mebibytes(process: int | str, field: str) -> float:
+    """Return a field of Linux's status of a process, such as VmRSS, in MiB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    [kilobytes] = re.findall(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) / 1024
+
+
+async def _time(calls: Calls, count: int, in_flight: int) -> float:
     turns = zip(itertools.cycle(calls), itertools.islice(NUMBERS, count), strict=False)
     start = perf_counter()
-    if concurrency is None:
+    if in_flight:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(in_flight):
+                tasks.create_task(_await(turns))
+    else:
         for call, number in turns:
             call(number)
-    else:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(concurrency):
-                tasks.create_task(_await_calls(turns))
     return (perf_counter() - start) / count
 
 
-async def _await_calls(turns: Iterator[tuple[Callable[[int], Any], int]]) -> None:
+async def _await(turns: Iterator[tuple[Callable[[int], Any], int]]) -> None:
     for call, number in turns:
         await call(number)
 
 
-async def _reply(url: str, names: list[str]) -> None:
-    calls: dict[str, Callable[[int], Any]] = {}
+async def _serve(url: str) -> None:
+    opened: dict[str, Calls] = {}
     async with AsyncExitStack() as stack:
-        for name in names:
-            opponent = await stack.enter_async_context(getattr(opponents, name)(url))
-            calls |= {f"{name}.{operation}": call for operation, call in opponent._asdict().items()}
-        packages = {}
-        for name in PACKAGES:
-            with suppress(PackageNotFoundError):
-                packages[name] = version(name)
-        print(json.dumps(packages), flush=True)
         for line in sys.stdin:
+            name, count, in_flight, only = json.loads(line)
+            if name not in opened:
+                opened[name] = await stack.enter_async_context(OPPONENTS[name](url))
+            both = opened[name]
+            calls = both if only < 0 else (both[only], both[only])
             gc.collect()
-            blocks = [Block(*block) for block in json.loads(line)]
-            seconds = [
-                await _time([calls[name] for name in block.calls], block.size, block.concurrency)
-                for block in blocks
-            ]
-            gc.collect()
-            print(json.dumps({"seconds": seconds, "memory": mebibytes("VmRSS")}), flush=True)
+            # The other workers had the processor's caches meanwhile.
+            await _time(calls, 1 + count // 5, in_flight)
+            print(await _time(calls, count, in_flight), flush=True)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # to end without a traceback
-    asyncio.run(_reply(sys.argv[1], sys.argv[2:]))
+    asyncio.run(_serve(sys.argv[1]))
