@@ -22,6 +22,10 @@ from .errors import InvalidArgumentError
 TEXT_LIMIT = 8192
 """How many characters of a text from a server are read."""
 
+BAD_DATA = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What generated code raises for data that it can't use. Another exception is not about the data: it
+may be that of a signal handler."""
+
 _JSON_LIMIT = 1024 * 1024
 _LINE_LIMIT = 500
 
@@ -90,7 +94,8 @@ def _expects(parse: Callable[..., Any], status: int) -> bool:
     """Return whether a generated parser expects a status code."""
     try:
         parse(response=httpx.Response(status))
-    except Exception as error:  # noqa: BLE001 - of an expected status code, the body is missing
+    except (UnexpectedStatus, *BAD_DATA) as error:
+        # For an expected status code, the parser misses the body.
         return not isinstance(error, UnexpectedStatus)
     return True
 
