@@ -1,5 +1,7 @@
 """Run the gateway with the installed nginx, in the foreground, until it is stopped.
 
+On the signal HUP it reads the files again that the settings name.
+
 The settings come from the environment; README.md lists them.
 """
 
@@ -10,9 +12,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from string import Template
+from time import sleep
 from types import FrameType
 from typing import IO
 
@@ -36,22 +42,30 @@ http {
 # Started by root, nginx's workers would run as `nobody`, who can't read a page in a home folder.
 USER_OF_ROOTS_WORKERS = "user root;"
 
-STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+# Outlives this program, however that ends, and then stops nginx and removes the folder with the
+# secrets. Its standard input ends with this program.
+GUARD = """\
+read -r _
+kill "$(cat "$0/nginx.pid")"
+rm -rf "$0"
+"""
 
 
 def settings() -> dict[str, str]:
-    """Return the variables that the templates need, or exit if a setting is wrong."""
+    """Return the variables that the templates need; none if a setting is wrong, which is printed."""
     command = ["sh", "-ec", '. "$0" && exec env -0', str(HERE / "15-gateway.envsh")]
     completed = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if completed.returncode:
-        sys.exit(completed.returncode)
+        return {}
     pairs = (pair.split("=", 1) for pair in os.fsdecode(completed.stdout).split("\0") if pair)
     return {name: value for name, value in pairs if name.startswith(("SENTRY_", "GATEWAY_"))}
 
 
 def render(folder: Path, variables: dict[str, str]) -> None:
     """Write nginx's configuration, filling in the templates as the official nginx image does."""
-    (folder / "conf.d").mkdir()
+    (folder / "conf.d").mkdir(exist_ok=True)
     for template in HERE.glob("*.conf.template"):
         text = Template(template.read_text("utf-8")).safe_substitute(variables)
         (folder / "conf.d" / template.stem).write_text(text, "utf-8")
@@ -73,6 +87,41 @@ def check_free(listen: str) -> None:
         sys.exit(f"gateway: can't listen at GATEWAY_LISTEN={listen}: {reason}")
 
 
+def await_start(listen: str, process: subprocess.Popen[bytes]) -> str:
+    """Wait until nginx responds; return the URL that it responds at, or nothing if it has ended."""
+    host, _, port = listen.rpartition(":")
+    if host in ("", "*", "0.0.0.0", "[::]"):
+        host = "localhost"
+    while process.poll() is None:
+        with (
+            suppress(OSError, HTTPException),
+            closing(HTTPConnection(f"{host}:{port}", timeout=1)) as http,
+        ):
+            http.request("GET", "/healthz")
+            if http.getresponse().status == HTTPStatus.OK:
+                return f"http://{host}:{port}"
+        sleep(0.02)
+    return ""
+
+
+def reload(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Let nginx take over what has changed in the files that the settings name."""
+    # Another signal waits, so that the newest settings are the last to be written.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    if variables := settings():
+        render(folder, variables)
+        process.send_signal(signal.SIGHUP)
+        report("reloaded")
+    else:
+        report("not reloaded, the old keys stay")
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+
+
+def report(message: str) -> None:
+    """Print a message to standard error: standard output is for the log."""
+    print(f"gateway: {message}", file=sys.stderr, flush=True)
+
+
 def relay(log: IO[bytes]) -> None:
     """Copy the log to standard output line by line, until it ends or the reader is gone."""
     with suppress(BrokenPipeError):
@@ -85,17 +134,39 @@ def stop(number: int, frame: FrameType | None) -> None:
     sys.exit()
 
 
+@contextmanager
+def guarded_folder() -> Generator[Path]:
+    """Make a temporary folder that is removed even if this program is killed."""
+    with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
+        # In a session of its own, Ctrl-C doesn't reach it.
+        guard = subprocess.Popen(
+            ["sh", "-c", GUARD, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            yield Path(name)
+        finally:
+            guard.communicate()
+
+
 def main() -> None:
     if shutil.which("nginx") is None:
         sys.exit("gateway: nginx is not installed (on Debian: apt install nginx)")
+    parent = os.getppid()
     variables = settings()
+    if not variables:
+        sys.exit(1)
     check_free(variables["GATEWAY_LISTEN"])
     for number in STOP_SIGNALS:
         signal.signal(number, stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.umask(0o077)
-    with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
-        render(Path(name), variables)
-        command = ["nginx", "-e", "stderr", "-p", name, "-c", f"{name}/nginx.conf"]
+    with guarded_folder() as folder:
+        render(folder, variables)
+        command = ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
         # nginx gets an environment without the secrets. Its log comes through a pipe because nginx
         # opens /dev/stdout by name, which fails for a socket or another user's file.
         environment = {"PATH": os.environ["PATH"]}
@@ -103,11 +174,23 @@ def main() -> None:
         assert process.stdout
         for number in STOP_SIGNALS:
             signal.signal(number, lambda _signal, _frame: process.terminate())
+        # make passes no signal on when it is killed, but this program then has another parent.
+        signal.signal(
+            signal.SIGALRM,
+            lambda _signal, _frame: None if os.getppid() == parent else process.terminate(),
+        )
+        signal.setitimer(signal.ITIMER_REAL, 1, 1)
         try:
+            if url := await_start(variables["GATEWAY_LISTEN"], process):
+                # Not earlier: it would end an nginx that doesn't handle the signal yet.
+                signal.signal(signal.SIGHUP, lambda _signal, _frame: reload(folder, process))
+                report(f"at {url} (kill -HUP {os.getpid()} reloads the keys)")
             relay(process.stdout)
         except OSError as error:
-            print(f"gateway: stopping, its log can't be written: {error.strerror}", file=sys.stderr)
+            report(f"stopping, its log can't be written: {error.strerror}")
         finally:
+            # While Python ends, the signal would have no handler any more.
+            signal.setitimer(signal.ITIMER_REAL, 0)
             process.terminate()
             code = process.wait()
         # A signal that comes before nginx handles it kills nginx: that is a normal stop, too.

@@ -1,8 +1,12 @@
 """The controls that the values of a contract are entered with."""
 
+import ast
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from openapi_python_client.strings import ClassName, PythonIdentifier
@@ -10,6 +14,7 @@ from openapi_python_client.strings import ClassName, PythonIdentifier
 from .contract import Node, Parameter, Part, Schema
 
 FIELD_PREFIX = "field_"  # the generator's default, for names that are not identifiers
+PACKAGE = "sentry_members"
 MODELS = "sentry_members_api.models"
 
 # HTML attributes for texts of a format. HTML's own type for e-mail addresses is not used: with it
@@ -30,6 +35,26 @@ MAX_SAFE_INTEGER = 2**53 - 1  # the largest integer that JavaScript represents e
 
 class Unrenderable(Exception):
     """A part of the contract for which the page has no form; the message names it."""
+
+
+@cache
+def _public_names() -> frozenset[str]:
+    """Return the names that the client's package exports.
+
+    The package is read, not imported: it fails while it uses a name that the contract has changed.
+    """
+    spec = find_spec(PACKAGE)
+    assert spec
+    assert spec.origin
+    for statement in ast.parse(Path(spec.origin).read_text("utf-8")).body:
+        if isinstance(statement, ast.Assign) and "__all__" in ast.unparse(statement.targets[0]):
+            return frozenset(ast.literal_eval(statement.value))
+    return frozenset()
+
+
+def module_of(model: str) -> str:
+    """Return the module that a model is imported from: the client's package if it has the name."""
+    return PACKAGE if model in _public_names() else MODELS
 
 
 @dataclass
@@ -153,7 +178,7 @@ def _control(name: str, schema: Schema, required: bool) -> Control:
 
 def _object(schema: Schema, required: bool, nullable: bool) -> Control:
     model = ClassName(schema.name, FIELD_PREFIX)
-    attributes = {"data-python": model, "data-import": f"from {MODELS} import {model}"}
+    attributes = {"data-python": model, "data-import": f"from {module_of(model)} import {model}"}
     fields = [
         _field(name, described, required=name in schema.required)
         for name, described in schema.properties.items()

@@ -14,12 +14,12 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from openapi_python_client.strings import PythonIdentifier
-from sentry_members.auth import GATEWAY_KEY_HEADER
 from sentry_members.error_mapping import RULES, advice_of
 
-from .contract import Contract, Node, Part
+from .agents import KEY_HEADER, documents
+from .contract import Contract, Node, Part, Schema
 from .form import FIELD_PREFIX, Unrenderable, body_field, parameter_field
 
 HERE = Path(__file__).parent
@@ -45,14 +45,19 @@ def render(text: str) -> str:
     )
 
     def to_html(text: str) -> Markup:
-        return Markup(markdown.render(text))
+        return Markup(markdown.render(text).rstrip())
+
+    def to_inline_html(text: str) -> Markup:
+        return Markup(markdown.renderInline(text))
 
     environment.filters["markdown"] = to_html
+    environment.filters["inline"] = to_inline_html
     return environment.get_template("index.html.jinja").render(
         info=contract.document["info"],
         operations=list(_operations(contract)),
         credentials=contract.document["components"]["securitySchemes"].values(),
-        key_header=GATEWAY_KEY_HEADER,
+        key_header=KEY_HEADER,
+        schemas={name: _shown(schema) for name, schema in _response_schemas(contract).items()},
     )
 
 
@@ -92,7 +97,8 @@ def _responses(responses: dict[str, Part], call: str) -> Iterator[Node]:
             "status": status,
             "phrase": HTTPStatus(int(status)).phrase if status.isdigit() else "",
             "description": response.description,
-            "example": json.dumps(example, indent=2, ensure_ascii=False) if example else "",
+            "body": _type(schema) if schema else "",
+            "example": _as_text(example) if example else "",
             "advice": [
                 {"words": words, "text": text}
                 for (rule_status, words), text in advice.items()
@@ -101,13 +107,88 @@ def _responses(responses: dict[str, Part], call: str) -> Iterator[Node]:
         }
 
 
+def _as_text(example: object) -> Markup:
+    """Return JSON as the text of an element, where quotes need no escape of five letters."""
+    text = escape(json.dumps(example, indent=2, ensure_ascii=False))
+    return Markup(str(text).replace("&#34;", '"'))
+
+
+def _response_schemas(contract: Contract) -> dict[str, Schema]:
+    """Return the components of all responses that have fields, by name."""
+    seen: dict[str, Schema] = {}
+
+    def find(schema: Schema) -> None:
+        if schema.name in seen:
+            return
+        if schema.name:
+            seen[schema.name] = schema
+        items = [schema.items] if "items" in schema.keywords else []
+        for part in (*schema.alternatives, *schema.properties.values(), *items, *_others(schema)):
+            find(part)
+
+    for operation in contract.operations:
+        for response in operation.responses.values():
+            for schema in response.content.values():
+                find(schema)
+    return {name: schema for name, schema in seen.items() if _has_fields(schema)}
+
+
+def _others(schema: Schema) -> list[Schema]:
+    """Return the schema of additional properties, if the contract describes them."""
+    described = isinstance(schema.keywords.get("additionalProperties"), dict)
+    return [schema.others] if described and schema.others else []
+
+
+def _has_fields(schema: Schema) -> bool:
+    return bool(schema.name and (schema.properties or _others(schema)))
+
+
+def _shown(schema: Schema) -> Node:
+    fields = [
+        {
+            "name": name,
+            "type": _type(described),
+            "description": described.keywords.get("description", ""),
+            "required": name in schema.required,
+        }
+        for name, described in schema.properties.items()
+    ]
+    fields += [
+        {"name": "any other key", "type": _type(others), "description": "", "required": True}
+        for others in _others(schema)
+    ]
+    return {"description": schema.keywords.get("description", ""), "fields": fields}
+
+
+def _type(schema: Schema, around: tuple[str, ...] = ()) -> Markup:
+    """Return a type in words, with links to the components that have fields."""
+    if _has_fields(schema):
+        return Markup('<a href="#s-{0}">{0}</a>').format(schema.name)
+    if schema.name:
+        if schema.name in around:
+            return escape(schema.name)
+        around = (*around, schema.name)
+    if schema.alternatives:
+        types = [_type(choice, around) for choice in schema.alternatives]
+        return Markup(" or ").join(dict.fromkeys(types))
+    if "enum" in schema.keywords:
+        return escape(", ".join(map(str, schema.keywords["enum"])))
+    names = [
+        Markup("list of ") + _type(schema.items, around) if name == "array" else escape(name)
+        for name in schema.types
+    ]
+    return Markup(" or ").join(names) or Markup("any value")
+
+
 def main(source: Path, site: Path) -> None:
     """Write the site of a contract; an existing site stays until the new one is complete."""
-    page = render(source.read_text("utf-8"))
+    text = source.read_text("utf-8")
+    written = {"index.html": render(text), **documents(text)}
     new = site.with_name(f".{site.name}")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    (new / "index.html").write_text(page, "utf-8")
+    for name, content in written.items():
+        (new / name).write_text(content, "utf-8")
     for name in ("style.css", "script.js"):
         shutil.copyfile(HERE / name, new / name)
     shutil.rmtree(site, ignore_errors=True)

@@ -31,6 +31,24 @@
   // Python's brackets around parts, each on a line of its own.
   const listed = (open, parts, close) =>
     parts.length ? `${open}\n${indented(parts.join(",\n"))},\n${close}` : open + close;
+  // The same on one line, if that is short.
+  const compact = (open, parts, close) => {
+    const line = open + parts.join(", ") + close;
+    return line.length > 40 || line.includes("\n") ? listed(open, parts, close) : line;
+  };
+  // Import statements, with all names of a module in one of them.
+  function importLines(lines) {
+    const from = {};
+    for (const line of lines) {
+      const [, module, name] = line.match(/^from (.*) import (.*)$/) ?? [, line, ""];
+      (from[module] ??= new Set()).add(name);
+    }
+    const sorted = Object.entries(from).map(([module, names]) => {
+      const listing = [...names].sort().join(", ");
+      return listing ? `from ${module} import ${listing}` : module;
+    });
+    return sorted.sort();
+  }
 
   // --- The values of the controls: as JSON, as Python, and the imports that the Python needs.
 
@@ -74,7 +92,8 @@
     object(control) {
       const { python: model, import: line } = control.dataset;
       const { json, keywords, imports } = fieldsOf(control);
-      return { json, python: `${model}(${keywords.join(", ")})`, imports: [line, ...imports] };
+      const code = compact(`${model}(`, keywords, ")");
+      return { json, python: code, imports: [line, ...imports] };
     },
   };
 
@@ -158,12 +177,12 @@
   function pythonCode(form) {
     const { parameters, body } = requestOf(form);
     const bodyImports = body ? [body.import, ...body.imports] : [];
-    const imports = new Set([...parameters.imports, ...bodyImports]);
+    const client = "from sentry_members import SentryMembers";
+    const imports = importLines([client, ...parameters.imports, ...bodyImports]);
     const urlLine = address() && [`gateway_url = ${python(address())}`];
     const model = body ? [listed(`${body.python}(`, body.keywords, ")")] : [];
     const callArguments = [...parameters.positional, ...model];
     return [
-      "from sentry_members import SentryMembers",
       ...imports,
       "",
       ...urlLine,
@@ -181,11 +200,11 @@
       `--data-raw ${shell(json(body.json))}`,
     ];
     return [
-      `curl --include --request ${method}`,
-      target,
-      ...(content ?? []),
       // From standard input, so that no list of processes shows the key.
-      `--header @- <<< "${keyHeader}: $SENTRY_GATEWAY_KEY"`,
+      `printf '${keyHeader}: %s' "$SENTRY_GATEWAY_KEY" |`,
+      `curl --include --request ${method} --header @-`,
+      ...(content ?? []),
+      target,
     ].join(" \\\n  ");
   }
 
@@ -232,7 +251,8 @@
     try {
       if (body) options.body = JSON.stringify(body.json);
       const response = await fetch(root + path, options);
-      return interpret(response.status, await response.text(), responses);
+      const id = response.headers.get("X-Request-Id");
+      return { ...interpret(response.status, await response.text(), responses), id };
     } catch {
       return {
         outcome: "failed",
@@ -244,6 +264,18 @@
         body: "",
       };
     }
+  }
+
+  // The messages in the body of an error response, each as its server wrote it.
+  function messagesOf(value, name = "") {
+    if (typeof value === "string") return [name + value];
+    if (Array.isArray(value)) return value.flatMap((item) => messagesOf(item, name));
+    if (value?.message) return messagesOf(value.message, name);
+    return Object.entries(value ?? {})
+      .filter(([key]) => !["error", "errorId"].includes(key))
+      .flatMap(([key, item]) =>
+        messagesOf(item, ["detail", "info"].includes(key) ? "" : `${key}: `),
+      );
   }
 
   function interpret(status, text, responses) {
@@ -271,15 +303,25 @@
     const meaning =
       documented?.querySelector(".meaning").textContent.trim() ??
       "the contract has no such response.";
-    return { outcome, result: `Sentry responded with ${status}: ${meaning}`, advice, body };
+    const messages = outcome === "failed" ? [...new Set(messagesOf(parsed))] : [];
+    const message = messages.join(" ");
+    return {
+      outcome,
+      result: `Sentry responded with ${status}: ${message || meaning}`,
+      meaning: message ? meaning : "",
+      advice,
+      body,
+    };
   }
 
-  function show(section, { outcome, result, advice, body }) {
+  function show(section, { outcome, result, meaning = "", advice, id, body }) {
     const block = section.querySelector("pre");
     section.hidden = false;
     section.dataset.outcome = outcome;
     section.querySelector(".result").textContent = result;
+    section.querySelector(".meaning").textContent = meaning;
     section.querySelector(".advice").textContent = advice;
+    section.querySelector(".id").textContent = id ? `Request ID: ${id}` : "";
     block.textContent = body;
     block.hidden = !body;
   }
@@ -371,17 +413,18 @@
 
   function refreshAll() {
     showError(url, urlError());
-    useOrigin.hidden = url.value !== "" || !/^https?:$/.test(location.protocol);
     refreshes.forEach((refresh) => refresh());
   }
 
-  const useOrigin = document.querySelector(".use-origin");
-  useOrigin.textContent = `Use ${location.origin}, where this page comes from`;
-  useOrigin.addEventListener("click", () => {
-    url.value = location.origin;
-    url.dispatchEvent(new Event("input"));
-    url.focus();
-  });
+  // A gateway that serves this page is the one to call.
+  async function findGateway() {
+    if (url.value) return;
+    try {
+      const health = await (await fetch("/healthz")).json();
+      if (health.gateway && !url.value) url.value = location.origin;
+    } catch {}
+    refreshAll();
+  }
 
   restore(url, "localStorage");
   url.addEventListener("input", () => {
@@ -402,4 +445,5 @@
   for (const part of document.querySelectorAll(".send, aside")) part.hidden = false;
   document.querySelector(".no-script").hidden = true;
   refreshAll();
+  findGateway();
 })();

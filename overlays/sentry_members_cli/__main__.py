@@ -2,10 +2,36 @@
 
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import NoReturn, cast
 
 from .exits import Exit
+
+
+class OutputError(Exception):
+    """Standard output can't be written. Libraries don't catch it, as some do an OSError."""
+
+
+class _Output(TextIOWrapper):
+    """Standard output, of which no failure goes unnoticed."""
+
+    def write(self, text: str, /) -> int:
+        with _noticed():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _noticed():
+            super().flush()
+
+
+@contextmanager
+def _noticed() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(error.strerror) from error
 
 
 def main() -> None:
@@ -16,21 +42,37 @@ def main() -> None:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
         _fail('the command line needs more: pip install "sentry-members[cli]"')
+    # Both are None if the shell has closed them.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    given = cast(TextIOWrapper, sys.stdout)
     # A character that the encoding lacks is printed by its code, as stderr does by default.
-    cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
+    sys.stdout = _Output(
+        given.buffer,
+        given.encoding,
+        "backslashreplace",
+        line_buffering=given.line_buffering,
+        write_through=given.write_through,
+    )
     try:
         try:
             app(prog_name="sentry-members")
         finally:
             sys.stdout.flush()
-    except OSError as error:
+    except OutputError as error:
         # Python flushes stdout once more at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _fail(f"the output can't be written ({error.strerror}); the command may have done its work")
+        _fail(f"the output can't be written ({error}); the command may have done its work")
+
+
+def _nowhere() -> TextIOWrapper:
+    """Return a file that swallows all. It takes the place that the shell left empty."""
+    return open(os.open(os.devnull, os.O_WRONLY), "w", closefd=False)
 
 
 def _fail(reason: str) -> NoReturn:
-    print(f"sentry-members: {reason}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"sentry-members: {reason}", file=sys.stderr)
     sys.exit(Exit.CONFIGURATION)
 
 

@@ -1,43 +1,57 @@
-"""The commands."""
+"""The commands: their arguments, their options and their help.
 
-import signal
-import threading
-from collections.abc import Callable
+What a command does is in a module that is imported when the command runs, so that the others, and
+the help, start fast.
+"""
+
 from importlib.metadata import version
-from typing import Annotated, Literal, get_args
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
-from sentry_members.client import SentryMembers
-from sentry_members.errors import ConfigurationError, SentryMembersError
-from sentry_members.results import Outcome
-from sentry_members.scopes import Operation, Scopes, TokenKind, accepted_scopes, asking_scopes
-from sentry_members_api.models import Member, NewMember, OrganizationRole
-from sentry_members_api.types import UNSET
-from sentry_members_onboarding import Addition, Invite, Result, Row, read_teams
 
-from .exits import MEANINGS, Exit, exit_of
-from .onboard import onboard
-from .options import AsJson, Organization, TokenFile, credentials, organization
-from .output import as_fields, as_line, out, print_error, print_json
+from .exits import MEANINGS, Exit
+
+_EXIT_CODES = "\n".join(f"  {exit_.value:>3}  {meaning}" for exit_, meaning in MEANINGS.items())
 
 app = typer.Typer(
     help="Bring people into a Sentry organization and onto its teams.",
-    epilog="Exit codes: "
-    + "; ".join(f"{exit_.value}: {meaning}" for exit_, meaning in MEANINGS.items())
-    + ".",
-    add_completion=False,
+    epilog=f"\b\nExit codes:\n{_EXIT_CODES}",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command()(onboard)
 
-OperationName = Literal["invite", "add-to-team", Operation]
-_OPERATIONS: dict[str, Operation] = {
-    "invite": "add_a_member_to_an_organization",
-    "add-to-team": "add_an_organization_member_to_a_team",
-}
+Organization = Annotated[
+    str | None,
+    typer.Option(
+        "--org",
+        metavar="ORGANIZATION",
+        help="The organization's ID or slug. Default: SENTRY_ORG, then .sentryclirc.",
+        show_default=False,
+    ),
+]
+TokenFile = Annotated[
+    str | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="A file with the token; - is standard input. Default: SENTRY_AUTH_TOKEN, then "
+        ".sentryclirc; none is needed with a gateway.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print each request, and each row that is bad.")
+]
+NoEmail = Annotated[bool, typer.Option("--no-email", help="Let Sentry send no e-mail.")]
+
+
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  sentry-members {line}" for line in lines)
 
 
 def _print_version(wanted: bool) -> None:
@@ -58,85 +72,171 @@ def main(
     """Accept the options before a command."""
 
 
-@app.command()
+@app.command(
+    short_help="Invite many people, or add many members to teams.",
+    epilog=_examples(
+        "onboard people.csv --org acme --dry-run", "onboard people.csv --org acme --no-email"
+    ),
+)
+def onboard(
+    people: Annotated[
+        str, typer.Argument(metavar="PEOPLE", help="A CSV file or .xlsx; - is standard input.")
+    ],
+    org: Organization = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results",
+            metavar="FILE",
+            help="Where to record the outcome of each row.",
+            show_default="PEOPLE.results.csv or stdin.results.csv",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, and show what would be sent.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Send without the question on a terminal.")
+    ] = False,
+    no_email: NoEmail = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip bad rows.")] = False,
+    retry_refused: Annotated[
+        bool, typer.Option("--retry-refused", help="Retry rows that were refused before.")
+    ] = False,
+    same_sentry: Annotated[
+        bool,
+        typer.Option(
+            "--same-sentry",
+            help="Skip rows that are done by another address: it leads to the same Sentry.",
+        ),
+    ] = False,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Invite many people, or add many members to teams: one for each row of a file.
+
+    The first line names the columns: email, org_role, teams, member_id; usual names such as "Email
+    Address" do as well, and other columns are ignored. A row has either an email, to invite a
+    person, or a member_id, to add a member to the teams. Teams are slugs separated by blanks,
+    commas or semicolons; in an invite each may be followed by a team role, as in backend:admin.
+
+    The outcome of each row is recorded immediately. After an interruption, or on the day after the
+    invite quota was used up, run the same command again: it continues where it stopped.
+    """
+    from .onboard import Settings, onboard
+
+    onboard(
+        Settings(
+            people=people,
+            org=org,
+            results=results,
+            dry_run=dry_run,
+            yes=yes,
+            no_email=no_email,
+            skip_bad=skip_bad,
+            retry_refused=retry_refused,
+            same_sentry=same_sentry,
+            token_file=token_file,
+            as_json=as_json,
+            quiet=quiet,
+            verbose=verbose,
+        )
+    )
+
+
+@app.command(
+    short_help="Add or invite a member to an organization.",
+    epilog=_examples(
+        "invite ada@example.com --org acme --role member --team backend --team frontend:admin"
+    ),
+)
 def invite(
-    email: Annotated[str, typer.Argument(help="The e-mail address to invite.")],
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The e-mail address to invite.")],
     org: Organization = None,
     role: Annotated[
-        OrganizationRole | None,
-        typer.Option(help="The organization role.", show_default="Sentry's: member"),
+        str | None,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="The organization role, such as manager.",
+            show_default="Sentry's: member",
+        ),
     ] = None,
     team: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="TEAM[:ROLE]", help="A team's slug, and the role on the team. May be repeated."
+            "--team",
+            metavar="TEAM[:ROLE]",
+            help="A team's slug, and the role on the team. May be repeated.",
         ),
     ] = None,
-    no_email: Annotated[bool, typer.Option("--no-email", help="Send no e-mail.")] = False,
+    no_email: NoEmail = False,
     token_file: TokenFile = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Add or invite a member to an organization."""
-    try:
-        teams = read_teams(" ".join(team or ()))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--team") from error
-    row = Invite(email, role, teams)
+    from . import calls, output
 
-    def call() -> Member:
-        with SentryMembers(**credentials(token_file)) as sentry:
-            return sentry.add_a_member_to_an_organization(
-                organization(org),
-                NewMember(
-                    email=email,
-                    org_role=role or UNSET,
-                    team_roles=list(teams) or UNSET,
-                    send_invite=False if no_email else UNSET,
-                ),
-            )
-
-    _call_and_exit(row, call, as_json)
+    output.set_verbosity(quiet=quiet, verbose=verbose)
+    row = calls.invite_of(email, role, team or [])
+    calls.invite(row, org, token_file, as_json=as_json, send_invite=not no_email)
 
 
-@app.command()
+@app.command(
+    short_help="Add an organization member to a team.",
+    epilog=_examples("add-to-team 6 backend --org acme"),
+)
 def add_to_team(
-    member_id: Annotated[str, typer.Argument(help="The member's ID, which is not a user's.")],
-    team: Annotated[str, typer.Argument(help="The team's slug or ID.")],
+    member_id: Annotated[
+        str, typer.Argument(metavar="MEMBER_ID", help="The member's ID, which is not a user's.")
+    ],
+    team: Annotated[str, typer.Argument(metavar="TEAM", help="The team's slug or ID.")],
     org: Organization = None,
     token_file: TokenFile = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Add an organization member to a team."""
-    row = Addition(member_id, team)
+    from . import calls, output
 
-    def call() -> Outcome:
-        with SentryMembers(**credentials(token_file)) as sentry:
-            return sentry.add_an_organization_member_to_a_team(organization(org), member_id, team)
-
-    _call_and_exit(row, call, as_json)
+    output.set_verbosity(quiet=quiet, verbose=verbose)
+    row = calls.addition_of(member_id, team)
+    calls.add_to_team(row, org, token_file, as_json=as_json)
 
 
-def _call_and_exit(row: Row, call: Callable[[], Member | Outcome], as_json: bool) -> None:
-    """Make a call, print its result, and exit with the code of its outcome."""
-    try:
-        result = Result.of(row, call())
-    except SentryMembersError as error:
-        result = Result.of(row, error)
-    exit_ = exit_of(result.outcome, result.error)
-    if as_json:
-        print_json(as_fields(result))
-    elif result.error and exit_ is not Exit.NOTHING_TO_DO:
-        print_error(as_line(Result(row, result.outcome)).plain, result.error, as_json=False)
-    else:
-        out.print(as_line(result), soft_wrap=True)
-    raise typer.Exit(exit_)
+@app.command(
+    short_help="Show which token would be sent where.",
+    epilog=_examples("whoami", "whoami --token-file token.txt --json"),
+)
+def whoami(org: Organization = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Show which token would be sent where, and from which place it is. Sentry is asked nothing."""
+    from .whoami import whoami
+
+    whoami(org, token_file, as_json=as_json)
 
 
-@app.command()
+@app.command(
+    short_help="Show which scopes a token needs.",
+    epilog=_examples("scopes", "scopes add-to-team --token-kind user"),
+)
 def scopes(
     operation: Annotated[
-        OperationName | None,
-        typer.Argument(help="Only this operation, by the name of its command or its method."),
+        Literal[
+            "invite",
+            "add-to-team",
+            "add_a_member_to_an_organization",
+            "add_an_organization_member_to_a_team",
+        ]
+        | None,
+        typer.Argument(
+            metavar="[OPERATION]",
+            help="Only this operation, by the name of its command or its method.",
+        ),
     ] = None,
     token_kind: Annotated[
         Literal["user", "internal-integration"] | None,
@@ -148,79 +248,54 @@ def scopes(
     as_json: AsJson = False,
 ) -> None:
     """Show which scopes a token needs: all scopes of any one of the sets."""
-    rows: list[tuple[str, Operation, TokenKind, bool]] = [
-        (command, name, caller, setting == "on")
-        for command, name in _OPERATIONS.items()
-        for caller in get_args(TokenKind)
-        for setting in ("on", "off")
-        if operation in (None, command, name)
-        if token_kind in (None, caller.replace(" ", "-"))
-        if open_membership in (None, setting)
-    ]
-    table = Table("Operation", "Token", "Open Membership", "Accepted scopes", "Access request only")
-    values: list[dict[str, object]] = []
-    for command, name, caller, is_open in rows:
-        accepted = accepted_scopes(name, caller, open_membership=is_open)
-        asking = asking_scopes(name, caller, open_membership=is_open)
-        values.append(
-            {
-                "operation": name,
-                "token_kind": caller,
-                "open_membership": is_open,
-                "accepted": list(map(sorted, accepted)),
-                "only_asking": list(map(sorted, asking)),
-            }
-        )
-        table.add_row(command, caller, "on" if is_open else "off", _cell(accepted), _cell(asking))
-    if as_json:
-        print_json(values)
-    else:
-        out.print(table)
+    from .scopes import print_scopes
+
+    print_scopes(operation, token_kind, open_membership, as_json=as_json)
 
 
-def _cell(sets: tuple[Scopes, ...]) -> str:
-    return "\n".join(" + ".join(sorted(scopes)) for scopes in sets)
+@app.command(
+    short_help="Serve the operations as tools for an agent.", epilog=_examples("mcp --org acme")
+)
+def mcp(org: Organization = None, token_file: TokenFile = None) -> None:
+    """Serve the operations as tools for an agent, over standard input and output (MCP).
+
+    With an organization, the tools act on it unless their arguments name another.
+    """
+    try:
+        from .mcp import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("jsonschema", "mcp"):
+            raise
+        typer.echo('sentry-members: mcp needs more: pip install "sentry-members[mcp]"', err=True)
+        raise typer.Exit(Exit.CONFIGURATION) from error
+    serve(org, token_file)
 
 
-@app.command()
+@app.command(
+    short_help="Serve a fake Sentry, to try things out.",
+    epilog=_examples("fake", "fake --port 0 --rate 40 --invite-quota 100"),
+)
 def fake(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Or 0 for any free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, metavar="PORT", help="Or 0 for any free one.")
+    ] = 8000,
     rate: Annotated[
-        int | None, typer.Option(min=1, help="The requests to allow in a second.")
+        int | None,
+        typer.Option("--rate", min=1, metavar="NUMBER", help="The requests to allow in a second."),
     ] = None,
     invite_quota: Annotated[
-        int | None, typer.Option(min=0, help="The invites to allow in a day.")
+        int | None,
+        typer.Option(
+            "--invite-quota", min=0, metavar="NUMBER", help="The invites to allow in a day."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a fake Sentry on loopback until Ctrl-C, to try things out.
 
-    It has the organizations `acme`, with Open Membership on, and `closed`, with it off; each has
-    the teams `backend`, `frontend` and `idp-team`.
+    It has the organizations acme, with Open Membership on, and closed, with it off; each has the
+    teams backend, frontend and idp-team.
     """
-    from sentry_members_testing import FakeSentry  # so that the other commands start faster
+    from .fake import serve
 
-    fake = FakeSentry.example()
-    if rate is not None:
-        fake.limit_requests(per_second=rate)
-    if invite_quota is not None:
-        fake.limit_invites(per_day=invite_quota)
-    token = fake.issue_token("acme", owner="owner", scopes=["member:admin", "org:read"])
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        with fake.serve(port) as url:
-            variables = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token, "SENTRY_ORG": "acme"}
-            if as_json:
-                print_json(variables)
-            else:
-                for name, value in variables.items():
-                    print(f"export {name}={value}")
-                print(f"# member {fake.member_id('acme', 'target')} is on no team yet", flush=True)
-            threading.Event().wait()
-    except OSError as error:
-        problem = f"port {port} can't be served ({error.strerror}): name another with --port"
-        print_error("not served", ConfigurationError(problem), as_json=as_json)
-        raise typer.Exit(Exit.CONFIGURATION) from error
-    except KeyboardInterrupt:
-        pass
+    serve(port, rate, invite_quota, as_json=as_json)

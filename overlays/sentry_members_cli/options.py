@@ -1,53 +1,74 @@
-"""The options that several commands have."""
+"""What several commands need of their options: the organization and the credentials."""
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import NamedTuple
 
 import typer
-from sentry_members.auth import default_organization
+from sentry_members.auth import Credentials, default_organization, resolve
 from sentry_members.errors import ConfigurationError
-
-Organization = Annotated[
-    str | None,
-    typer.Option(
-        "--org",
-        help="The organization's ID or slug. Default: SENTRY_ORG, then .sentryclirc.",
-        show_default=False,
-    ),
-]
-TokenFile = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="A file with the token; - is standard input. Default: SENTRY_AUTH_TOKEN, then "
-        ".sentryclirc; none is needed with a gateway.",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+from sentry_members.secret import Secret
+from sentry_members_onboarding.people import SLUG
 
 
-def organization(given: str | None) -> str:
+class Target(NamedTuple):
+    """Where a command sends its requests, and as whom.
+
+    Attributes:
+        organization: The ID or slug of the organization.
+        credentials: The credential and the address of the Sentry.
+        token: The token in the file, if a file is given.
+    """
+
+    organization: str
+    credentials: Credentials
+    token: str | None
+
+
+def find_target(org: str | None, token_file: str | None) -> Target:
+    """Find the organization and the credentials. Nothing is sent.
+
+    Raises:
+        ConfigurationError: They are missing, or can't be used.
+        typer.BadParameter: `--org` can't be the ID or slug of an organization.
+    """
+    name = find_organization(org)
+    return Target(name, *find_credentials(token_file))
+
+
+def find_organization(org: str | None) -> str:
     """Return the organization given, or else the one in the environment or in .sentryclirc.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is none, or it can't be one.
+        typer.BadParameter: The one given can't be one.
     """
-    return given or default_organization()
+    if org is None:
+        return default_organization()
+    name = org.strip().strip("\"'").strip()
+    if not SLUG.fullmatch(name):
+        raise typer.BadParameter(
+            f"{org!r} is not the slug or ID of an organization: letters, digits, - and _, such as "
+            "acme in https://acme.sentry.io",
+            param_hint="--org",
+        )
+    return name
 
 
-def credentials(token_file: str | None) -> dict[str, Any]:
-    """Return the arguments for a client: the token in the file, if there is a file.
+def find_credentials(token_file: str | None) -> tuple[Credentials, str | None]:
+    """Return the credentials, and the token in the file, if a file is given.
 
     Raises:
-        ConfigurationError: The file can't be read.
+        ConfigurationError: There are none, or they can't be used.
     """
-    if token_file is None:
-        return {}
+    token = None if token_file is None else _read_token(token_file)
+    return resolve(None if token is None else Secret(token)), token
+
+
+def _read_token(file: str) -> str:
     try:
-        read = sys.stdin.buffer.read if token_file == "-" else Path(token_file).read_bytes
-        return {"token": read().decode("utf-8-sig")}
+        read = sys.stdin.buffer.read if file == "-" else Path(file).read_bytes
+        return read().decode("utf-8-sig")
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-    raise ConfigurationError(f"--token-file {token_file} can't be read: {reason}")
+    raise ConfigurationError(f"--token-file {file} can't be read: {reason}")

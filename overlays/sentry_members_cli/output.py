@@ -1,28 +1,53 @@
 """The output of commands: text for people, or JSON for programs."""
 
 import json
+import logging
 
+import typer
 from rich.console import Console
 from rich.text import Text
 from sentry_members.error_mapping import join_sentences
 from sentry_members.errors import ApiError, SentryMembersError
-from sentry_members_onboarding import BadRow, Result, RowOutcome
+from sentry_members_onboarding import BadRow, Result
 from sentry_members_onboarding.rows import reason_of
+
+from .outcomes import colour
 
 # Without a terminal, or with NO_COLOR set, rich prints no colours.
 out = Console(highlight=False, markup=False, emoji=False)
 err = Console(highlight=False, markup=False, emoji=False, stderr=True)
 
 
-def colour(outcome: RowOutcome) -> str:
-    """Return the colour that an outcome is printed in."""
-    match outcome:
-        case RowOutcome.INVITED | RowOutcome.ADDED:
-            return "green"
-        case RowOutcome.REFUSED | RowOutcome.OUTCOME_UNKNOWN | RowOutcome.NOT_ATTEMPTED:
-            return "red"
-        case _:
-            return "yellow"
+def set_verbosity(*, quiet: bool, verbose: bool) -> None:
+    """Print no results if quiet; if verbose, log each request to stderr.
+
+    Raises:
+        typer.BadParameter: Both are given.
+    """
+    if quiet and verbose:
+        raise typer.BadParameter("give one of them, not both", param_hint="--quiet and --verbose")
+    out.quiet = quiet
+    logger = logging.getLogger("sentry_members")
+    logger.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
+    if verbose:
+        logging.basicConfig(format="%(message)s")
+
+
+# What the client calls by the names of its arguments.
+_OPTIONS = {
+    "the argument token": "the token of --token-file",
+    "SENTRY_GATEWAY_KEY, or gateway_key,": "SENTRY_GATEWAY_KEY",
+    "give gateway_key, or set": "set",
+    "as an argument or in SENTRY_URL": "in SENTRY_URL",
+    "the argument url, SENTRY_URL": "SENTRY_URL",
+}
+
+
+def in_terms_of_options(message: str) -> str:
+    """Return a message of the client with the names of options in it."""
+    for name, option in _OPTIONS.items():
+        message = message.replace(name, option)
+    return message
 
 
 def as_fields(result: Result) -> dict[str, object]:
@@ -34,7 +59,7 @@ def as_fields(result: Result) -> dict[str, object]:
         "member_id": result.member_id or row.member_id,
         "team": row.team,
         "outcome": result.outcome,
-        "detail": result.detail,
+        "detail": in_terms_of_options(result.detail),
         **_error_fields(result.error),
     }
 
@@ -61,19 +86,25 @@ def as_line(result: Result) -> Text:
     if result.member_id:
         text.append(f", member {result.member_id}")
     if result.detail:
-        text.append(f": {result.detail}")
+        text.append(f": {in_terms_of_options(result.detail)}")
     return text
 
 
 def print_error(title: str, error: SentryMembersError, *, as_json: bool) -> None:
     """Print an error as a title and indented lines, the advice last."""
     if as_json:
-        print_json({"outcome": title, "detail": str(error), **_error_fields(error)})
+        detail = in_terms_of_options(str(error))
+        print_json({"outcome": title, "detail": detail, **_error_fields(error)})
         return
     texts = [reason_of(error)]
     if isinstance(error, ApiError):
         reason = join_sentences(*error.messages) or "no reason given"
         texts = [f"{error.status}: {reason}", error.advice]
+    print_block(title, *map(in_terms_of_options, filter(None, texts)))
+
+
+def print_block(title: str, *lines: str) -> None:
+    """Print to stderr a title, and lines below it."""
     err.print(Text(title, "bold red"))
-    for text in filter(None, texts):
-        err.print(f"    {text}", soft_wrap=True)
+    for line in lines:
+        err.print(f"    {line}", soft_wrap=True)

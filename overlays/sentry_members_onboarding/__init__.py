@@ -12,8 +12,9 @@ async with AsyncSentryMembers() as sentry:
 `sentry-members onboard` does the same on the command line.
 """
 
-from .people import People, PeopleError, read_people, read_teams
-from .results_file import ResultsFile, ResultsFileError
+from .cells import PeopleError
+from .people import People, read_people, read_teams
+from .results_file import OtherSentryError, ResultsFile, ResultsFileError
 from .rows import Addition, BadRow, Invite, Result, Row, RowOutcome
 from .run import onboard
 
@@ -21,6 +22,7 @@ __all__ = [
     "Addition",
     "BadRow",
     "Invite",
+    "OtherSentryError",
     "People",
     "PeopleError",
     "Result",

@@ -1,6 +1,8 @@
 """The syntax of the e-mail addresses that Sentry accepts (the server's behaviour)."""
 
 import re
+import unicodedata
+from contextlib import suppress
 
 LENGTH = 75
 """The length of the longest address that Sentry accepts, in characters."""
@@ -18,3 +20,20 @@ def is_address(text: str) -> bool:
     Quoted local parts and IP literals are rejected.
     """
     return _ADDRESS.fullmatch(text) is not None
+
+
+def person(address: str) -> str:
+    """Return a text that is equal for all spellings of an address.
+
+    They differ in letter case, or in whether a domain is written with letters outside ASCII or in
+    punycode (`xn--…`).
+    """
+    name, at, domain = address.lower().rpartition("@")
+    return name + at + unicodedata.normalize("NFC", ".".join(map(_decode, domain.split("."))))
+
+
+def _decode(label: str) -> str:
+    if label.startswith("xn--"):
+        with suppress(UnicodeError):
+            return label[4:].encode("ascii").decode("punycode").lower()
+    return label

@@ -1,94 +1,155 @@
 """The results file: it records each row's outcome, so that no row is lost or done twice."""
 
-import csv
-import io
 import os
-import sys
-from collections.abc import Sequence
-from hashlib import blake2b
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from errno import ENOSPC
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
+from urllib.parse import urlsplit
 
+from filelock import FileLock, Timeout
 from sentry_members.errors import SentryMembersError
 
+from .results_lines import (
+    COLUMNS,
+    SENDING,
+    Line,
+    LineError,
+    find_delimiter,
+    format_line,
+    key_of,
+    read_lines,
+)
 from .rows import BadRow, Invite, Result, Row, RowOutcome
-
-if sys.platform != "win32":
-    import fcntl
-
-COLUMNS = ["line", "email", "member_id", "team", "outcome", "detail"]
-_SENDING = "sending"
 
 
 class ResultsFileError(SentryMembersError):
     """The results file can't be used; the message says why, and what to do."""
 
 
+class OtherSentryError(ResultsFileError):
+    """The results file has outcomes of the organization from another address of a Sentry.
+
+    Attributes:
+        addresses: The addresses in the file.
+    """
+
+    def __init__(self, message: str, addresses: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.addresses = addresses
+
+
 class ResultsFile:
-    """A CSV file that lines are only appended to; the last line about a row counts.
+    """A CSV file with the outcome of each row.
 
-    Before a request leaves, a line with the outcome `sending` records what is asked for; after the
-    response another line records the outcome. Each line is handed to the operating system
-    immediately, so it survives if this process is killed.
+    During a run lines are only appended. Before a request leaves, a line with the outcome `sending`
+    records what is asked for; after the response another line records the outcome. Each line is
+    handed to the operating system immediately, so it survives if this process is killed. `close`
+    leaves one line for each row: the latest one.
 
-    Rows are matched by content, not by line number: the Sentry, the organization, the person, the
-    teams and the organization role. So rows may be added and moved, and a corrected row is a new
-    one. A spreadsheet may save the file with `;` or tabs between its cells.
+    Rows are matched by content, not by line number: the organization, the person, the teams and the
+    organization role. So rows may be added and moved, and a corrected row is a new one. A
+    spreadsheet may sort the lines, and save the file with `;` or tabs between its cells.
 
     Args:
-        path: The file; it is created if it doesn't exist.
+        path: The file; it is created with the first line.
         url: The client's `url`.
         organization: The ID or slug of the organization, as it is given to `onboard`.
+        same_sentry: Whether outcomes of the organization from another address count, as this
+            address leads to the same Sentry.
 
     Attributes:
         path: The file.
 
     Raises:
+        OtherSentryError: The file has such outcomes, and `same_sentry` is false.
         ResultsFileError: The file can't be read or written, is not a results file, or is in use by
             another process.
     """
 
-    def __init__(self, path: str | os.PathLike[str], url: str, organization: str) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        url: str,
+        organization: str,
+        *,
+        same_sentry: bool = False,
+    ) -> None:
         self.path = Path(path)
-        self._place = f"organization {organization} at {url}"
+        self._url = _same_for_all_regions(url)
+        self._organization = organization
         self._delimiter = ","
-        self._outcomes: dict[bytes, RowOutcome] = {}
+        # The number and the outcome of the latest line about each row.
+        self._latest: dict[bytes, tuple[int, RowOutcome]] = {}
         self._forgotten: set[bytes] = set()
-        self._write_error: str | None = None
-        # The size of the complete lines; None once a line was written after them.
-        self._complete_size: int | None = 0
+        self._entry = self._entry_before = 0
+        # Open for reading until the first line is written.
+        self._file: IO[bytes] | None = None
+        self._is_writing = False
+        self._size = 0
+        # Another program took the file away, or it can't be written.
+        self._lost: ResultsFileError | None = None
+        self._failed: ResultsFileError | None = None
+        # Nothing can be locked, or renamed, in a folder that isn't there.
+        if not self.path.parent.is_dir():
+            raise self._unwritable("No such file or directory")
+        if self.path.is_dir():
+            raise self._unwritable("Is a directory")
+        if self.path.exists() and not self.path.is_file():
+            raise ResultsFileError(f"{self.path} is not a regular file: name another")
+        self._target = self.path.resolve()
+        lock = self._target.with_name(f".{self._target.name}.lock")
+        # Another thread than this one may close the file.
+        self._lock = FileLock(lock, timeout=0, thread_local=False)
         try:
-            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
+            self._lock.acquire()
+        except Timeout as error:
+            raise ResultsFileError(
+                f"{self.path} is in use: wait until the command that uses it has ended"
+            ) from error
         except OSError as error:
             raise self._unwritable(error.strerror) from error
         try:
-            self._lock()
-            self._load()
-        except OSError as error:
-            self.close()
-            raise self._unwritable(error.strerror) from error
-        except ResultsFileError:
-            self.close()
+            self._load(same_sentry=same_sentry)
+        except BaseException:
+            self._release()
             raise
 
     def outcome(self, row: Row) -> RowOutcome | None:
-        """Return the last outcome of a row; None if it has never been sent."""
+        """Return the latest outcome of a row; None if it has never been sent."""
         key = self._key(row)
-        return None if key in self._forgotten else self._outcomes.get(key)
+        _, outcome = self._latest.get(key, (0, None))
+        return None if key in self._forgotten else outcome
+
+    def results(self, rows: Iterable[Row]) -> Iterator[Result]:
+        """Yield the recorded results of rows. The whole file is read for that, once."""
+        wanted = {self._key(row): row for row in rows}
+        for line in self._lines():
+            if line.key in wanted and self._is_latest(line):
+                row = wanted.pop(line.key)
+                # Of an addition the row has it.
+                member_id = line.member_id if line.email else ""
+                yield Result(row, line.row_outcome, member_id, line.detail)
 
     def sending(self, row: Row) -> None:
         """Record that a row is about to be sent.
 
         Raises:
-            ResultsFileError: The file can't be written.
+            ResultsFileError: The file can't be written, or another program has replaced, changed
+                or deleted it.
         """
-        self._append(row, row.member_id, _SENDING, self._terms(row))
+        self._check_in_place()
+        self._entry += 1
+        self._append(row, row.member_id, SENDING, "")
         key = self._key(row)
         self._forgotten.discard(key)
-        self._outcomes[key] = RowOutcome.OUTCOME_UNKNOWN
+        self._latest[key] = self._entry, RowOutcome.OUTCOME_UNKNOWN
 
     def record(self, result: Result) -> None:
-        """Record the result of a row.
+        """Record the result of a row, on a line for each line of the people file.
 
         Raises:
             ResultsFileError: The file can't be written.
@@ -97,18 +158,37 @@ class ResultsFile:
         # A forgotten row that was not sent again keeps its refusal.
         if not isinstance(row, BadRow) and self._key(row) in self._forgotten:
             return
-        self._append(row, result.member_id or row.member_id, result.outcome, result.detail)
+        self._entry += 1
+        for each in result.each_line():
+            member_id = each.member_id or row.member_id
+            self._append(each.row, member_id, each.outcome, each.detail)
         if not isinstance(row, BadRow):
-            self._outcomes[self._key(row)] = result.outcome
+            self._latest[self._key(row)] = self._entry, result.outcome
 
     def forget_refused(self) -> None:
         """Treat refused rows as not sent, so that they are retried."""
-        known = self._outcomes.items()
-        self._forgotten = {key for key, outcome in known if outcome is RowOutcome.REFUSED}
+        known = self._latest.items()
+        self._forgotten = {key for key, (_, outcome) in known if outcome is RowOutcome.REFUSED}
 
     def close(self) -> None:
-        """Close the file, so that other processes can use it."""
-        self._file.close()
+        """Leave one line for each row, and let other processes use the file.
+
+        Raises:
+            ResultsFileError: Another program has replaced, changed or deleted the file.
+        """
+        try:
+            if self._is_writing and not self._lost and not self._failed:
+                self._check_in_place()
+                # Without room for a second file, the lines of each request stay.
+                with suppress(OSError):
+                    self._rewrite()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if self._file:
+            self._file.close()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -117,12 +197,11 @@ class ResultsFile:
         self.close()
 
     def _key(self, row: Row) -> bytes:
-        return _digest(row.email, row.member_id, row.team, self._terms(row))
+        role = (row.org_role if isinstance(row, Invite) else None) or ""
+        return key_of(self._organization, row.email, row.member_id, row.team, role)
 
-    def _terms(self, row: Row) -> str:
-        """Return the part of a request that no other column holds."""
-        role = row.org_role if isinstance(row, Invite) else None
-        return self._place + (f", org_role {role}" if role else "")
+    def _is_latest(self, line: Line) -> bool:
+        return line.entry >= self._latest.get(line.key, (0, None))[0]
 
     def _unwritable(self, reason: str | None) -> ResultsFileError:
         return ResultsFileError(
@@ -131,90 +210,155 @@ class ResultsFile:
         )
 
     def _append(self, row: Row | BadRow, member_id: str, outcome: str, detail: str) -> None:
-        self._write([row.line or "", row.email, member_id, row.team, outcome, detail])
-
-    def _write(self, cells: Sequence[object]) -> None:
+        is_bad = isinstance(row, BadRow)
+        line = Line(
+            str(row.line or ""),
+            row.email,
+            member_id,
+            row.team,
+            (row.org_role if isinstance(row, Invite) else None) or "",
+            outcome,
+            detail,
+            "" if is_bad else self._organization,
+            "" if is_bad else self._url,
+            self._entry,
+        )
         # After a failure nothing more is written: it could follow an incomplete line.
-        if not self._write_error:
-            try:
-                line = self._prepare_end() + self._line(cells)
-                if self._file.write(line) < len(line):
-                    self._write_error = "No space left on device"
-            except OSError as error:
-                self._write_error = error.strerror
-        if self._write_error:
-            raise self._unwritable(self._write_error)
-
-    def _prepare_end(self) -> bytes:
-        """Cut off an incomplete last line; return the header if the file needs one."""
-        if self._complete_size is None:
-            return b""
-        size, self._complete_size = self._complete_size, None
-        self._file.truncate(size)
-        return b"" if size else self._line(COLUMNS)
-
-    def _line(self, cells: Sequence[object]) -> bytes:
-        text = io.StringIO()
-        csv.writer(text, delimiter=self._delimiter, lineterminator="\n").writerow(cells)
-        # A record stays on one line: line breaks within cells become blanks.
-        return " ".join(text.getvalue().splitlines()).encode("utf-8", "replace") + b"\n"
-
-    def _lock(self) -> None:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ResultsFileError(
-                    f"{self.path} is in use: wait until the command that uses it has ended"
-                ) from error
-            except OSError:
-                pass  # some file systems have no locks
-
-    def _load(self) -> None:
-        """Load the recorded outcomes; ignore an incomplete last line, as a full disk leaves it."""
-        if not self.path.is_file():
-            raise ResultsFileError(f"{self.path} is not a regular file: name another")
-        sent: dict[tuple[str, ...], bytes] = {}
-        size = 0
-        with open(self.path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n") and (
-                    number > 1 or self._line(COLUMNS).startswith(line)
-                ):
-                    break
-                size += len(line)
-                self._load_line(number, line, sent)
-        self._complete_size = size
-
-    def _load_line(self, number: int, line: bytes, sent: dict[tuple[str, ...], bytes]) -> None:
-        """Load a line; `sent` has the keys of the rows whose outcome is still to come."""
+        if self._failed:
+            raise self._failed
         try:
-            text = line.decode("utf-8-sig")
-            if number == 1:
-                self._delimiter = max(",;\t", key=text.count)
-            [cells] = csv.reader([text], delimiter=self._delimiter, strict=True)
-            if number == 1:
-                if cells != COLUMNS:
-                    raise ValueError
-                return
-            row_line, email, member_id, team, outcome, detail = cells
-            row = (row_line, email or member_id, team)
-            if outcome == _SENDING:
-                sent[row] = key = _digest(email, "" if email else member_id, team, detail)
-                self._outcomes[key] = RowOutcome.OUTCOME_UNKNOWN
-            elif row in sent:
-                self._outcomes[sent.pop(row)] = RowOutcome(outcome)
-        except (ValueError, csv.Error) as error:
+            if not self._is_writing:
+                self._rewrite()
+            self._write(format_line(line, self._delimiter))
+        except OSError as error:
+            self._failed = self._unwritable(error.strerror)
+            raise self._failed from error
+
+    def _write(self, content: bytes) -> None:
+        assert self._file
+        written = self._file.write(content)
+        self._size += written
+        if written < len(content):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    def _load(self, *, same_sentry: bool) -> None:
+        """Load the latest outcome of each row.
+
+        Raises:
+            ResultsFileError: The file is not a results file, or is about another Sentry.
+        """
+        others: set[str] = set()
+        try:
+            if self._target.exists():
+                self._file = open(self._target, "rb", buffering=0)  # noqa: SIM115
+                self._size = os.fstat(self._file.fileno()).st_size
+                with open(self._target, "rb") as file:
+                    self._delimiter = find_delimiter(file.readline())
+            for line in self._lines():
+                self._entry = max(self._entry, line.entry)
+                if not line.organization:
+                    continue
+                if line.organization == self._organization and line.sentry != self._url:
+                    others.add(line.sentry)
+                key = line.key
+                if line.entry >= self._latest.get(key, (0, None))[0]:
+                    self._latest[key] = line.entry, line.row_outcome
+        except LineError as error:
             raise ResultsFileError(
-                f"line {number} of {self.path} is not a line of a results file: correct it, or "
-                "move the file away"
+                f"line {error.number} of {self.path} is not a line of a results file: correct it, "
+                "or move the file away"
             ) from error
+        except OSError as error:
+            raise self._unwritable(error.strerror) from error
+        self._entry_before = self._entry
+        if others and not same_sentry:
+            addresses = tuple(sorted(others))
+            raise OtherSentryError(
+                f"{self.path} has outcomes of {self._organization} at {', '.join(addresses)}, and "
+                f"this run is for {self._url}",
+                addresses,
+            )
+
+    def _lines(self) -> Iterator[Line]:
+        if self._file:
+            with open(self._target, "rb") as file:
+                yield from read_lines(file, self._delimiter)
+
+    def _rewrite(self) -> None:
+        """Write the latest line about each row to a new file, which takes the place of this one."""
+        new = self._target.with_name(f".{self._target.name}.new")
+        try:
+            with open(new, "wb") as file:
+                file.write(format_line(COLUMNS, self._delimiter))
+                for line in self._lines():
+                    if self._is_latest(line) if line.organization else self._is_new(line):
+                        file.write(format_line(self._with_address(line), self._delimiter))
+                file.flush()
+                os.fsync(file.fileno())
+            if self._file:
+                self._file.close()
+                shutil.copymode(self._target, new)
+            os.replace(new, self._target)
+        except BaseException:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise
+        self._file = open(self._target, "a+b", buffering=0)  # noqa: SIM115
+        self._size = os.fstat(self._file.fileno()).st_size
+        self._is_writing = True
+
+    def _is_new(self, line: Line) -> bool:
+        return line.entry > self._entry_before
+
+    def _with_address(self, line: Line) -> Line:
+        """Return the line with this run's address, which leads to the same Sentry."""
+        is_ours = line.organization == self._organization
+        return line._replace(sentry=self._url) if is_ours else line
+
+    def _check_in_place(self) -> None:
+        """Check that no other program has replaced, changed or deleted the file.
+
+        Raises:
+            ResultsFileError: One has. What was recorded is in another file then.
+        """
+        if self._lost:
+            raise self._lost
+        try:
+            there = os.stat(self._target)
+        except FileNotFoundError:
+            there = None
+        ours = os.fstat(self._file.fileno()) if self._file else None
+        if (there and (there.st_dev, there.st_ino, there.st_size)) == (
+            ours and (ours.st_dev, ours.st_ino, self._size)
+        ):
+            return
+        try:
+            rescued = self._rescue()
+        except OSError as error:
+            self._failed = self._lost = self._unwritable(error.strerror)
+            raise self._lost from error
+        self._lost = ResultsFileError(
+            f"another program has replaced, changed or deleted {self.path}, so nothing more is "
+            f"sent. What was recorded is in {rescued}: move it back, and run the same again"
+        )
+        raise self._lost
+
+    def _rescue(self) -> Path:
+        """Go on in a new file, with what was recorded in this one."""
+        handle, name = tempfile.mkstemp(".csv", f"{self.path.stem}.rescued-", self._target.parent)
+        rescued = os.fdopen(handle, "a+b", buffering=0)
+        if self._file:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, rescued)
+            self._file.close()
+        self._file, self._is_writing = rescued, True
+        self._size = os.fstat(handle).st_size
+        if not self._size:
+            self._write(format_line(COLUMNS, self._delimiter))
+        return self.path.with_name(Path(name).name)
 
 
-def _digest(email: str, member_id: str, team: str, terms: str) -> bytes:
-    """Return a short key, as there may be very many rows.
-
-    E-mail addresses that differ in letter case alone are the same person.
-    """
-    text = f"{email.casefold()}\0{member_id}\0{team}\0{terms}"
-    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+def _same_for_all_regions(url: str) -> str:
+    """Return the URL of a Sentry; a slug is that of one organization in all of sentry.io."""
+    host = urlsplit(url).hostname or ""
+    return "https://sentry.io/" if host.endswith(".sentry.io") else url

@@ -1,6 +1,7 @@
 """Rows, each about one person or one team, and their results."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Self
 
@@ -27,12 +28,14 @@ class Invite:
         org_role: The organization role; None for Sentry's default.
         team_roles: The teams, and the role on each.
         line: The row's line in its file, for reference only.
+        other_lines: The other lines of the file that name the same person: one invite is for all.
     """
 
     email: str
     org_role: OrganizationRole | None = None
     team_roles: tuple[TeamRoleAssignment, ...] = ()
     line: int = 0
+    other_lines: tuple[int, ...] = ()
     member_id: ClassVar[str] = ""
 
     @property
@@ -80,6 +83,7 @@ class BadRow:
         member_id: The content of this column, as written.
         team: The content of the column `teams`, as written.
         reason: What is wrong with the row, and what would be right.
+        cause: The reason without the values of this row, to sum up rows by.
     """
 
     line: int
@@ -87,6 +91,7 @@ class BadRow:
     member_id: str
     team: str
     reason: str
+    cause: str = ""
 
 
 class RowOutcome(StrEnum):
@@ -142,7 +147,18 @@ class Result:
                 return cls(row, RowOutcome.ALREADY_ON_TEAM)
             case _:
                 outcome = _outcome_of_error(row, returned)
-                return cls(row, outcome, detail=reason_of(returned), error=returned)
+                detail = reason_of(returned)
+                if row.team and outcome in (RowOutcome.ALREADY_MEMBER, RowOutcome.ALREADY_INVITED):
+                    detail += f" The teams ({row.team}) were not applied: add the member to them."
+                return cls(row, outcome, detail=detail, error=returned)
+
+    def each_line(self) -> Iterator[Self]:
+        """Yield the result for each line of the file that the row is for."""
+        if isinstance(self.row, Invite) and self.row.other_lines:
+            for line in (self.row.line, *self.row.other_lines):
+                yield replace(self, row=replace(self.row, line=line, other_lines=()))
+        else:
+            yield self
 
 
 def _outcome_of_error(row: Row, error: SentryMembersError) -> RowOutcome:

@@ -26,9 +26,9 @@ from sentry_members_api.models import Member, NewMember
 from sentry_members_api.types import UNSET
 
 from .pace import Pace
-from .people import SLUG
+from .people import SLUG, check_row
 from .results_file import ResultsFile
-from .rows import Addition, Invite, Result, Row, RowOutcome, reason_of
+from .rows import Addition, BadRow, Invite, Result, Row, RowOutcome, reason_of
 
 _log = logging.getLogger("sentry_members")
 
@@ -51,6 +51,8 @@ async def onboard(
     organization_id_or_slug: str,
     rows: Iterable[Row],
     results_file: ResultsFile | None = None,
+    *,
+    send_invite: bool = True,
 ) -> AsyncGenerator[Result]:
     """Bring many people into an organization and onto its teams.
 
@@ -74,10 +76,12 @@ async def onboard(
             one by one, when they can be sent.
         results_file: Where to record what is sent and its outcome. Rows that already have a final
             outcome there are skipped; rows with an unknown outcome are retried.
+        send_invite: Whether Sentry sends an e-mail with each invite.
 
     Yields:
-        The result of each row, in the order of the responses. Of a row that was not attempted,
-        `error` is what ended the run.
+        The result of each row, in the order of the responses; of an invite for several lines of a
+        file, one for each line. Of a row that was not attempted, `error` is what ended the run, or
+        why the row can't be sent.
 
     Raises:
         InvalidArgumentError: The organization can't be sent. Nothing was.
@@ -88,7 +92,9 @@ async def onboard(
             f"organization_id_or_slug is {organization_id_or_slug!r}: an ID or a slug is letters, "
             "digits, - and _"
         )
-    run = _Run(sentry.with_options(attempts=1), organization_id_or_slug, rows, results_file)
+    run = _Run(
+        sentry.with_options(attempts=1), organization_id_or_slug, rows, results_file, send_invite
+    )
     tasks = {asyncio.create_task(run.next_result()) for _ in range(_MAX_IN_FLIGHT)}
     try:
         while tasks:
@@ -98,7 +104,8 @@ async def onboard(
                 tasks.remove(task)
                 if result:
                     tasks.add(asyncio.create_task(run.next_result()))
-                    yield result
+                    for each in result.each_line():
+                        yield each
     finally:
         for task in tasks:
             task.cancel()
@@ -108,11 +115,19 @@ async def onboard(
 
 @dataclass(slots=True)
 class _Attempt:
-    """A row to send; `is_repeated` if an earlier request for it may have acted."""
+    """A row to send.
+
+    Attributes:
+        row: The row.
+        is_repeated: Whether an earlier request for it may have acted.
+        not_before: When it may be sent, by the monotonic clock.
+        unusable: Why it can't be sent at all.
+    """
 
     row: Row
     is_repeated: bool
     not_before: float = 0.0
+    unusable: InvalidArgumentError | None = None
 
 
 class _Run:
@@ -122,11 +137,13 @@ class _Run:
         organization: str,
         rows: Iterable[Row],
         results_file: ResultsFile | None,
+        send_invite: bool,
     ) -> None:
         self._sentry = sentry
         self._organization = organization
         self._rows = iter(rows)
         self._results_file = results_file
+        self._send_invite = send_invite
         self._put_back: deque[_Attempt] = deque()
         self._to_repeat: deque[_Attempt] = deque()
         self._pace = Pace()
@@ -137,7 +154,7 @@ class _Run:
     async def next_result(self) -> Result | None:
         """Send rows until one has its result; return None if no row is left."""
         while attempt := self._next_attempt():
-            if error := self._stopped_by.get(type(attempt.row)):
+            if error := attempt.unusable or self._stopped_by.get(type(attempt.row)):
                 return self._give_up(attempt, error)
             if result := await self._send(attempt):
                 return result
@@ -146,7 +163,7 @@ class _Run:
     def interrupt(self) -> None:
         """Record that the remaining rows are not sent."""
         while attempt := self._next_attempt():
-            self._give_up(attempt, None)
+            self._give_up(attempt, attempt.unusable)
 
     def _give_up(self, attempt: _Attempt, error: SentryMembersError | None) -> Result:
         """Record that a row is not sent, because of an error or, for None, an interruption."""
@@ -155,7 +172,12 @@ class _Run:
             outcome = RowOutcome.OUTCOME_UNKNOWN
         detail = reason_of(error) if error else "interrupted"
         result = Result(attempt.row, outcome, detail=detail, error=error)
-        self._record(result)
+        if attempt.unusable:
+            # Its fields can't be written, so only the reason is recorded.
+            bad = BadRow(getattr(attempt.row, "line", 0), "", "", "", detail)
+            self._record(replace(result, row=bad))
+        else:
+            self._record(result)
         return result
 
     def _next_attempt(self) -> _Attempt | None:
@@ -163,6 +185,12 @@ class _Run:
         if self._put_back:
             return self._put_back.popleft()
         for row in self._rows:
+            try:
+                check_row(row)
+            except Exception as error:  # noqa: BLE001 - whatever the fields of the row raise
+                reason = f"the row can't be sent ({type(error).__name__}: {error})"
+                unusable = InvalidArgumentError(reason)
+                return _Attempt(row, is_repeated=False, unusable=unusable)
             outcome = self._results_file.outcome(row) if self._results_file else None
             if not (outcome and outcome.is_final):
                 return _Attempt(row, is_repeated=outcome is RowOutcome.OUTCOME_UNKNOWN)
@@ -217,6 +245,7 @@ class _Run:
                 email=row.email,
                 org_role=row.org_role or UNSET,
                 team_roles=list(row.team_roles) or UNSET,
+                send_invite=UNSET if self._send_invite else False,
             ),
         )
 

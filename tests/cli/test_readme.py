@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import typer.main
 from sentry_members_cli.app import app
-from sentry_members_cli.exits import MEANINGS, Exit, exit_of
+from sentry_members_cli.exits import MEANINGS, Exit
+from sentry_members_cli.outcomes import exit_of
 from sentry_members_cli.output import as_fields
 from sentry_members_onboarding import Invite, Result, RowOutcome
 from typer.testing import CliRunner

@@ -1,5 +1,6 @@
 """`make gateway` runs the gateway until it is stopped."""
 
+import json
 import os
 import signal
 import socket
@@ -7,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support import programs
-from tests.support.gateway import address, await_start, settings
+from tests.support.gateway import START, address, await_start, settings
 from tests.support.repo_copy import MAKE, Tree
 
 
@@ -26,11 +27,15 @@ def test_runs_until_ctrl_c_and_leaves_no_files(tree: Tree, tmp_path: Path) -> No
     with socket.create_connection(address(environment)) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+    assert process.stderr
+    assert process.stderr.readline().startswith(
+        f"gateway: at http://{environment['GATEWAY_LISTEN']} "
+    )
     # Ctrl-C sends the signal to every process of the terminal.
     os.killpg(process.pid, signal.SIGINT)
-    stdout, stderr = process.communicate()
-    [line] = [line for line in stdout.splitlines() if "HTTP" in line]
-    assert '"GET / HTTP/1.0" 200' in line
+    stdout, stderr = process.communicate(timeout=START)
+    [line] = [json.loads(line) for line in stdout.splitlines() if "HTTP" in line]
+    assert ("GET / HTTP/1.0", 200) == (line["request"], line["status"])
     assert "nginx:" not in stderr
     assert "Traceback" not in stderr
     assert [] == os.listdir(environment["TMPDIR"])

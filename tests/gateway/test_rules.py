@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, gateway
 from tests.support.raw_server import Recorder
 from tests.support.repo_copy import ROOT
 
@@ -109,21 +110,32 @@ def test_rejects_another_method_with_405_and_allow(
         assert_from_gateway(response, 405)
 
 
+@pytest.fixture(scope="module")
+def own_gate(
+    shared_upstream: Recorder, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Gateway]:
+    """A gateway that nobody else sends wrong keys to: more than ten of them are 429."""
+    folder = tmp_path_factory.mktemp("own")
+    with gateway(folder, sentry_url=shared_upstream.url()) as running:
+        yield running
+
+
 @pytest.mark.parametrize(
     "change",
     [lambda key: "", lambda key: "x", str.swapcase, lambda key: key + "x", lambda key: key + " x"],
     ids=["no key", "another key", "letter case", "a letter more", "a word more"],
 )
 def test_rejects_a_wrong_key_with_403(
-    change: Callable[[str], str], gate: Gateway, upstream: Recorder
+    change: Callable[[str], str], own_gate: Gateway, upstream: Recorder
 ) -> None:
-    assert_from_gateway(post(gate, JOIN, change(gate.key)), 403)
+    assert_from_gateway(post(own_gate, JOIN, change(own_gate.key)), 403)
     assert [] == upstream.requests
 
 
-def test_reads_the_key_from_its_header_only(gate: Gateway, upstream: Recorder) -> None:
-    for headers in ({}, {"Authorization": f"Bearer {gate.key}"}, {"X_Gateway_Key": gate.key}):
-        assert_from_gateway(gate.http.post(JOIN, headers=headers), 403)
+def test_reads_the_key_from_its_header_only(own_gate: Gateway, upstream: Recorder) -> None:
+    key = own_gate.key
+    for headers in ({}, {"Authorization": f"Bearer {key}"}, {"X_Gateway_Key": key}):
+        assert_from_gateway(own_gate.http.post(JOIN, headers=headers), 403)
     assert [] == upstream.requests
 
 
@@ -177,14 +189,17 @@ def test_forwards_three_headers_and_adds_the_token(
         **passed,
     }
     lines = head.decode().splitlines()[1:]
-    assert expected == dict(each.split(": ", 1) for each in lines)
-    assert len(expected) == len(lines)
+    arrived = dict(each.split(": ", 1) for each in lines)
+    assert len(arrived) == len(lines)
+    assert expected == {name: arrived[name] for name in arrived if name != "X-Request-Id"}
 
 
 def test_adds_no_header_that_the_caller_left_out(gate: Gateway, upstream: Recorder) -> None:
     gate.send(raw_request(gate, JOIN))
     [(head, _)] = upstream.requests
-    assert {b"Host", b"Authorization"} == {each.split(b":")[0] for each in head.splitlines()[1:]}
+    assert {b"Host", b"Authorization", b"X-Request-Id"} == {
+        each.split(b":")[0] for each in head.splitlines()[1:]
+    }
 
 
 def test_returns_the_response_without_headers_for_browsers(
@@ -210,7 +225,6 @@ def test_returns_the_response_without_headers_for_browsers(
         "Date": "Sun, 31 May 2026 00:00:00 GMT",
         "Location": "https://sentry.example/",
         "Retry-After": "7",
-        "X-Request-Id": "1",
         **limits,
     }
     headers = {**passed, **dict.fromkeys(withheld, "/")}
@@ -264,23 +278,69 @@ def test_reuses_connections_to_sentry(gate: Gateway, upstream: Recorder) -> None
     assert upstream.connections - before <= 1
 
 
-def test_logs_each_request_in_one_line_without_its_query(gate: Gateway, upstream: Recorder) -> None:
+def test_logs_each_request_as_a_line_of_json_without_its_query(
+    gate: Gateway, upstream: Recorder
+) -> None:
     before = gate.log()
-    post(gate, JOIN)
+    upstream.respond(201, b"{}")
+    response = post(gate, JOIN)
     post(gate, INVITE + "?key=a-secret")
-    gate.send(b"GET / HTTP/9.9\r\n\r\n")
+    gate.send(b"GET /\xe4 HTTP/9.9\r\n\r\n")
+    upstream.break_off()
+    post(gate, INVITE)
     lines = gate.log()[len(before) :]
-    shape = r'\d{4}-\d\d-\d\dT\S+ 127\.0\.0\.1 "%s" %d sentry="%s" \d+\.\d{3} s'
-    for expected, logged in zip(
-        [
-            (f"POST {JOIN} HTTP/1.1", 204, "204"),
-            (f"POST {INVITE}", 404, "-"),
-            ("GET / HTTP/9.9", 400, "-"),
-        ],
-        lines,
-        strict=True,
-    ):
-        assert re.fullmatch(shape % expected, logged), logged
+    for line in lines:
+        assert datetime.fromisoformat(line["time"]).tzinfo
+        assert 0 <= line["seconds"] < 60
+        assert re.fullmatch("[0-9a-f]{32}", line["request_id"])
+        assert "127.0.0.1" == line["address"]
+    assert [response.headers["X-Request-Id"]] == [line["request_id"] for line in lines[:1]]
+    assert [
+        ("default", "addAnOrganizationMemberToATeam", 201, 201, f"POST {JOIN} HTTP/1.1"),
+        ("default", "", 404, None, f"POST {INVITE}"),
+        ("", "", 400, None, "GET /"),
+        ("default", "addAMemberToAnOrganization", 504, None, f"POST {INVITE} HTTP/1.1"),
+    ] == [
+        tuple(line[key] for key in ("caller", "operation", "status", "sentry_status", "request"))
+        for line in lines
+    ]
+
+
+def test_a_request_has_one_id_for_the_caller_the_log_and_sentry(
+    gate: Gateway, upstream: Recorder
+) -> None:
+    upstream.respond(500, b"{}", X_Request_Id="sentrys-own")
+    before = len(gate.log())
+    responses = [
+        post(gate, JOIN, headers={"X-Request-Id": "callers-own"}),
+        post(gate, JOIN, "wrong"),
+        post(gate, "/none"),
+    ]
+    ids = [response.headers["X-Request-Id"] for response in responses]
+    assert ids == [line["request_id"] for line in gate.log()[before:]]
+    assert 3 == len(set(ids))
+    [(head, _)] = upstream.requests
+    assert [f"X-Request-Id: {ids[0]}"] == re.findall("X-Request-Id: .*(?=\r)", head.decode())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_healthz_needs_no_key_and_does_not_ask_sentry(
+    method: str, gate: Gateway, upstream: Recorder
+) -> None:
+    before = gate.log()
+    response = gate.http.request(method, "/healthz")
+    assert (200, "no-store") == (response.status_code, response.headers["Cache-Control"])
+    if method == "GET":
+        assert {"gateway": True} == response.json()
+    assert before == gate.log()
+    assert [] == upstream.requests
+    rejected = post(gate, "/healthz")
+    assert_from_gateway(rejected, 405)
+    assert "GET, HEAD" == rejected.headers["Allow"]
+
+
+def test_closes_each_connection_so_that_a_reload_loses_no_request(gate: Gateway) -> None:
+    assert "close" == gate.http.get("/").headers["Connection"]
 
 
 class TestPage:

@@ -37,7 +37,7 @@ def start_error(environment: dict[str, str]) -> str:
     [
         ("SENTRY_URL", None, "must be set to the root of a Sentry"),
         ("SENTRY_URL", "", "must be set to the root of a Sentry"),
-        ("SENTRY_URL", "sentry.io", "must be set to the root of a Sentry"),
+        ("SENTRY_URL", "sentry.io/api/0/", "without user, path and query"),
         ("SENTRY_URL", "ftp://sentry.io", "must be set to the root of a Sentry"),
         ("SENTRY_URL", "https://", "without user, path and query"),
         ("SENTRY_URL", "https://sentry.io/api/0/", "without user, path and query"),
@@ -55,19 +55,23 @@ def start_error(environment: dict[str, str]) -> str:
         ("SENTRY_URL", "http://localhost.example", "would send the token unencrypted: use https"),
         ("SENTRY_AUTH_TOKEN", None, "is not set: give a user auth token"),
         ("SENTRY_AUTH_TOKEN", "", "is not set: give a user auth token"),
-        ("SENTRY_AUTH_TOKEN", f"{TOKEN} ", "has a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", " \n", "is not set: give a user auth token"),
+        ("SENTRY_AUTH_TOKEN", f"{TOKEN} {TOKEN}", "has a character that no token has"),
         ("SENTRY_AUTH_TOKEN", f'{TOKEN}"', "has a character that no token has"),
-        ("SENTRY_AUTH_TOKEN", f"{TOKEN}\n", "has a character that no token has"),
+        ("SENTRY_AUTH_TOKEN", f"{TOKEN}\n{TOKEN}", "has a character that no token has"),
         ("SENTRY_AUTH_TOKEN", "$TOKEN", "has a character that no token has"),
         ("SENTRY_AUTH_TOKEN", "sntrys_abc", "can do neither operation"),
-        ("GATEWAY_KEY", None, "is missing or weak: it must be at least 16 of"),
-        ("GATEWAY_KEY", "", "is missing or weak: it must be at least 16 of"),
-        ("GATEWAY_KEY", "a" * 15, "is missing or weak: it must be at least 16 of"),
-        ("GATEWAY_KEY", f"{KEY} ", "is missing or weak: it must be at least 16 of"),
-        ("GATEWAY_KEY", f'{KEY}"', "is missing or weak: it must be at least 16 of"),
-        ("GATEWAY_KEY", f"{KEY}$", "is missing or weak: it must be at least 16 of"),
-        ("GATEWAY_KEY", f"{KEY}ä", "is missing or weak: it must be at least 16 of"),
-        ("GATEWAY_KEY", f"{KEY}\n{KEY}", "is missing or weak: it must be at least 16 of"),
+        ("SENTRY_AUTH_TOKEN_FILE", "/none", "exclude each other"),
+        ("GATEWAY_KEY", None, "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", "", "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", KEY[:21], "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", "abcdefg" * 10, "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", f"{KEY} {KEY}", "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", f"#{KEY}", "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", f'{KEY}"', "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", f"{KEY}$", "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", f"{KEY}ä", "is missing or weak: it must be at least 22 random"),
+        ("GATEWAY_KEY", f"{KEY}\n{KEY}", "is missing or weak: it must be at least 22 random"),
         ("GATEWAY_LISTEN", None, "must be an address and a port"),
         ("GATEWAY_LISTEN", "127.0.0.1", "must be an address and a port"),
         ("GATEWAY_LISTEN", "127.0.0.1:0", "must be an address and a port"),
@@ -122,8 +126,10 @@ def test_reports_a_missing_nginx(environment: dict[str, str]) -> None:
     [
         {"SENTRY_URL": "https://127.0.0.1:9000/"},
         {"SENTRY_URL": "http://localhost:9000"},
+        {"SENTRY_URL": " 127.0.0.1:9000/\n", "SENTRY_AUTH_TOKEN": f"\t{TOKEN}\r\n"},
+        {"GATEWAY_KEY": f"\n{KEY}\r\n", "SENTRY_CUSTOM_HEADERS": " ; X-A: 1;\nX-B: 2\n"},
         {"SENTRY_URL": "http://[::1]:9000", "SENTRY_AUTH_TOKEN": "0" * 64},
-        {"SENTRY_URL": "https://[::1]", "GATEWAY_KEY": "k" * 200},
+        {"SENTRY_URL": "https://[::1]", "GATEWAY_KEY": "key-4712" * 25},
         {"SENTRY_AUTH_TOKEN": "a" * 500, "GATEWAY_ALLOW_ORIGIN": "http://localhost:3000"},
         {"SOMETHING": "\udcff", "request": "evil", "status": "200"},
     ],
@@ -138,15 +144,17 @@ def test_starts_with_other_valid_settings(
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
     process.terminate()
-    assert 0 == process.wait()
+    assert 0 == process.wait(START)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stops_on_a_signal_and_leaves_no_files(
     number: signal.Signals, environment: dict[str, str]
 ) -> None:
     process = subprocess.Popen(RUN, env=environment, stderr=subprocess.PIPE)
-    await_start(environment, process)
+    assert process.stderr
+    url = f"http://{environment['GATEWAY_LISTEN']}"
+    assert process.stderr.readline().startswith(f"gateway: at {url} ".encode())
     assert [] != os.listdir(environment["TMPDIR"])
     process.send_signal(number)
     assert b"" == process.communicate(timeout=START)[1]
@@ -163,8 +171,8 @@ def test_stops_if_its_log_cannot_be_written(environment: dict[str, str]) -> None
     with socket.create_connection(address(environment)) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
-    message = b"gateway: stopping, its log can't be written: No space left on device\n"
-    assert message == process.communicate(timeout=START)[1]
+    message = b"gateway: stopping, its log can't be written: No space left on device"
+    assert message == process.communicate(timeout=START)[1].splitlines()[-1]
     assert [] == os.listdir(environment["TMPDIR"])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address(environment))
@@ -176,7 +184,9 @@ def test_exits_with_nginx_whose_environment_has_no_secrets(
     (tmp_path / "nginx").write_text("#!/bin/sh\nenv\nexit 3\n")
     (tmp_path / "nginx").chmod(0o755)
     environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
-    run = subprocess.run(RUN, env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        RUN, env=environment, capture_output=True, text=True, check=False, timeout=START
+    )
     assert 3 == run.returncode
     assert "PATH=" in run.stdout
     assert TOKEN not in run.stdout

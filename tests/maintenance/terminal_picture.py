@@ -58,7 +58,7 @@ def main(picture: Path) -> None:
     with fake.serve() as url, tempfile.TemporaryDirectory() as folder:
         Path(folder, "people.csv").write_text(people())
         environment = {**os.environ, "SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token}
-        command = ["sentry-members", "onboard", "people.csv", "--org", "acme"]
+        command = ["sentry-members", "onboard", "people.csv", "--org", "acme", "--yes"]
         console.print(f"$ {' '.join(command)}", highlight=False)
         console.print(Text.from_ansi(screen(command, environment, folder)))
     picture.parent.mkdir(exist_ok=True)

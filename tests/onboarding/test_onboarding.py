@@ -164,6 +164,80 @@ def test_does_not_retry_an_argument_that_cannot_be_sent(fake: FakeSentry) -> Non
     assert RowOutcome.INVITED is results["ada@example.com"].outcome
 
 
+def unsendable() -> list[Any]:
+    """Return rows that a program built wrongly."""
+    return [
+        Invite("nobody"),
+        Invite(7),  # type: ignore[arg-type]
+        Invite("a@example.com", 8),  # type: ignore[arg-type]
+        Invite("b@example.com", team_roles=None),  # type: ignore[arg-type]
+        Invite("c@example.com", team_roles=("backend",)),  # type: ignore[arg-type]
+        Addition("1" * 70_000, "backend"),
+        Addition("8", None),  # type: ignore[arg-type]
+        "d@example.com",
+    ]
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_sends_the_rows_behind_one_that_cannot_be_sent(
+    is_recorded: bool, fake: FakeSentry, path: Path
+) -> None:
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+
+    async def sent(results_file: ResultsFile | None) -> list[Result]:
+        rows = [row for bad in unsendable() for row in (bad, None)]
+        rows[1::2] = invites(len(rows) // 2)
+        async with AsyncSentryMembers(token=token, transport=fake.async_transport()) as sentry:
+            return [result async for result in onboard(sentry, "acme", rows, results_file)]
+
+    count = len(unsendable())
+    if is_recorded:
+        with ResultsFile(path, URL, "acme") as results_file:
+            results = asyncio.run(sent(results_file))
+        assert count == path.read_text().count("the row can't be sent")
+    else:
+        results = asyncio.run(sent(None))
+    assert {RowOutcome.INVITED: count, RowOutcome.NOT_ATTEMPTED: count} == Counter(
+        result.outcome for result in results
+    )
+    assert count == len(fake.requests)
+
+
+def test_yields_a_result_for_each_line_of_an_invite(fake: FakeSentry) -> None:
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+    row = Invite("ada@example.com", line=2, other_lines=(5,))
+
+    async def lines() -> list[int]:
+        async with AsyncSentryMembers(token=token, transport=fake.async_transport()) as sentry:
+            return [result.row.line async for result in onboard(sentry, "acme", [row])]
+
+    assert [2, 5] == asyncio.run(lines())
+    assert 1 == len(fake.requests)
+
+
+@pytest.mark.parametrize("email", ["owner@acme.example", "eve@example.com"])
+def test_says_that_the_teams_of_an_earlier_member_were_not_applied(
+    email: str, fake: FakeSentry
+) -> None:
+    fake.add_member("acme", "eve", email="eve@example.com", pending="approved")
+    team = TeamRoleAssignment("backend", None)
+    with_team = run_against(fake, [Invite(email, team_roles=(team,))])[email]
+    assert "The teams (backend) were not applied: add the member to them." in with_team.detail
+    assert "not applied" not in run_against(fake, [Invite(email)])[email].detail
+
+
+def test_sends_invites_without_an_e_mail(fake: FakeSentry) -> None:
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+
+    async def sent() -> list[Result]:
+        async with AsyncSentryMembers(token=token, transport=fake.async_transport()) as sentry:
+            results = onboard(sentry, "acme", invites(1), send_invite=False)
+            return [result async for result in results]
+
+    assert [RowOutcome.INVITED] == [result.outcome for result in asyncio.run(sent())]
+    assert False is fake.requests[0].body["sendInvite"]
+
+
 @pytest.mark.parametrize("fault", ["drop-after", 504, "drop-before", 500, 502, 520])
 def test_repeats_a_request_without_a_response(fault: Any, fake: FakeSentry, path: Path) -> None:
     fake.fail_next(fault, every=3, times=4)
@@ -177,7 +251,7 @@ def test_repeats_a_request_without_a_response(fault: Any, fake: FakeSentry, path
     assert {"done by an earlier request, whose response was lost"} >= {
         result.detail for result in resolved
     }
-    assert path.read_text().count(",outcome unknown,") == 4
+    assert path.read_text().count(",invited,") == 20, "one line for each row is left"
 
 
 def test_waits_a_second_before_repeating_a_request(clock: Clock, fake: FakeSentry) -> None:
@@ -312,8 +386,8 @@ def test_repeats_a_row_after_an_error_of_the_gateway(
 
     with ResultsFile(path, URL, "acme") as results_file:
         assert [outcome] == asyncio.run(sent(results_file))
-    first = "not attempted" if status == 502 else "outcome unknown"
-    assert 1 == path.read_text().count(f",{first},")
+        first = "not attempted" if status == 502 else "outcome unknown"
+        assert 1 == path.read_text().count(f",{first},")
 
 
 def test_failures_of_all_requests_in_flight_count_as_one(clock: Clock) -> None:
@@ -563,7 +637,7 @@ def test_records_each_row_before_it_is_sent(fake: FakeSentry, path: Path) -> Non
     async def check(request: httpx.Request) -> httpx.Response:
         email = request.content.partition(b'"email":"')[2].partition(b'"')[0].decode()
         last = [line for line in path.read_text().splitlines() if email in line][-1]
-        seen.append(last.split(",")[4] == "sending")
+        seen.append(last.split(",")[5] == "sending")
         return await network.handle_async_request(request)
 
     token = fake.issue_token("acme", owner="owner", scopes=SCOPES)

@@ -67,7 +67,11 @@ def test_skips_empty_lines() -> None:
         ("ada@example.com,boss,,", f"'boss' is not one of {', '.join(get_args(OrganizationRole))}"),
         ("ada@example.com,,backend:boss,", f"'boss' is not one of {', '.join(get_args(TeamRole))}"),
         ("ada@example.com,,backend:,", f"'' is not one of {', '.join(get_args(TeamRole))}"),
-        ('ada@example.com,,"backend, frontend",', "'backend,' is not a slug: teams are separated"),
+        ("ada@example.com,,back/end,", "the team 'back/end' is not a slug"),
+        (f"ada@example.com,,{'a' * 101},", "is not a slug"),
+        (f",,backend,{'1' * 70_000}", "is not a number"),
+        ("#ada@example.com,,,", "it begins with #: take out the row, or the mark"),
+        ("ada@example.com,membr,,", ": did you mean member?"),
         ("ada@example.com,,a b a:admin,", "'a' is named twice"),
         ("ada@example.com,,,8", "not both"),
         (",manager,,", "give an email, to invite, or a member_id"),
@@ -108,16 +112,72 @@ def test_counts_a_row_by_its_first_line() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("email\nada@example.com\nADA@example.com\n", "ADA@example.com is on line 2 already"),
         (
-            "member_id,teams\n8,backend\n9,backend\n8,frontend backend\n",
-            "member 8 on backend is on line 2 already",
+            "email\nada@example.com\nADA@example.com\n",
+            "'ada@example.com' and 'ADA@example.com' are the same address (lines 2 and 3)",
+        ),
+        (
+            "email\nada@bücher.example\nada@xn--bcher-kva.example\n",
+            "'ada@bücher.example' and 'ada@xn--bcher-kva.example' are the same address",
+        ),
+        (
+            "email,org_role\nada@example.com,\nbob@example.com,\nada@example.com,owner\n",
+            "'ada@example.com' has different organization roles (lines 2 and 4)",
+        ),
+        (
+            "email,teams\nada@example.com,backend\nada@example.com,backend:admin\n",
+            "'ada@example.com' has different roles on the team 'backend' (lines 2 and 3)",
         ),
     ],
-    ids=["address", "member and team"],
+    ids=["letter case", "punycode", "roles", "team roles"],
 )
-def test_rejects_the_second_of_two_equal_rows(text: str, reason: str) -> None:
-    assert [reason] == [found for _, found in read(text)[1]]
+def test_rejects_rows_that_contradict_one_another(text: str, reason: str) -> None:
+    _, bad = read(text)
+    assert 2 == len(bad)
+    assert all(reason in found for _, found in bad)
+
+
+def test_rejects_the_second_of_two_equal_additions() -> None:
+    text = "member_id,teams\n8,backend\n9,backend\n8,frontend backend\n"
+    assert [(4, "member 8 on backend is on line 2 already")] == read(text)[1]
+
+
+def test_makes_one_invite_of_several_lines_about_a_person() -> None:
+    text = (
+        "email,teams\nada@example.com,backend:admin\nbob@example.com,\n"
+        "ada@example.com,frontend\nada@example.com,backend:admin\n"
+    )
+    teams = (TeamRoleAssignment("backend", "admin"), TeamRoleAssignment("frontend", None))
+    ada = Invite("ada@example.com", None, teams, 2, (4, 5))
+    assert ([ada, Invite("bob@example.com", line=3)], []) == read(text)
+
+
+@pytest.mark.parametrize("role", ["Manager", "MANAGER"])
+@pytest.mark.parametrize("separator", [" ", ",", ", ", ";", " ; ", "\n"])
+def test_takes_roles_in_any_letter_case_and_the_usual_separators(role: str, separator: str) -> None:
+    text = f'email\torg_role\tteams\nada@example.com\t{role}\t"backend:Admin{separator}web"\n'
+    teams = (TeamRoleAssignment("backend", "admin"), TeamRoleAssignment("web", None))
+    assert ([Invite("ada@example.com", "manager", teams, 2)], []) == read(text)
+
+
+@pytest.mark.parametrize("name", ["Email Address", "E-mail", "EMAIL_ADDRESS", "Mail", "Work Email"])
+@pytest.mark.parametrize("team", ["Team", "teams [slug]", "Team-Slug"])
+def test_finds_columns_by_their_usual_names(name: str, team: str) -> None:
+    people = read_people(BytesIO(f"Name,{name},{team},Role,\nAda,a@x.de,web,Owner,\n".encode()))
+    assert [Invite("a@x.de", "owner", (TeamRoleAssignment("web", None),), 2)] == list(people)
+    assert (("Name",), ()) == (people.ignored, people.bad)
+
+
+def test_rejects_a_cell_below_no_name() -> None:
+    assert [(3, "column 2 has no name, and holds 'web'")] == (
+        read("email,,teams\na@x.de,,\nb@x.de,web,\n")[1]
+    )
+
+
+def test_sums_bad_rows_up_by_cause() -> None:
+    bad = read_people(BytesIO(b"email,role\na@x.de,Boss\nb@x.de,Chief\nnobody,\n")).bad
+    roles = f"the organization role is not one of {', '.join(get_args(OrganizationRole))}"
+    assert [roles, roles, "is not an e-mail address"] == [row.cause for row in bad]
 
 
 @pytest.mark.parametrize(
@@ -126,14 +186,15 @@ def test_rejects_the_second_of_two_equal_rows(text: str, reason: str) -> None:
         ("", "no column email or member_id"),
         ("\n", "no column email or member_id"),
         ("teams,org_role\nbackend,member\n", "no column email or member_id"),
-        ("email,team\n", "has a column 'team': its first line may name the columns email, org_r"),
-        ("email,email\n", "has two columns 'email'"),
-        ("ada@example.com\n", "has a column 'ada@example.com'"),
+        ("email,taem\n", "has a column 'taem': did you mean teams?"),
+        ("email,Rolle\n", "has a column 'Rolle': did you mean org_role?"),
+        ("email,E-Mail\n", "two columns for email: 'email' and 'E-Mail'"),
+        ("ada@example.com\n", "it names 'ada@example.com'"),
         ('email,teams\n"ada@example.com,\n', "line 2 of the people file is not CSV"),
         ('email,teams\nbob@example.com,\n"a"b,\n', "line 3 of the people file is not CSV"),
         ('"email\n', "line 1 of the people file is not CSV"),
-        ("email\nada@example.com\n".encode("utf-16"), "is UTF-16: save it as CSV in UTF-8"),
-        (b"PK\3\4\x14\0", "is a spreadsheet: save it as CSV in UTF-8"),
+        (b"PK\3\4\x14\0", "is not a workbook that can be read"),
+        (b"\xd0\xcf\x11\xe0", "a workbook of an old Excel: save it as .xlsx"),
     ],
 )
 def test_rejects_another_file(content: str | bytes, reason: str) -> None:

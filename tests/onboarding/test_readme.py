@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from io import BytesIO
 
 import sentry_members_onboarding as onboarding
-from sentry_members_onboarding import RowOutcome, people, read_people, results_file
+from sentry_members_onboarding import RowOutcome, columns, read_people, results_file
 
 from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT
@@ -18,7 +18,7 @@ def quoted(names: Iterable[str]) -> list[str]:
 
 
 def test_lists_the_columns_of_both_files() -> None:
-    assert sorted(quoted(people.COLUMNS)) == sorted(README.table("column"))
+    assert sorted(quoted(columns.COLUMNS)) == sorted(README.table("column"))
     assert quoted(results_file.COLUMNS) == list(README.table("cell"))
 
 

@@ -2,8 +2,9 @@
 
 import csv
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from sentry_members_onboarding import (
     Addition,
     BadRow,
     Invite,
+    OtherSentryError,
     Result,
     ResultsFile,
     ResultsFileError,
     Row,
     RowOutcome,
 )
+from sentry_members_onboarding.results_lines import COLUMNS
 
 URL = "https://sentry.example/"
 ADA = Invite("ada@example.com", "member", (TeamRoleAssignment("backend", "admin"),), 2)
@@ -47,26 +50,41 @@ def outcome(path: Path, row: Row, organization: str = "acme", url: str = URL) ->
 
 
 def test_appends_a_line_before_and_after_each_request(path: Path) -> None:
+    place = ["acme", URL]
     with ResultsFile(path, URL, "acme") as file:
         file.sending(ADA)
-        assert ["2", "ada@example.com", "", "backend:admin", "sending"] == lines(path)[1][:5]
-        assert "organization acme at https://sentry.example/, org_role member" == lines(path)[1][5]
+        ada = ["ada@example.com", "", "backend:admin", "member"]
+        assert ["2", *ada, "sending", "", "acme", URL, "1"] == lines(path)[1]
         file.record(Result(ADA, RowOutcome.INVITED, "13"))
         file.sending(BOB)
         file.record(Result(BOB, RowOutcome.REFUSED, detail='403: a "quoted", long reason'))
         file.record(Result(BadRow(4, "x", "", "b", "why"), RowOutcome.NOT_ATTEMPTED, detail="why"))
         assert [
-            ["2", "ada@example.com", "13", "backend:admin", "invited", ""],
-            ["3", "", "8", "backend", "sending", "organization acme at https://sentry.example/"],
-            ["3", "", "8", "backend", "refused", '403: a "quoted", long reason'],
-            ["4", "x", "", "b", "not attempted", "why"],
+            ["2", "ada@example.com", "13", "backend:admin", "member", "invited", "", *place, "2"],
+            ["3", "", "8", "backend", "", "sending", "", *place, "3"],
+            ["3", "", "8", "backend", "", "refused", '403: a "quoted", long reason', *place, "4"],
+            ["4", "x", "", "b", "", "not attempted", "why", "", "", "5"],
         ] == lines(path)[2:]
-    assert ["line", "email", "member_id", "team", "outcome", "detail"] == lines(path)[0]
+    assert COLUMNS == lines(path)[0]
+
+
+def test_leaves_one_line_for_each_row(path: Path) -> None:
+    for outcome in (RowOutcome.REFUSED, RowOutcome.INVITED):
+        record(path, ADA, outcome)
+        record(path, BOB, RowOutcome.ADDED)
+    assert [["2", "invited"], ["3", "added"]] == [[line[0], line[5]] for line in lines(path)[1:]]
+
+
+def test_leaves_a_line_for_each_line_of_an_invite(path: Path) -> None:
+    row = Invite("ada@example.com", line=2, other_lines=(4,))
+    for outcome in (RowOutcome.REFUSED, RowOutcome.INVITED):
+        record(path, row, outcome)
+    assert [["2", "invited"], ["4", "invited"]] == [[line[0], line[5]] for line in lines(path)[1:]]
 
 
 def test_writes_a_line_break_as_a_blank(path: Path) -> None:
     record(path, Invite("a\r\nb"), RowOutcome.REFUSED)
-    assert ["", "a b", "", "", "refused", ""] == lines(path)[-1]
+    assert ["", "a b", "", "", "", "refused"] == lines(path)[-1][:6]
 
 
 @pytest.mark.parametrize("row", [ADA, BOB])
@@ -119,7 +137,24 @@ def test_matches_rows_by_content(other: Row, is_same: bool, path: Path) -> None:
     record(path, ADA, RowOutcome.REFUSED)
     assert (RowOutcome.REFUSED if is_same else None) is outcome(path, other)
     assert outcome(path, ADA, "other") is None
-    assert outcome(path, ADA, url="https://staging.example/") is None
+
+
+def test_asks_whether_another_address_leads_to_the_same_sentry(path: Path) -> None:
+    record(path, ADA, RowOutcome.REFUSED)
+    other = "http://127.0.0.1:8080/"
+    with pytest.raises(OtherSentryError, match=r"sentry\.example/, and this run is for http://127"):
+        ResultsFile(path, other, "acme")
+    ResultsFile(path, other, "another").close()
+    with ResultsFile(path, other, "acme", same_sentry=True) as file:
+        assert RowOutcome.REFUSED is file.outcome(ADA)
+        file.record(Result(BOB, RowOutcome.ADDED))
+    assert RowOutcome.REFUSED is outcome(path, ADA, url=other)
+
+
+def test_an_organization_is_the_same_in_all_regions(path: Path) -> None:
+    with ResultsFile(path, "https://us.sentry.io/", "acme") as file:
+        file.record(Result(ADA, RowOutcome.INVITED))
+    assert RowOutcome.INVITED is outcome(path, ADA, url="https://sentry.io/")
 
 
 def test_cuts_off_an_incomplete_line(path: Path) -> None:
@@ -127,12 +162,11 @@ def test_cuts_off_an_incomplete_line(path: Path) -> None:
     complete = path.read_bytes()
     for end in range(1, len(complete)):
         path.write_bytes(complete[:end])
-        assert outcome(path, ADA) in (None, RowOutcome.OUTCOME_UNKNOWN)
+        assert outcome(path, ADA) is None
         assert complete[:end] == path.read_bytes()
         record(path, BOB, RowOutcome.ADDED)
         assert RowOutcome.ADDED is outcome(path, BOB)
-        assert all(len(line) == 6 for line in lines(path))
-        assert complete.startswith(path.read_bytes().partition(b"3,")[0])
+        assert [COLUMNS[0], "3"] == [line[0] for line in lines(path)]
     path.write_bytes(complete)
     assert RowOutcome.INVITED is outcome(path, ADA)
 
@@ -172,7 +206,140 @@ def test_goes_on_in_a_file_that_a_spreadsheet_saved(delimiter: str, end: str, pa
     record(path, BOB, RowOutcome.ADDED)
     assert RowOutcome.INVITED is outcome(path, ADA)
     assert RowOutcome.ADDED is outcome(path, BOB)
-    assert {5} == {line.count(delimiter) for line in path.read_text().splitlines()}
+    assert {9} == {line.count(delimiter) for line in path.read_text().splitlines()}
+
+
+def test_goes_on_in_a_file_that_excel_saved_in_its_own_encoding(path: Path) -> None:
+    juergen = Invite("ada@jürgen.example", line=2)
+    record(path, juergen, RowOutcome.INVITED)
+    text = path.read_text("utf-8").replace(",", ";").replace("\n", "\r\n")
+    path.write_bytes(text.encode("cp1252"))
+    record(path, BOB, RowOutcome.ADDED)
+    assert RowOutcome.INVITED is outcome(path, juergen)
+    assert "jürgen" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("start", "=+-@'")
+def test_no_cell_is_a_formula(start: str, path: Path) -> None:
+    row = Invite(f"{start}cmd@example.com")
+    record(path, row, RowOutcome.REFUSED)
+    text = "" if start == "'" else "'"
+    assert f"{text}{start}cmd@example.com" == lines(path)[1][1]
+    marked = Invite(f"'{start}cmd@example.com")
+    record(path, marked, RowOutcome.INVITED)
+    assert RowOutcome.REFUSED is outcome(path, row)
+    assert RowOutcome.INVITED is outcome(path, marked)
+
+
+def test_finds_the_latest_line_in_any_order(path: Path) -> None:
+    with ResultsFile(path, URL, "acme") as file:
+        for each in (RowOutcome.REFUSED, RowOutcome.INVITED):
+            file.sending(ADA)
+            file.record(Result(ADA, each))
+        header, *written = path.read_bytes().splitlines(keepends=True)
+    for shuffled in permutations(written):
+        path.write_bytes(header + b"".join(shuffled))
+        assert RowOutcome.INVITED is outcome(path, ADA)
+
+
+# Files of the former format
+
+
+FORMER = "line,email,member_id,team,outcome,detail\n"
+PLACE = "organization acme at https://sentry.example/"
+FORMER_LINES = [
+    f'2,ada@example.com,,backend:admin,sending,"{PLACE}, org_role member"\n',
+    "2,ada@example.com,,backend:admin,refused,400: no\n",
+    f'2,ada@example.com,,backend:admin,sending,"{PLACE}, org_role member"\n',
+    "2,ada@example.com,13,backend:admin,invited,\n",
+    f"3,,8,backend,sending,{PLACE}\n",
+]
+
+
+@pytest.mark.parametrize("place", range(len(FORMER_LINES)))
+def test_reads_the_former_format(place: int, path: Path) -> None:
+    """With each line as the last one that was written."""
+    path.write_text(FORMER + "".join(FORMER_LINES[: place + 1]))
+    unknown = RowOutcome.OUTCOME_UNKNOWN
+    expected = [unknown, RowOutcome.REFUSED, unknown, RowOutcome.INVITED, RowOutcome.INVITED]
+    assert expected[place] is outcome(path, ADA)
+    assert (unknown if place == 4 else None) is outcome(path, BOB)
+
+
+def test_goes_on_in_a_file_of_the_former_format(path: Path) -> None:
+    path.write_text(FORMER + "".join(FORMER_LINES) + "4,x,,b,not attempted,bad\n")
+    record(path, BOB, RowOutcome.ADDED)
+    assert COLUMNS == lines(path)[0]
+    assert [["2", "13", "invited"], ["3", "8", "added"]] == [
+        [line[0], line[2], line[5]] for line in lines(path)[1:]
+    ]
+    assert RowOutcome.INVITED is outcome(path, ADA)
+
+
+def test_reads_the_former_format_in_any_order(path: Path) -> None:
+    for shuffled in permutations(FORMER_LINES):
+        path.write_text(FORMER + "".join(shuffled))
+        assert outcome(path, ADA) in (RowOutcome.INVITED, RowOutcome.REFUSED)
+        assert RowOutcome.OUTCOME_UNKNOWN is outcome(path, BOB)
+
+
+def test_rejects_an_outcome_of_which_the_request_is_not_known(path: Path) -> None:
+    other = FORMER_LINES[0].replace("member", "owner")
+    path.write_text(FORMER + FORMER_LINES[1] + FORMER_LINES[0] + other)
+    with pytest.raises(ResultsFileError, match=f"line 2 of {path} is not a line of a results"):
+        ResultsFile(path, URL, "acme")
+
+
+# Other programs
+
+
+def _replace(path: Path) -> None:
+    new = path.with_name("new")
+    new.write_bytes(path.read_bytes())
+    new.replace(path)
+
+
+def _change(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b",", b";;"))
+
+
+@pytest.mark.parametrize("interfere", [_replace, _change, Path.unlink])
+def test_notices_before_the_next_request_that_the_file_is_gone(
+    interfere: Callable[[Path], None], path: Path
+) -> None:
+    with ResultsFile(path, URL, "acme") as file:
+        file.sending(ADA)
+        interfere(path)
+        with pytest.raises(ResultsFileError, match="another program has replaced") as raised:
+            file.sending(BOB)
+        file.record(Result(ADA, RowOutcome.INVITED))
+    [rescued] = path.parent.glob("people.results.rescued-*.csv")
+    assert str(rescued) in str(raised.value)
+    if interfere is not _change:
+        assert RowOutcome.INVITED is outcome(rescued, ADA)
+        assert outcome(rescued, BOB) is None
+
+
+def test_notices_at_the_end_that_the_file_is_gone(path: Path) -> None:
+    file = ResultsFile(path, URL, "acme")
+    file.sending(ADA)
+    file.record(Result(ADA, RowOutcome.INVITED))
+    path.unlink()
+    with pytest.raises(ResultsFileError, match="What was recorded is in"):
+        file.close()
+    [rescued] = path.parent.glob("people.results.rescued-*.csv")
+    assert RowOutcome.INVITED is outcome(rescued, ADA)
+
+
+def test_yields_the_recorded_results(path: Path) -> None:
+    with ResultsFile(path, URL, "acme") as file:
+        file.sending(ADA)
+        file.record(Result(ADA, RowOutcome.REFUSED, detail="400: no"))
+        file.sending(BOB)
+        assert [
+            Result(ADA, RowOutcome.REFUSED, detail="400: no"),
+            Result(BOB, RowOutcome.OUTCOME_UNKNOWN),
+        ] == list(file.results([BOB, ADA]))
 
 
 def test_forgets_refused_rows_until_they_are_sent_again(path: Path) -> None:
@@ -208,7 +375,8 @@ def test_rejects_a_second_process(path: Path) -> None:
         ("email,teams\nada@example.com,\n", 1),
         ("a line of notes", 1),
         ("line,email,member_id,team,outcome,detail\n2,ada@example.com\n", 2),
-        ("line,email,member_id,team,outcome,detail\n2,a@x.de,,,sending,\n2,a@x.de,,,done,\n", 3),
+        ("line,email,member_id,team,outcome,detail\n2,a@x.de,,,sending,\n", 2),
+        ("line,email,member_id,team,outcome,detail\n2,a@x.de,,,done,\n", 2),
         ('line,email,member_id,team,outcome,detail\n2,"a\n', 2),
         (b"line,email,member_id,team,outcome,detail\n2,\xff,,,invited,\n", 2),
     ],

@@ -60,7 +60,7 @@ def test_axe_finds_no_violation(
 
 def test_can_be_read_without_javascript(browser: Browser, served: gateway.Gateway) -> None:
     with browser.new_context(base_url=served.url, java_script_enabled=False) as context:
-        page = Visit(context).page
+        page = Visit(context, has_script=False).page
         text = page.locator("body").inner_text()
         expect(page.get_by_text("The forms need it.")).to_be_visible()
         expect(page.get_by_role("button", name="Send")).to_have_count(0)

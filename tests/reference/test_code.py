@@ -42,7 +42,7 @@ def run(
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")
     }
-    for command in ([sys.executable, "-W", "error", "-c", python], ["bash", "-euc", curl]):
+    for command in ([sys.executable, "-W", "error", "-c", python], ["sh", "-euc", curl]):
         yield subprocess.run(
             command,
             env={**inherited, "SENTRY_GATEWAY_KEY": gateway.KEY, **environment},
@@ -115,6 +115,17 @@ def test_changes_with_each_keystroke_and_shows_no_key(
             assert f'"{"ada"[:end]}"' in code
     for code in (*ready.code(INVITE), *ready.code(JOIN)):
         assert served.key not in code
+
+
+def test_breaks_lines_between_arguments_only(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 1280, "height": 900})
+    visit.operation(INVITE).get_by_role("button", name="Add to teamRoles").click()
+    visit.operation(INVITE).get_by_label("teamSlug").fill("a-team-with-a-name-of-many-words")
+    python, _ = visit.code(INVITE)
+    assert "from sentry_members import NewMember, SentryMembers, TeamRoleAssignment\n" in python
+    assert 'TeamRoleAssignment(\n                    team_slug="a-team' in python
+    for block in visit.page.locator("pre").all():
+        assert "pre" == block.evaluate("block => getComputedStyle(block).whiteSpace")
 
 
 def test_shows_a_missing_value_by_its_name_in_braces(visit: Visit) -> None:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Request, expect, sync_playwright
 
 from tests.support import programs
 from tests.support.repo_copy import ROOT
@@ -55,7 +55,7 @@ class Visit:
         console: The messages of the console, such as violations of the Content-Security-Policy.
     """
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context: BrowserContext, *, has_script: bool = True) -> None:
         self.requests: list[Request] = []
         self.console: list[str] = []
         self._past: list[str] = []
@@ -65,6 +65,9 @@ class Visit:
         context.on("weberror", lambda error: self.console.append(str(error.error)))
         self.page = context.new_page()
         self.page.goto("/")
+        if has_script:
+            # The page asks whether a gateway serves it.
+            expect(self.page.get_by_label("Gateway URL")).not_to_have_value("")
 
     def reload(self) -> None:
         """Reload the page, keeping the traces of the requests so far."""

@@ -1,29 +1,48 @@
-"""A stand-in for `docker run … nginx:stable` that does what the image does with the installed nginx.
+"""A stand-in for `docker`, with the installed nginx in place of the official image.
 
-Like the entrypoint of the image, it sources the executable `.envsh` files, fills in the templates
-with envsubst, and starts nginx.
+It knows `docker run … nginx:stable`, `docker compose up` and `docker compose exec gateway …`. Like
+the image, it sources the executable `.envsh` files, fills in the templates with envsubst, and starts
+nginx. Everything is below TMPDIR: a path in the container becomes one there, or one that is mounted.
 """
 
 import argparse
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ENTRYPOINT = r"""
 set -e
-for script in "$1"/*.envsh; do
-    [ ! -x "$script" ] || . "$script"
+for script in entrypoint.d/*; do
+    case $script in
+        *.envsh) [ ! -x "$script" ] || . "./$script" ;;
+        *.sh) "./$script" ;;
+    esac
 done
-defined=$(printf '${%s} ' $(awk 'END { for (name in ENVIRON) print name }' < /dev/null))
-for template in "$2"/*.template; do
+exec nginx -g "daemon off;"
+"""
+# As the image's own script does it.
+FILL_IN = r"""#!/bin/sh
+set -e
+filter="${NGINX_ENVSUBST_FILTER:-}"
+defined=$(printf '${%s} ' $(awk "END { for (name in ENVIRON) print ( name ~ /${filter}/ ) ? name : \"\" }" < /dev/null ))
+for template in templates/*.template; do
     envsubst "$defined" < "$template" > conf.d/$(basename "$template" .template)
 done
-exec nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf" -g "daemon off; pid nginx.pid; $3"
+"""
+NGINX = """#!/bin/sh
+exec {nginx} -e stderr -p "$PWD" -c "$PWD/nginx.conf" "$@"
 """
 CONFIGURATION = """
-events {}
-http {
+pid nginx.pid;
+{user}
+events {{}}
+http {{
     default_type application/octet-stream;
     log_format main '$request';
     access_log log main;
@@ -34,47 +53,98 @@ http {
     uwsgi_temp_path temporary;
     scgi_temp_path temporary;
     include conf.d/*.conf;
-}
+}}
 """
 
 
-def main() -> None:
+def run(options: list[str]) -> int:
+    """Run `docker run` with these options."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["run"])
     parser.add_argument("--rm", action="store_true", required=True)
     parser.add_argument("--publish", required=True)
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--volume", action="append", default=[])
     parser.add_argument("image", choices=["nginx:stable"])
-    given = parser.parse_args()
+    given = parser.parse_args(options)
+    pairs = (setting.partition("=") for setting in given.env)
+    environment = {name: value if given else os.environ[name] for name, given, value in pairs}
+    return start(given.publish, environment, given.volume)
 
-    mounted = {}
-    for volume in given.volume:
+
+def compose(options: list[str]) -> int:
+    """Run `docker compose up` or `docker compose exec gateway …`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("command", choices=["up", "exec"])
+    parser.add_argument("rest", nargs=argparse.REMAINDER)
+    given = parser.parse_args(options)
+    if given.command == "exec":
+        service, *command = given.rest
+        assert service == "gateway"
+        return execute(command)
+    text = re.sub(r"\$\{(\w+):\?.*?\}", lambda found: os.environ[found[1]], given.file.read_text())
+    [service] = yaml.safe_load(text)["services"].values()
+    assert service["image"] == "nginx:stable"
+    [publish] = service["ports"]
+    volumes = [
+        str(given.file.parent / volume) if volume.startswith(".") else volume
+        for volume in service["volumes"]
+    ]
+    return start(publish, service["environment"], volumes)
+
+
+def start(publish: str, environment: dict[str, str], volumes: list[str]) -> int:
+    """Start a container in the foreground."""
+    folder = Path.cwd()
+    for name in ("conf.d", "entrypoint.d", "bin"):
+        (folder / name).mkdir()
+    for volume in volumes:
         source, target, _ = volume.split(":")
         assert Path(source).exists(), source
-        mounted[target] = source
-    # A path in the container becomes the path that is mounted there.
-    environment = {"PATH": os.environ["PATH"]}
-    for setting in given.env:
-        name, is_given, value = setting.partition("=")
-        environment[name] = mounted.get(value, value) if is_given else os.environ[name]
+        if target == "/etc/nginx/templates":
+            (folder / "templates").symlink_to(source)
+        elif target.startswith("/docker-entrypoint.d/"):
+            (folder / "entrypoint.d" / Path(target).name).symlink_to(source)
+        else:
+            environment = {
+                name: re.sub(f"^{target}(?=/|$)", source, value)
+                for name, value in environment.items()
+            }
     # A container has a network of its own; here nginx listens at the published address itself.
-    address, _, port = given.publish.rpartition(":")
+    address, _, port = publish.rpartition(":")
     assert port == environment["GATEWAY_LISTEN"]
     environment["GATEWAY_LISTEN"] = address
-
-    folder = Path(os.environ["TMPDIR"])
-    for name in ("conf.d", "entrypoint.d"):
-        (folder / name).mkdir()
-    for target, source in mounted.items():
-        if target.startswith("/docker-entrypoint.d/"):
-            (folder / "entrypoint.d" / Path(target).name).symlink_to(source)
-    (folder / "nginx.conf").write_text(CONFIGURATION)
+    environment["PATH"] = f"{folder}/bin:{os.environ['PATH']}"
+    (folder / "environment.json").write_text(json.dumps(environment))
     # Otherwise the workers would run as `nobody`, who may not read the page.
     user = "user root;" if os.geteuid() == 0 else ""
-    templates = mounted["/etc/nginx/templates"]
-    command = ["sh", "-c", ENTRYPOINT, "entrypoint", "entrypoint.d", templates, user]
-    sys.exit(subprocess.run(command, cwd=folder, env=environment, check=False).returncode)
+    (folder / "nginx.conf").write_text(CONFIGURATION.format(user=user))
+    programs = {
+        "bin/nginx": NGINX.format(nginx=shutil.which("nginx")),
+        "entrypoint.d/20-envsubst-on-templates.sh": FILL_IN,
+    }
+    for name, text in programs.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return execute(["sh", "-c", ENTRYPOINT])
+
+
+def execute(command: list[str]) -> int:
+    """Run a command in the container."""
+    inside = [argument.replace("/docker-entrypoint.d", "./entrypoint.d") for argument in command]
+    environment = json.loads(Path("environment.json").read_text())
+    return subprocess.run(inside, env=environment, check=False).returncode
+
+
+def main() -> None:
+    command, *options = sys.argv[1:]
+    options = [
+        # The folder changes.
+        str(Path(option).resolve()) if Path(option).is_file() else option
+        for option in options
+    ]
+    os.chdir(os.environ["TMPDIR"])
+    sys.exit({"run": run, "compose": compose}[command](options))
 
 
 if __name__ == "__main__":

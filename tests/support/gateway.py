@@ -1,5 +1,9 @@
 """Runs the gateway with the real nginx, as `make gateway` does."""
 
+import json
+import os
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -55,19 +59,39 @@ class Gateway:
             response.begin()
             return response.status, response.headers, response.read()
 
-    def log(self) -> list[str]:
-        """Return the lines of the access log for all requests so far."""
+    def log(self) -> list[dict[str, Any]]:
+        """Return the lines of the access log for all requests so far, parsed."""
         last = f"/last-{uuid4()}"
         self.http.get(last)
         file, end = self.folder / "stdout", monotonic() + START
         while last not in (log := file.read_text()):
             assert monotonic() < end, "a request is not in the log"
             sleep(0.01)
-        return [line for line in log.splitlines() if "/last-" not in line]
+        return [json.loads(line) for line in log.splitlines() if "/last-" not in line]
+
+    def errors(self) -> str:
+        """Return what it has printed to standard error since it said where it is."""
+        start, _, later = (self.folder / "stderr").read_text().partition("\n")
+        assert start.startswith(f"gateway: at {self.url} "), start
+        return later
+
+    def reload(self) -> str:
+        """Let it read its files again, and return what it prints then."""
+        before = self.errors()
+        os.kill(self.pid, signal.SIGHUP)
+        end = monotonic() + START
+        while not re.search("reloaded.*\n", printed := self.errors().removeprefix(before)):
+            assert monotonic() < end, "the gateway does not reload"
+            sleep(0.01)
+        return printed
 
     def processes(self) -> list[Path]:
         """Return the folders in /proc of nginx's master and its workers."""
-        [master] = _children(self.pid)
+        [master] = [
+            pid
+            for pid in _children(self.pid)
+            if Path("/proc", pid, "cmdline").read_bytes().startswith(b"nginx")
+        ]
         return [Path("/proc", pid) for pid in (master, *_children(int(master)))]
 
 
@@ -105,6 +129,7 @@ def gateway(
     page: Path | None = None,
     allow_origin: str | None = None,
     ca_file: Path | None = None,
+    **more: str,
 ) -> Generator[Gateway]:
     """Run the gateway on a free port of loopback while the context lasts.
 
@@ -116,6 +141,7 @@ def gateway(
         page: The folder of the reference page; by default one with an empty page.
         allow_origin: The other origin whose pages may call it.
         ca_file: The certificate authorities that it trusts.
+        more: Other settings; an empty one counts as missing.
     """
     environment = settings(folder)
     environment |= {"SENTRY_URL": sentry_url, "SENTRY_AUTH_TOKEN": token, "GATEWAY_KEY": key}
@@ -125,10 +151,16 @@ def gateway(
         environment["GATEWAY_ALLOW_ORIGIN"] = allow_origin
     if ca_file:
         environment["GATEWAY_CA_FILE"] = str(ca_file)
+    environment |= more
     with (folder / "stdout").open("w") as stdout, (folder / "stderr").open("w") as stderr:
         process = subprocess.Popen(RUN, env=environment, stdout=stdout, stderr=stderr)
     try:
         await_start(environment, process)
+        end = monotonic() + START
+        # Only then does it handle the signal HUP.
+        while "\n" not in (folder / "stderr").read_text():
+            assert monotonic() < end, "the gateway does not say where it is"
+            sleep(0.01)
         url = f"http://{environment['GATEWAY_LISTEN']}"
         # After some errors nginx closes the connection, which a request that reuses it could hit.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -136,7 +168,7 @@ def gateway(
             yield Gateway(url, key, folder, process.pid, http)
     finally:
         process.terminate()
-        process.wait()
+        process.wait(START)
 
 
 def _children(pid: int) -> list[str]:

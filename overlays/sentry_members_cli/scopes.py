@@ -1,0 +1,52 @@
+"""The command `scopes`."""
+
+from typing import get_args
+
+from rich.table import Column, Table
+from sentry_members.scopes import Operation, Scopes, TokenKind, accepted_scopes, asking_scopes
+
+from .output import out, print_json
+
+_OPERATIONS: dict[str, Operation] = {
+    "invite": "add_a_member_to_an_organization",
+    "add-to-team": "add_an_organization_member_to_a_team",
+}
+
+
+def print_scopes(
+    operation: str | None, token_kind: str | None, open_membership: str | None, *, as_json: bool
+) -> None:
+    """Print the scopes that an operation accepts, or each of them."""
+    rows: list[tuple[str, Operation, TokenKind, bool]] = [
+        (command, name, caller, setting == "on")
+        for command, name in _OPERATIONS.items()
+        for caller in get_args(TokenKind)
+        for setting in ("on", "off")
+        if operation in (None, command, name)
+        if token_kind in (None, caller.replace(" ", "-"))
+        if open_membership in (None, setting)
+    ]
+    names = ("Operation", "Token", "Open Membership", "Accepted scopes", "Access request only")
+    table = Table(*(Column(name, overflow="fold") for name in names))
+    values: list[dict[str, object]] = []
+    for command, name, caller, is_open in rows:
+        accepted = accepted_scopes(name, caller, open_membership=is_open)
+        asking = asking_scopes(name, caller, open_membership=is_open)
+        values.append(
+            {
+                "operation": name,
+                "token_kind": caller,
+                "open_membership": is_open,
+                "accepted": list(map(sorted, accepted)),
+                "only_asking": list(map(sorted, asking)),
+            }
+        )
+        table.add_row(command, caller, "on" if is_open else "off", _cell(accepted), _cell(asking))
+    if as_json:
+        print_json(values)
+    else:
+        out.print(table)
+
+
+def _cell(sets: tuple[Scopes, ...]) -> str:
+    return "\n".join(" + ".join(sorted(scopes)) for scopes in sets)

@@ -1,0 +1,186 @@
+"""The lines of a results file: how they are written, and read after a spreadsheet saved them."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import NamedTuple
+
+from .email_syntax import person
+from .rows import RowOutcome
+
+SENDING = "sending"
+# The columns before version 0.2: only the lines with `sending` said what a row asks for.
+_FORMER_COLUMNS = ["line", "email", "member_id", "team", "outcome", "detail"]
+_FORMER_TERMS = re.compile(r"organization (\S+) at (\S+?)(?:, org_role (\S+))?")
+
+
+class LineError(ValueError):
+    """A line is not one of a results file.
+
+    Attributes:
+        number: The number of the line in the file.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Line(NamedTuple):
+    """A line of a results file; its fields are the columns.
+
+    Attributes:
+        line: The line of the people file.
+        outcome: The outcome, or `sending`.
+        organization: The organization; empty for a row that could not be sent.
+        sentry: The URL of the Sentry.
+        entry: A number that grows from line to line, so that the latest line about a row is found
+            in any order. The lines of one invite for several rows have the same.
+    """
+
+    line: str
+    email: str
+    member_id: str
+    team: str
+    org_role: str
+    outcome: str
+    detail: str
+    organization: str
+    sentry: str
+    entry: int
+
+    @property
+    def key(self) -> bytes:
+        """What lines about the same row have in common."""
+        member_id = "" if self.email else self.member_id
+        return key_of(self.organization, self.email, member_id, self.team, self.org_role)
+
+    @property
+    def row_outcome(self) -> RowOutcome:
+        """The outcome of the row, if this is the latest line about it."""
+        return RowOutcome.OUTCOME_UNKNOWN if self.outcome == SENDING else RowOutcome(self.outcome)
+
+
+COLUMNS = list(Line._fields)
+
+
+def key_of(organization: str, email: str, member_id: str, team: str, org_role: str) -> bytes:
+    """Return a short key for what a row asks for, as there may be very many rows."""
+    text = "\0".join((organization, person(email), member_id, team, org_role))
+    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def format_line(cells: Iterable[object], delimiter: str) -> bytes:
+    """Return the cells as a line of a file."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerow(map(_escape, cells))
+    # A record stays on one line: line breaks within cells become blanks.
+    return " ".join(text.getvalue().splitlines()).encode("utf-8", "replace") + b"\n"
+
+
+def _escape(cell: object) -> object:
+    """Mark a text that a spreadsheet would take for a formula, and one that has such a mark."""
+    return f"'{cell}" if isinstance(cell, str) and re.match(r"'*[=+\-@]", cell) else cell
+
+
+def _unescape(cell: str) -> str:
+    return cell[1:] if re.match(r"'+[=+\-@]", cell) else cell
+
+
+def find_delimiter(header: bytes) -> str:
+    """Return the delimiter of a file with this first line."""
+    return max(",;\t", key=header.decode("utf-8", "replace").count)
+
+
+def read_lines(file: Iterable[bytes], delimiter: str) -> Iterator[Line]:
+    """Yield the lines of a results file, in whatever order; not a last one that is incomplete.
+
+    Raises:
+        LineError: A line is not one of a results file.
+    """
+    rows = _rows(file, delimiter)
+    number, header = next(rows, (1, COLUMNS))
+    if header == _FORMER_COLUMNS:
+        yield from _former_lines(list(rows))
+        return
+    if header != COLUMNS:
+        raise LineError(number)
+    for number, cells in rows:
+        try:
+            *texts, entry = cells
+            line = Line._make([*map(_unescape, texts), int(entry)])
+            if line.outcome != SENDING:
+                RowOutcome(line.outcome)
+        except (TypeError, ValueError) as error:
+            raise LineError(number) from error
+        yield line
+
+
+def _rows(file: Iterable[bytes], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of each complete line."""
+    for number, line in enumerate(file, 1):
+        if not line.endswith(b"\n") and (
+            number > 1 or format_line(COLUMNS, delimiter).startswith(line)
+        ):
+            return  # A full disk leaves an incomplete line.
+        try:
+            text = line.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = line.decode("cp1252", "replace")  # Excel on Windows saves it so.
+        try:
+            [cells] = csv.reader([text], delimiter=delimiter, strict=True)
+        except (ValueError, csv.Error) as error:
+            raise LineError(number) from error
+        yield number, cells
+
+
+def _former_lines(rows: list[tuple[int, list[str]]]) -> Iterator[Line]:
+    """Yield the lines of a file in the former format, with what their `sending` says.
+
+    Raises:
+        LineError: A line is not one of a results file, or it is not known which request an
+            outcome is of, because the lines were sorted.
+    """
+    groups: dict[tuple[str, str, str], list[tuple[int, list[str]]]] = {}
+    for number, cells in rows:
+        try:
+            line, email, member_id, team, outcome, terms = cells
+            if outcome == SENDING and not _FORMER_TERMS.fullmatch(terms):
+                raise LineError(number)
+            if outcome != SENDING:
+                RowOutcome(outcome)
+        except ValueError as error:
+            raise LineError(number) from error
+        groups.setdefault((line, email or member_id, team), []).append((number, cells))
+    for group in groups.values():
+        yield from _former_group(group, len(rows))
+
+
+def _former_group(group: list[tuple[int, list[str]]], count: int) -> Iterator[Line]:
+    """Yield the lines about one row: an outcome is that of the request before it."""
+    requests = {cells[5] for _, cells in group if cells[4] == SENDING}
+    lines: list[Line] = []
+    request, is_sorted = "", False
+    for number, (line, email, member_id, team, outcome, detail) in group:
+        if outcome == SENDING:
+            request, terms, detail = detail, detail, ""
+        elif request:
+            terms, request = request, ""
+        elif not RowOutcome(outcome).is_final:
+            continue  # Nothing was sent.
+        elif len(requests) == 1:
+            [terms], is_sorted = requests, True
+        else:
+            raise LineError(number)
+        match = _FORMER_TERMS.fullmatch(terms)
+        assert match
+        organization, sentry, role = match.groups(default="")
+        texts = (line, email, member_id, team, role, outcome, detail, organization, sentry)
+        lines.append(Line(*texts, number))
+    for each in lines:
+        # No row is sent again after a final outcome, but for a refusal.
+        rank = each.row_outcome.is_final + (each.outcome != RowOutcome.REFUSED)
+        is_late = is_sorted and each.row_outcome.is_final
+        yield each._replace(entry=each.entry + count * rank) if is_late else each

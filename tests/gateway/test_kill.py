@@ -1,0 +1,57 @@
+"""However the gateway ends, nginx ends with it, and no secret stays on the disk."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from tests.support.gateway import START, address, settings
+from tests.support.repo_copy import MAKE, Tree
+
+
+def kill_make(process: subprocess.Popen[bytes], program: int) -> None:
+    process.kill()
+
+
+def kill_program(process: subprocess.Popen[bytes], program: int) -> None:
+    os.kill(program, signal.SIGKILL)
+
+
+def kill_group(process: subprocess.Popen[bytes], program: int) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kill", [kill_make, kill_program, kill_group])
+def test_a_killed_gateway_leaves_neither_nginx_nor_files(
+    kill: Callable[[subprocess.Popen[bytes], int], None], tree: Tree, tmp_path: Path
+) -> None:
+    environment = settings(tmp_path)
+    process = subprocess.Popen(
+        [*MAKE, "gateway"],
+        cwd=tree.path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stderr
+    line = process.stderr.readline().decode()
+    program = int(line.partition("kill -HUP ")[2].split()[0])
+    [folder] = Path(environment["TMPDIR"]).iterdir()
+    kill(process, program)
+    process.wait(START)
+    end = monotonic() + START
+    while folder.exists() or is_served(environment):
+        assert monotonic() < end, "the gateway is still there"
+        sleep(0.02)
+    process.stderr.close()
+
+
+def is_served(environment: dict[str, str]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(address(environment)) == 0
