@@ -21,6 +21,7 @@ from .auth import resolve
 from .connections import AsyncConnections, Network, connector
 from .errors import InvalidArgumentError, RateLimit
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
+from .routes import BAD_DATA
 from .secret import Secret
 from .transport import MAX_CONCURRENT_CALLS, PARSED, AsyncTransport, Settings, SyncTransport
 
@@ -80,13 +81,11 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
                 order they are looked for.
             InvalidArgumentError: `timeout`, `attempts` or `transport` can't be used.
         """
-        own_token, own_url, own_gateway, own_key = map(
-            _secret, (token, url, gateway_url, gateway_key)
-        )
+        own_token, own_url, gateway, key = map(_secret, (token, url, gateway_url, gateway_key))
         extra = None if headers is None else {name: Secret(headers[name]) for name in headers}
         # From here on, no local variable holds a secret that a traceback could show.
         del token, url, gateway_url, gateway_key, headers
-        credentials = resolve(own_token, own_url, region, own_gateway, own_key, extra)
+        credentials = resolve(own_token, own_url, region, gateway, key, extra)
         settings = Settings(credentials, _finite(timeout), _positive(attempts))
         self._use(self._make_transport(transport, settings))
 
@@ -182,7 +181,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             headers.update(kwargs.pop("headers", None))
             # httpx.Client.build_request would parse the URL a second time.
             return httpx.Request(**kwargs, headers=headers)
-        except Exception as error:
+        except (httpx.InvalidURL, *BAD_DATA) as error:
             shown = ", ".join(f"{name}={reprlib.repr(arguments[name])}" for name in arguments)
             reason = f"{shown} can't be sent ({type(error).__name__}: {error})"
             model = operation._get_kwargs.__annotations__.get("body")

@@ -245,7 +245,7 @@ def _read(call: OperationRequest, response: httpx.Response) -> _Details:
         reasons=readable if readable and isinstance(body, dict | list) else ("",),
         messages=readable,
         field_errors=field_errors,
-        accepted=_scopes(response.headers.get("WWW-Authenticate", "")),
+        accepted=_scopes(call.redacted_line(response.headers.get("WWW-Authenticate", ""))),
         request_id=request_id,
     )
 

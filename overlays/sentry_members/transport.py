@@ -20,7 +20,7 @@ from . import errors
 from .auth import Credentials
 from .connections import Network
 from .error_mapping import map_error, rate_limit, unreadable
-from .routes import OperationRequest, identify
+from .routes import BAD_DATA, OperationRequest, identify
 
 if TYPE_CHECKING:
     import anyio
@@ -201,15 +201,14 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         else:
             broke = f"broke ({type(error).__name__})"
             note = f"its body {error if isinstance(error, _BodyError) else broke}"
-            headers = response.headers.raw
-            response = httpx.Response(response.status_code, headers=headers, content=b"")
+            response = httpx.Response(response.status_code, headers=response.headers, content=b"")
         if response.status_code not in call.route.successes:
             return map_error(call, response, note)
         try:
             # A parser that expects no body ignores one that broke off.
             response.extensions[PARSED] = call.route.parse(response=response)
             return response
-        except Exception as parse_error:  # noqa: BLE001 - whatever the parser raises
+        except BAD_DATA as parse_error:
             note = note or f"{type(parse_error).__name__}: {parse_error}"
         # Built outside the except block: the parser's frames hold the unredacted response.
         return unreadable(call, response, note)

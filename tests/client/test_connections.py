@@ -27,12 +27,14 @@ from sentry_members import (
     transport,
 )
 from sentry_members.connections import _ssl_context
+from sentry_members.routes import routes
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as join
 from sentry_members_testing import FakeSentry
 
 from tests.support.certificates import Authority, tls_proxy
 from tests.support.client_harness import USER_TOKEN, Caller, responding
 from tests.support.raw_server import Recorder, recorder
+from tests.support.recordings import bodies
 
 ARGUMENTS = ("acme", "8", "backend")
 
@@ -329,6 +331,26 @@ def test_passes_through_an_exception_of_a_signal_handler(server: Recorder) -> No
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("function", ["to_dict", "from_dict", "_parse_response"])
+def test_passes_through_an_exception_of_a_signal_handler_in_generated_code(function: str) -> None:
+    """It must not be taken for bad data, which generated code finds while it builds and parses."""
+
+    def interrupt(frame: Any, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_name == function:
+            sys.setprofile(None)
+            raise LimitError
+
+    handler = responding(httpx.Response(201, json=bodies("addAMemberToAnOrganization", 201)[0]))
+    routes.cache_clear()
+    sys.setprofile(interrupt)
+    try:
+        with pytest.raises(LimitError):
+            Caller("sync").invite(handler)
+    finally:
+        sys.setprofile(None)
+    assert "101" == Caller("sync").invite(handler).id
 
 
 def test_trusts_what_the_system_or_the_environment_trusts(

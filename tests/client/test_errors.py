@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import signal
 from typing import Any
 
 import httpx
@@ -379,6 +380,29 @@ def test_maps_any_response_to_an_exception_of_this_package(content: bytes, statu
     error = raised_error(Caller("sync"), "join", httpx.Response(status, content=content))
     assert status == error.status
     assert str(error).isprintable()
+
+
+def test_cuts_a_long_list_of_scopes(caller: Caller) -> None:
+    challenge = f'Bearer error="insufficient_scope", scope="{"org:read " * 5000}"'
+    response = httpx.Response(403, headers={"WWW-Authenticate": challenge})
+    assert len(str(raised_error(caller, "join", response))) < 2000
+
+
+@pytest.mark.parametrize("beginning", [b"sntry", b"eyJ"])
+def test_redacts_a_large_body_of_beginnings_of_tokens_in_linear_time(beginning: bytes) -> None:
+    """A search that looks at the rest of the body from each of them takes minutes."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(20)
+    try:
+        response = httpx.Response(403, content=beginning * 200_000)
+        assert isinstance(raised_error(Caller("sync"), "join", response), errors.ForbiddenError)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_errors_survive_pickling(caller: Caller) -> None:

@@ -19,6 +19,7 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from tests.support.client_harness import USER_TOKEN, Caller, responding
 
 KEY = "gateway-key-0123456789"
+CHALLENGE = 'Bearer error="insufficient_scope",'
 TESTS = str(Path(__file__).parent.parent)
 
 
@@ -128,6 +129,7 @@ def test_hides_the_token_of_a_file_that_cannot_be_used(content: str, elsewhere: 
         httpx.Response(201, json={"detail": USER_TOKEN}),
         httpx.Response(201, text=USER_TOKEN),
         httpx.Response(429, text=f"too much {USER_TOKEN}", headers={"X-Request-Id": USER_TOKEN}),
+        httpx.Response(403, headers={"WWW-Authenticate": f'{CHALLENGE} scope="{USER_TOKEN}"'}),
     ],
 )
 @pytest.mark.parametrize("operation", ["invite", "join"])
