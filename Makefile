@@ -6,7 +6,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 READY := $(VENV)/.ready
-NEW := generated/.new
 LINTER := tests/contract/node_modules/.package-lock.json
 PYTHONS := 3.11 3.12 3.13 3.14
 # One process more than there are cores, because many tests wait for other programs.
@@ -66,22 +65,13 @@ test: $(LINTER) build ## run every test; the packages are tested from the wheel,
 	@python -m tests.support.programs
 
 .PHONY: generate
-generate: $(NEW) ## generate the client, the gateway's allow-list and openapi.json from openapi.yaml
-	@rm -rf generated/sentry_members_api
-	@mv $(NEW)/sentry_members_api generated/
-	@mv $(NEW)/operations.conf.template overlays/gateway/
-	@rm -rf generated/sentry_members_contract
-	@mv $(NEW)/sentry_members_contract generated/
-	@rm -rf $(NEW)
-	@python -m tests.maintenance.overlay_imports || true # only a warning: the rename may be intended
+generate: $(READY) ## generate the client, the gateway's allow-list and openapi.json from openapi.yaml
+	@python -m tests.maintenance.generate
+	@PYTHONPATH=generated:overlays:$$PYTHONPATH python -m tests.maintenance.overlay_needs || true # only a warning: the change may be intended
 
 .PHONY: check
-check: $(NEW) ## check that the generated files match openapi.yaml
-	@diff -rq -x __pycache__ generated/sentry_members_api $(NEW)/sentry_members_api \
-		&& diff -q overlays/gateway/operations.conf.template $(NEW)/operations.conf.template \
-		&& diff -rq generated/sentry_members_contract $(NEW)/sentry_members_contract \
-		|| { echo "the generated files don't match openapi.yaml: run make generate"; exit 1; }
-	@rm -rf $(NEW)
+check: $(READY) ## check that the generated files match openapi.yaml
+	@python -m tests.maintenance.generate --check
 
 .PHONY: changes
 changes: check ## list what changed since the last release (or BASE=…) and the version it requires
@@ -92,24 +82,6 @@ upstream: SCHEMA ?= https://raw.githubusercontent.com/getsentry/sentry-api-schem
 upstream: $(READY) ## compare openapi.yaml with Sentry's published schema (SCHEMA=file-or-url)
 	@python -m tests.maintenance.validate openapi.yaml
 	@python -m tests.maintenance.upstream '$(SCHEMA)'
-
-# Everything that is generated, from the present openapi.yaml, beside the committed files.
-.PHONY: $(NEW)
-$(NEW): $(READY)
-	@rm -rf $@ && mkdir $@
-	@( generator=$$(python -c 'from importlib.metadata import version; print(version("openapi-python-client"))' 2>/dev/null); \
-	formatter=$$(ruff --version 2>/dev/null | sed 's/.* //'); \
-	for tool in "openapi-python-client $$generator" "ruff $$formatter"; do \
-		name=$${tool% *} found=$${tool#* }; \
-		pinned=$$(sed -n "s/^$$name==\([^ ]*\).*/\1/p" requirements.lock); \
-		[ "$$found" = "$$pinned" ] || { echo "$$name $$pinned is needed, found $${found:-none}: remove $(VENV), and make sets it up again"; exit 1; }; \
-	done; \
-	python -m tests.maintenance.validate openapi.yaml \
-		&& python -m tests.maintenance.allow_list openapi.yaml > $@/operations.conf.template \
-		&& python -m overlays.reference.agents openapi.yaml $@/sentry_members_contract ) & checks=$$!; \
-	output=$$(python -m openapi_python_client generate --meta uv --fail-on-warning --path openapi.yaml \
-		--config generated/generator.yaml --output-path $@ --overwrite 2>&1); generation=$$?; \
-	wait $$checks && { [ $$generation = 0 ] || { echo "$$output"; exit 1; }; }
 
 .PHONY: reference
 reference: $(READY) ## render the reference page from openapi.yaml into overlays/reference/site
@@ -137,8 +109,7 @@ bench: build ## measure the speed for some minutes (JSON=file keeps the figures,
 
 .PHONY: build
 build: $(READY) ## build the wheel and the sdist into dist/
-	@rm -rf dist
-	@python -m hatchling build
+	@python -m tests.maintenance.build
 
 # Only committed files are uploaded, and the diff of an upgrade must show nothing but the upgrade.
 .PHONY: committed
@@ -179,3 +150,4 @@ upgrade: committed $(READY) ## raise every pin, show what changes in the generat
 	@git add --all && git --no-pager diff --cached --stat
 	@git --no-pager diff --cached generated overlays/gateway
 	@$(MAKE) --no-print-directory test || $(checks_failed)
+	@python -m tests.maintenance.upgrade

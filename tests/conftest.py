@@ -16,5 +16,6 @@ def tree(tmp_path: Path) -> Tree:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the sdist."""
     tree = Tree.copied(tmp_path_factory.mktemp("built") / "tree")
+    tree.commit()
     assert 0 == tree.make("build").returncode
     return tree.path / "dist"

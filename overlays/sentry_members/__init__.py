@@ -1,6 +1,6 @@
 """Bring people into a Sentry organization and onto its teams.
 
-`SentryMembers` and `AsyncSentryMembers` have one method an operation of `openapi.yaml`;
+`SentryMembers` and `AsyncSentryMembers` have one method for each operation of `openapi.yaml`;
 `sentry_members.errors` draws the tree of what they raise, `sentry_members.auth` says where the
 credentials come from, `sentry_members.scopes` which permission scopes a token needs.
 """

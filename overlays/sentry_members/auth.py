@@ -1,14 +1,15 @@
-"""Finds the credential, and the URL that it is for.
+"""Finds the credential and the URL that belong together.
 
 The token and the URL are each looked for in this order: the argument; the environment
 (`SENTRY_AUTH_TOKEN`; `SENTRY_HOST`, else `SENTRY_URL`); the file of properties that
 `SENTRY_PROPERTIES` names; the `.sentryclirc` in the working directory or nearest above it; the one
-in the home directory, else `sentry/sentrycli.ini` in that of settings. A `.sentryclirc` outside the
-home directory comes with a project and may be anybody's: the URL that it names gets no token but
-that from the same file.
+in the home directory, else `sentry/sentrycli.ini` in the settings directory.
 
-A gateway (`SENTRY_GATEWAY_URL`, `SENTRY_GATEWAY_KEY`) holds the token itself: then none is looked
-for.
+A `.sentryclirc` outside the home directory comes with a project, so that somebody else may have
+written it: the URL that it names gets no token but the one in the same file.
+
+A gateway (`SENTRY_GATEWAY_URL`, `SENTRY_GATEWAY_KEY`) holds the token itself, so that no token is
+looked for.
 """
 
 import os
@@ -28,12 +29,12 @@ from .secret import Secret
 DEFAULT_URL = httpx.URL("https://sentry.io/")
 GATEWAY_KEY_HEADER = "X-Gateway-Key"
 
-_KINDS: dict[str, TokenKind] = {
+_TOKEN_KINDS: dict[str, TokenKind] = {
     "sntryu_": "user",
     "sntrya_": "user",
     "sntryi_": "internal integration",
 }
-_GOOD_TOKENS = "a user auth token (sntryu_…) or an internal integration's token (sntryi_…)"
+_USABLE_TOKENS = "a user auth token (sntryu_…) or an internal integration's token (sntryi_…)"
 _OWN_HEADERS = ("authorization", "host", "user-agent", GATEWAY_KEY_HEADER.lower())
 
 
@@ -47,7 +48,7 @@ class Credentials(NamedTuple):
         token_kind: The kind of the token; None if its prefix doesn't say, or behind a gateway.
         description: The credential in words, for a `repr`.
         is_default_url: Whether no source names a URL, so that sentry.io is asked.
-        headers: The headers that a proxy before Sentry wants, by name.
+        headers: Headers that a proxy before Sentry requires, by name.
     """
 
     url: httpx.URL
@@ -109,10 +110,10 @@ def resolve(
 
 
 def default_organization() -> str:
-    """Find the organization that `SENTRY_ORG` names, else a file that Sentry's tools read.
+    """Find the organization that `SENTRY_ORG` names, or else a file of Sentry's tools.
 
     Raises:
-        ConfigurationError: None of them names one, it can't be one, or a file can't be read.
+        ConfigurationError: None of them names one, the name is invalid, or a file can't be read.
     """
     for source in sources():
         if named := source.organization:
@@ -128,30 +129,35 @@ def default_organization() -> str:
 
 
 def is_sentry_io(host: str) -> bool:
-    """Return whether a host is sentry.io's, or one of its regions'."""
+    """Return whether a host is sentry.io or one of its regions."""
     return host == "sentry.io" or host.endswith(".sentry.io")
 
 
 def _direct(places: Iterator[Source]) -> Credentials:
-    of_token = of_url = None
-    looked: list[str] = []
+    token_source = url_source = None
+    searched: list[str] = []
     for place in places:
-        looked.append(place.token_name)
-        of_token = of_token or (place if place.token else None)
-        of_url = of_url or (place if place.url else None)
-        if of_token and of_url:
+        searched.append(place.token_name)
+        token_source = token_source or (place if place.token else None)
+        url_source = url_source or (place if place.url else None)
+        if token_source and url_source:
             break
-    if of_token is None:
+    if token_source is None:
         raise ConfigurationError(
-            f"no token found. Looked in: {'; '.join(looked)}. Give {_GOOD_TOKENS}, or a gateway "
-            "(SENTRY_GATEWAY_URL)."
+            f"no token found. Looked in: {'; '.join(searched)}. Give {_USABLE_TOKENS}, or a "
+            "gateway (SENTRY_GATEWAY_URL)."
         )
-    name, secret = of_token.token_name, of_token.token
-    root = _root(of_url.url, of_url.url_name) if of_url else DEFAULT_URL
-    if of_url and not of_url.is_users_own and of_url is not of_token and root != DEFAULT_URL:
+    name, secret = token_source.token_name, token_source.token
+    root = _root(url_source.url, url_source.url_name) if url_source else DEFAULT_URL
+    if (
+        url_source
+        and not url_source.is_users_own
+        and url_source is not token_source
+        and root != DEFAULT_URL
+    ):
         raise ConfigurationError(
-            f"{of_url.url_name} is not for the token from elsewhere ({name}): a project's file may "
-            "lead it astray. Give the url yourself, as an argument or in SENTRY_URL"
+            f"{url_source.url_name} is not for the token from elsewhere ({name}): a project's file "
+            "may lead it astray. Give the url yourself, as an argument or in SENTRY_URL"
         )
     if not secret.matches(r"[A-Za-z0-9_+/=.-]+\Z"):
         raise ConfigurationError(
@@ -161,15 +167,14 @@ def _direct(places: Iterator[Source]) -> Credentials:
     if secret.matches("sntrys_"):
         raise ConfigurationError(
             f"{name} is an organization auth token (sntrys_…), which can do neither operation: "
-            f"use {_GOOD_TOKENS}"
+            f"use {_USABLE_TOKENS}"
         )
-    if of_url and root.path != "/":
-        raise ConfigurationError(f"{of_url.url_name} must be the root of a Sentry, not a page")
-    kinds: list[TokenKind] = [kind for prefix, kind in _KINDS.items() if secret.matches(prefix)]
-    kind = kinds[0] if kinds else None
-    description = f"{kind or 'unknown'} token from {name}"
+    if url_source and root.path != "/":
+        raise ConfigurationError(f"{url_source.url_name} must be the root of a Sentry, not a page")
+    token_kind = _TOKEN_KINDS.get(secret.reveal()[:7])
+    description = f"{token_kind or 'unknown'} token from {name}"
     bearer = Secret(f"Bearer {secret.reveal()}")
-    return Credentials(root, "Authorization", bearer, kind, description, of_url is None)
+    return Credentials(root, "Authorization", bearer, token_kind, description, url_source is None)
 
 
 def _behind_gateway(gateway_url: Secret | None, gateway_key: Secret | None) -> Credentials:
@@ -188,7 +193,7 @@ def _behind_gateway(gateway_url: Secret | None, gateway_key: Secret | None) -> C
 
 
 def _headers_of_environment() -> dict[str, Secret]:
-    """Read `Name: value` pairs, as Sentry's own tool does: between them `;` or a line break."""
+    """Read `Name: value` pairs, separated by `;` or a line break, as Sentry's own tool does."""
     pairs = Secret(os.environ.get("SENTRY_CUSTOM_HEADERS")).unquoted()
     return {
         name.strip(): Secret(value)
@@ -210,7 +215,7 @@ def _checked(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
 
 
 def _root(text: Secret, name: str) -> httpx.URL:
-    """Parse the root that a URL, or a bare host, means. The text may hold a password."""
+    """Parse a URL, or a bare host, to the root of a Sentry. The text may hold a password."""
     if re.search(r"[\s?#@]", text.reveal()):
         raise ConfigurationError(
             f"{name} must not hold a blank, a user, a password, a query or a fragment"

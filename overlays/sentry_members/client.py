@@ -1,4 +1,4 @@
-"""The clients: one method an operation, and a result that can't be misread."""
+"""The clients: one method for each operation."""
 
 import re
 import reprlib
@@ -34,7 +34,7 @@ TransportT = TypeVar("TransportT", SyncTransport, AsyncTransport)
 
 
 class _BaseClient(ABC, Generic[NetworkT, TransportT]):
-    """What the sync and the async client share: everything but the calls."""
+    """What the sync and the async client share: everything but sending."""
 
     def __init__(
         self,
@@ -59,24 +59,24 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             region: In place of `url`, a region of sentry.io: `"us"` or `"de"`.
             gateway_url: In place of all of these, a gateway that holds the token. Else
                 `SENTRY_GATEWAY_URL`.
-            gateway_key: The key that the gateway asks for. Else `SENTRY_GATEWAY_KEY`.
-            headers: Headers that a proxy before Sentry wants, such as Cloudflare Access. Else, for
-                hosts other than sentry.io, the `Name: value` pairs of `SENTRY_CUSTOM_HEADERS`,
-                with `;` between them. They are redacted like the token.
-            timeout: How many seconds to wait for each part of a response: 30 if None, and at most
-                5 for the connection. Or an `httpx.Timeout`, finite in each part. An attempt takes
-                at most the sum of its parts, however slowly a response arrives; of a sync client,
-                once the headers of the response are there.
-            attempts: How many times a call is sent at most, where sending again is safe: after the
-                rate limiter's 429; after a connection that was never made; and to add to a team,
-                after a 5xx or a connection that broke, too. The waits between them take at most 60
-                seconds.
-            transport: What sends the requests, in place of connections through the environment's
-                proxy: an httpx transport with a proxy or TLS settings of its own, or one for
-                tests. It is closed with the client.
+            gateway_key: The key that the gateway requires. Else `SENTRY_GATEWAY_KEY`.
+            headers: Headers that a proxy before Sentry requires, such as Cloudflare Access. Else,
+                for hosts other than sentry.io, the `Name: value` pairs of `SENTRY_CUSTOM_HEADERS`,
+                separated by `;`. Their values are redacted like the token.
+            timeout: The seconds to wait for each part of a response: 30 if None, and at most 5 for
+                the connection. Or an `httpx.Timeout` whose parts are all finite. An attempt takes
+                at most the sum of the parts, however slowly a response arrives; a sync client
+                checks this only once the headers of the response have arrived.
+            attempts: How many times a call is sent at most. It is sent again where that is safe:
+                after the rate limiter's 429, and where no connection could be made; an addition to
+                a team also after a 5xx or a connection that broke. The waits between the attempts
+                take at most 60 seconds in all.
+            transport: An httpx transport that sends the requests, for example with a proxy or TLS
+                settings of its own, or for tests. By default the client makes its own connections,
+                through the environment's proxy. It is closed with the client.
 
         Raises:
-            ConfigurationError: The credentials can't work; `sentry_members.auth` says in which
+            ConfigurationError: The credentials can't work. `sentry_members.auth` says in which
                 order they are looked for.
             InvalidArgumentError: `timeout`, `attempts` or `transport` can't be used.
         """
@@ -84,7 +84,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             _secret, (token, url, gateway_url, gateway_key)
         )
         extra = None if headers is None else {name: Secret(headers[name]) for name in headers}
-        # From here on, no local holds them for a traceback that shows the locals.
+        # From here on, no local variable holds a secret that a traceback could show.
         del token, url, gateway_url, gateway_key, headers
         credentials = resolve(own_token, own_url, region, own_gateway, own_key, extra)
         settings = Settings(credentials, _finite(timeout), _positive(attempts))
@@ -92,20 +92,20 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
 
     @abstractmethod
     def _make_transport(self, given: NetworkT | None, settings: Settings) -> TransportT:
-        """Make what sends the requests: over the transport given, or over our own."""
+        """Make the transport of this client, over the given one or over connections of its own."""
 
     def _use(self, transport: TransportT) -> None:
         credentials, timeout, _ = transport.settings
         self._transport: TransportT = transport
         self._generated: AuthenticatedClient = AuthenticatedClient(
             base_url=str(credentials.url),
-            token="",  # The transport puts the credential there.
+            token="",  # The transport adds the credential.
             auth_header_name=credentials.header,
             timeout=timeout,
             headers={"User-Agent": _user_agent()},
             httpx_args={"transport": transport},
         )
-        # It would make them when first asked, which is not safe across threads.
+        # Made here, because making them on first use is not safe across threads.
         self._generated.get_async_httpx_client()
         self._headers: httpx.Headers = self._generated.get_httpx_client().headers.copy()
 
@@ -113,9 +113,9 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
     def generated(self) -> AuthenticatedClient:
         """The generated client, for the generated functions.
 
-        What is called with it is authenticated, sent again and turned into errors as by the
-        methods here. `sync_detailed` and `asyncio_detailed` give the status and the headers, too.
-        What is done to it, such as other headers or closing it, does not affect the methods.
+        A generated function that is called with it has the credential, the retries and the errors
+        of the methods here. `sync_detailed` and `asyncio_detailed` also return the status code and
+        the headers. Changing it, such as its headers, or closing it does not affect the methods.
         """
         return self._generated
 
@@ -128,13 +128,13 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
     def rate_limit(self) -> RateLimit | None:
         """The figures of the rate limiter in the latest response to this client.
 
-        None before the first response, and from servers that send none: self-hosted ones.
+        None before the first response, and after one without them: self-hosted servers send none.
         """
         return self._transport.rate_limit
 
     @property
     def is_closed(self) -> bool:
-        """Whether this client is closed, or the one that it was made from."""
+        """Whether this client is closed, or the one whose `with_options` made it."""
         return self._transport.is_ended
 
     def with_options(
@@ -147,7 +147,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             attempts: As for the constructor; None keeps this client's.
 
         Returns:
-            A sibling. Closing it leaves this client open; closing this client closes both.
+            The new client. Closing it leaves this client open; closing this client closes both.
 
         Raises:
             InvalidArgumentError: A setting can't be used.
@@ -161,27 +161,26 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         sibling._use(self._transport.sibling(settings))
         return sibling
 
-    def _request(self, operation: ModuleType, *, body: object = None, **path: str) -> httpx.Request:
+    def _request(self, operation: ModuleType, **arguments: object) -> httpx.Request:
         """Build the request that the generated function of an operation would send.
 
         Raises:
             InvalidArgumentError: An argument can't be sent.
         """
-        for name, argument in path.items():
-            if not isinstance(argument, str):
+        for name, argument in arguments.items():
+            if isinstance(argument, str):
+                # For a member of a `str` enum, str() returns its name and not the text.
+                arguments[name] = str.__str__(argument)
+            elif name != "body":
                 raise InvalidArgumentError(f"{name} must be a text, not {type(argument).__name__}")
-        # The text itself, which str() of an enum's member is not.
-        arguments: dict[str, object] = {name: str.__str__(path[name]) for name in path}
-        if body is not None:
-            arguments["body"] = body
         try:
             kwargs = operation._get_kwargs(**arguments)
-            # httpx would resolve `.` and `..`. Encoded, they are rejected like any bad argument.
+            # httpx would resolve `.` and `..` in the path. Encoded, the transport rejects them.
             route = _DOTS.sub(lambda dots: "%2E" * len(dots[0]), kwargs["url"])
             kwargs["url"] = self.url.removesuffix("/") + route
             headers = self._headers.copy()
             headers.update(kwargs.pop("headers", None))
-            # httpx.Client.build_request would parse the URL twice.
+            # httpx.Client.build_request would parse the URL a second time.
             return httpx.Request(**kwargs, headers=headers)
         except Exception as error:
             shown = ", ".join(f"{name}={reprlib.repr(arguments[name])}" for name in arguments)
@@ -193,7 +192,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             raise InvalidArgumentError(reason) from error
 
     def __repr__(self) -> str:
-        # A traceback may show one whose constructor raised.
+        # A traceback may show a client whose constructor raised.
         transport = getattr(self, "_transport", None)
         if transport is None:
             return f"<{type(self).__name__}>"
@@ -212,16 +211,16 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
     ) -> Member:
         """Add or invite a member to an organization.
 
-        An invite that may have arrived is not sent again by itself: the error says so, and that
-        repeating it is safe.
+        An invite that may have arrived is not sent again automatically. The error says so, and
+        that repeating the call is safe.
 
         Args:
             organization_id_or_slug: The ID or slug of the organization.
-            body: Who is to be added, and as what. Sentry compares e-mail addresses case-sensitively:
-                one in another letter case makes a second member.
+            body: Whom to add, with which roles. Sentry compares e-mail addresses case-sensitively:
+                another letter case makes a second member.
 
         Returns:
-            The member. Its `id` is the member ID that teams are joined with.
+            The member. Its `id` is the member ID with which to add it to teams.
 
         Raises:
             InvalidArgumentError: An argument can't be sent; the message names it.
@@ -244,13 +243,13 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
     ) -> Outcome:
         """Add an organization member to a team.
 
-        Repeating it is safe, and done by itself when the response was lost: what the first attempt
-        had done is then `AlreadyOnTeam`, or `AccessRequested` once more.
+        It is repeated automatically when the response is lost, which is safe: if the first attempt
+        succeeded, the second ends in `AlreadyOnTeam`, or in `AccessRequested` once more.
 
         Args:
             organization_id_or_slug: The ID or slug of the organization.
-            member_id: The ID of the member, such as a new member's `id`; or `"me"`, the owner of
-                a user auth token. A user's ID is something else, and may be another member's.
+            member_id: The member ID, such as a new member's `id`; or `"me"` for the owner of a
+                user auth token. It is never a user's ID, which may be another member's member ID.
             team_id_or_slug: The ID or slug of the team.
 
         Returns:
@@ -315,16 +314,16 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
     ) -> Member:
         """Add or invite a member to an organization.
 
-        An invite that may have arrived is not sent again by itself: the error says so, and that
-        repeating it is safe.
+        An invite that may have arrived is not sent again automatically. The error says so, and
+        that repeating the call is safe.
 
         Args:
             organization_id_or_slug: The ID or slug of the organization.
-            body: Who is to be added, and as what. Sentry compares e-mail addresses case-sensitively:
-                one in another letter case makes a second member.
+            body: Whom to add, with which roles. Sentry compares e-mail addresses case-sensitively:
+                another letter case makes a second member.
 
         Returns:
-            The member. Its `id` is the member ID that teams are joined with.
+            The member. Its `id` is the member ID with which to add it to teams.
 
         Raises:
             InvalidArgumentError: An argument can't be sent; the message names it.
@@ -348,13 +347,13 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
     ) -> Outcome:
         """Add an organization member to a team.
 
-        Repeating it is safe, and done by itself when the response was lost: what the first attempt
-        had done is then `AlreadyOnTeam`, or `AccessRequested` once more.
+        It is repeated automatically when the response is lost, which is safe: if the first attempt
+        succeeded, the second ends in `AlreadyOnTeam`, or in `AccessRequested` once more.
 
         Args:
             organization_id_or_slug: The ID or slug of the organization.
-            member_id: The ID of the member, such as a new member's `id`; or `"me"`, the owner of
-                a user auth token. A user's ID is something else, and may be another member's.
+            member_id: The member ID, such as a new member's `id`; or `"me"` for the owner of a
+                user auth token. It is never a user's ID, which may be another member's member ID.
             team_id_or_slug: The ID or slug of the team.
 
         Returns:
@@ -428,19 +427,16 @@ def _secret(text: str | None) -> Secret | None:
 
 
 def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
-    if timeout is None:
-        timeout = READ_TIMEOUT
-    whole = timeout if isinstance(timeout, httpx.Timeout) else None
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
-        whole = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
-    if whole is None or not all(
-        isinstance(part, int | float) and 0 < part <= TIMEOUT_MAX
-        for part in whole.as_dict().values()
-    ):
-        raise InvalidArgumentError(
-            "timeout must be a finite number of seconds above 0, or an httpx.Timeout of such"
-        )
-    return whole
+    whole: object = READ_TIMEOUT if timeout is None else timeout
+    if isinstance(whole, int | float) and not isinstance(whole, bool):
+        whole = httpx.Timeout(whole, connect=min(whole, CONNECT_TIMEOUT))
+    if isinstance(whole, httpx.Timeout):
+        parts = whole.as_dict().values()
+        if all(isinstance(part, int | float) and 0 < part <= TIMEOUT_MAX for part in parts):
+            return whole
+    raise InvalidArgumentError(
+        "timeout must be a finite number of seconds above 0, or an httpx.Timeout of such"
+    )
 
 
 def _positive(attempts: int) -> int:
@@ -451,10 +447,10 @@ def _positive(attempts: int) -> int:
 
 @cache
 def _user_agent() -> str:
-    # It takes a tenth of the time of importing this.
+    # Imported here: it takes a tenth of the time that importing this package takes.
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return f"sentry-members/{version('sentry-members')}"
-    except PackageNotFoundError:  # The metadata was left out, to make a package smaller.
+    except PackageNotFoundError:  # Some bundlers leave out the metadata.
         return "sentry-members"

@@ -1,4 +1,4 @@
-"""Reads where Sentry's tools keep a token, a URL and an organization: the environment and files."""
+"""Reads the token, the URL and the organization that Sentry's tools read: environment, files."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from .secret import Secret
 
 FILE = ".sentryclirc"
 
-# Where each value is in a file of Sentry's tools: the section, and the key.
+# The section of each value in a file of Sentry's tools.
 _PLACES = {"token": "auth", "url": "defaults", "org": "defaults"}
 
 
@@ -20,11 +20,11 @@ class Source(NamedTuple):
     """A place that may name a token, a URL, an organization, or several of them.
 
     Attributes:
-        token_name: What the place of the token is called in messages; `url_name` likewise.
+        token_name: What messages call the place of the token; `url_name` likewise.
         token: The token; empty if it names none.
         url: The URL, which may hold a password; empty if it names none.
-        organization: The organization, likewise.
-        is_users_own: Whether nobody but the user wrote it; a project's file may be anybody's.
+        organization: The organization; empty if it names none.
+        is_users_own: Whether the user wrote it. A project's file may be somebody else's.
     """
 
     token_name: str
@@ -37,12 +37,12 @@ class Source(NamedTuple):
 
 
 def sources() -> Iterator[Source]:
-    """Yield the places, the most specific first.
+    """Yield the places to look in, the most specific first.
 
     Raises:
         ConfigurationError: A file can't be read.
     """
-    # Sentry's own tool prefers SENTRY_HOST, too.
+    # Sentry's own tool prefers SENTRY_HOST to SENTRY_URL, too.
     url_name = "SENTRY_HOST" if os.environ.get("SENTRY_HOST") else "SENTRY_URL"
     yield Source(
         "SENTRY_AUTH_TOKEN in the environment",
@@ -69,7 +69,7 @@ def _variable(name: str) -> Secret:
 
 
 def _home_file() -> Path | None:
-    """Return the user's own file: in the home directory, else in that of settings."""
+    """Return the user's own file: in the home directory, else in the settings directory."""
     with suppress(RuntimeError):
         home = Path.home()
         settings = os.environ.get("XDG_CONFIG_HOME") or home / ".config"
@@ -92,7 +92,8 @@ def _project_file() -> Path | None:
 
 
 def _read(file: Path, *, is_users_own: bool, is_required: bool = False) -> Source:
-    # Raised here, where no local holds the text: the parser's error quotes the line with the token.
+    # Raised here, where no local variable holds the text of the file or the parser's error, which
+    # quotes the line with the token.
     values, problem = _parse(file, is_required=is_required)
     if problem:
         raise ConfigurationError(f"{file} {problem}")
@@ -109,7 +110,10 @@ def _read(file: Path, *, is_users_own: bool, is_required: bool = False) -> Sourc
 
 def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
     """Return the values of a file, and what is wrong with it."""
-    from configparser import Error, RawConfigParser  # Most processes have no file to read.
+    from configparser import (
+        Error,
+        RawConfigParser,
+    )  # Imported here: most processes have no file to read.
 
     parser = RawConfigParser(strict=False, default_section="", comment_prefixes=("#", ";", "!"))
     values = dict.fromkeys(_PLACES, Secret(None))

@@ -20,8 +20,8 @@ SlotsT = TypeVar("SlotsT")
 class Network(Generic[TransportT, SlotsT]):
     """Connections, and slots for the calls in flight, as a client and its siblings share them.
 
-    They belong to one process. In a forked one they are made anew: else it would read the responses
-    to its parent's requests, and wait for slots that its parent's calls hold.
+    They belong to one process. A forked process makes them anew: otherwise it would read the
+    responses to its parent's requests, and wait for slots that its parent's calls hold.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Network(Generic[TransportT, SlotsT]):
         _networks.add(self)
 
     def renew(self) -> None:
-        """Make both anew, without closing what another process or thread may be using."""
+        """Make both anew; do not close the old ones, which another process or thread may use."""
         self.transport: TransportT = self._make_transport()
         self.slots: SlotsT = self._make_slots()
 
@@ -51,16 +51,15 @@ if hasattr(os, "register_at_fork"):
 
 
 def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callable[[], TransportT]:
-    """Return what makes connections to a Sentry, through the environment's proxy if it names one.
+    """Return a function that makes connections, through the environment's proxy if there is one.
 
     Args:
         connections: `httpx.HTTPTransport`, or `AsyncConnections`.
-        url: Where the connections lead.
-
-    What it returns raises the same error where the proxy can't be used.
+        url: The root of the Sentry to connect to.
 
     Raises:
-        ConfigurationError: The certificates that the environment names can't be used.
+        ConfigurationError: The certificates that the environment names can't be used. The returned
+            function raises it if the proxy can't be used.
     """
     try:
         context = _ssl_context()
@@ -85,8 +84,8 @@ def _make(connections: Callable[..., TransportT], context: Any, proxy: Secret) -
 
 
 def _proxy(url: httpx.URL) -> Secret:
-    """Return the proxy that the environment names for a URL; an empty secret if none."""
-    # Without TLS the credential must not leave this machine.
+    """Return the proxy that the environment names for a URL; an empty secret if there is none."""
+    # A URL without TLS is on loopback. A proxy would carry its credential off this machine.
     if url.scheme != "https" or any(map(proxy_bypass, (url.host, url.netloc.decode()))):
         return Secret(None)
     proxy = Secret(getproxies().get("https") or getproxies().get("all"))
@@ -95,8 +94,8 @@ def _proxy(url: httpx.URL) -> Secret:
 
 @cache
 def _ssl_context() -> Any:
-    """Make one context for the process, which takes longer than a call. It trusts the system."""
-    import ssl  # Together they take a tenth of the time of importing httpx.
+    """Make a TLS context that trusts what the system trusts: one, because making it is slow."""
+    import ssl  # Imported here: both take a tenth of the time that importing httpx takes.
 
     import truststore
 
@@ -108,15 +107,15 @@ def _ssl_context() -> Any:
 
 
 class AsyncConnections(httpx.AsyncBaseTransport):
-    """Connections of httpx for one event loop, each in a pool of its own.
+    """Connections for one event loop, each in an httpx pool of its own.
 
-    In one pool, what a request costs grows with the number of connections.
+    In a shared pool, the cost of a request grows with the number of connections.
     """
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
         self._pools = [httpx.AsyncHTTPTransport(**settings)]
-        # The one used last comes first: those that stay unused lose their connections.
+        # The pool used last is taken first, so that the connections of the others can expire.
         self._idle = [*self._pools]
         self._loop: object = None
 
@@ -147,13 +146,13 @@ class AsyncConnections(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         for pool in self._pools:
-            # That the loop of the connections has ended is no reason to fail.
+            # The event loop of the connections may have ended, which closed them.
             with suppress(RuntimeError):
                 await pool.aclose()
 
 
 def _running_loop() -> object:
-    from sniffio import current_async_library  # A sync client doesn't need it.
+    from sniffio import current_async_library  # Imported here: a sync client doesn't need it.
 
     if current_async_library() == "trio":
         from trio.lowlevel import current_trio_token

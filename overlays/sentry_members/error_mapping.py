@@ -1,22 +1,20 @@
-"""Maps an error response to an exception: what is known of Sentry's responses, as a table."""
+"""Maps an error response to an exception, by a table of what is known of Sentry's responses."""
 
 import json
 import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 import httpx
 
 from . import errors
-from .auth import GATEWAY_KEY_HEADER, Credentials, is_sentry_io
+from .auth import GATEWAY_KEY_HEADER, is_sentry_io
 from .routes import TEXT_LIMIT, OperationRequest, parse_json, single_line
 from .scopes import TokenKind, needed
 
 _MESSAGES_LIMIT = 20
-
-ErrorT = TypeVar("ErrorT", bound=errors.ApiError)
 
 _INVITE = "add_a_member_to_an_organization"
 _JOIN = "add_an_organization_member_to_a_team"
@@ -28,20 +26,22 @@ _WHERE_A_URL_GOES = (
 
 
 class Rule(NamedTuple):
-    """An error response, and the error that it means. A column left out holds for any response.
+    """Matches error responses, and says which exception they map to.
+
+    An attribute that is left out matches any response.
 
     Attributes:
-        status: The status code; 500 stands for every 5xx.
-        error: The class of the error, which also decides whether the request is sent again.
-        advice: What to do. `{scopes}` stands for the scopes that the operation accepts,
-            `{accepted}` for those that the response names.
-        words: What every message of a JSON object or list holds.
+        status: The status code; 500 matches every 5xx.
+        error: The class of the exception, which also decides whether the request is retried.
+        advice: What to do. `{scopes}` is replaced by the scopes that the operation accepts,
+            `{accepted}` by those that the response names.
+        words: Words that each message of a JSON object or list contains.
         code: The `code` of a `detail` that is an object.
-        operation: The operation that was asked for.
-        sender: `"gateway"` for our own, `"apigateway"` for sentry.io's.
-        names_scopes: Whether the response names the scopes of which one is missing.
-        on_sentry_io: Whether sentry.io was asked.
-        is_elsewhere: Whether it may mean that the wrong Sentry was asked.
+        operation: The operation of the request.
+        sender: `"gateway"` for this project's gateway, `"apigateway"` for sentry.io's.
+        names_scopes: Whether the response must name scopes of which the token lacks one.
+        on_sentry_io: Whether the request must have gone to sentry.io.
+        is_elsewhere: Whether the advice mentions that the wrong Sentry may have been asked.
     """
 
     status: int
@@ -61,7 +61,7 @@ _NO_TEAMS = "cannot have team-level permissions"
 _GIVE_NO_TEAMS = "Give another organization role, or no teams."
 _WHICH_IS_UNKNOWN = "Check the slugs and the IDs: which one is unknown, Sentry doesn't say."
 
-# The first that fits is taken.
+# The first rule that matches is used.
 RULES: tuple[Rule, ...] = (
     Rule(403, errors.GatewayKeyError, "Is SENTRY_GATEWAY_KEY, or gateway_key, the one that the gateway was started with?", sender="gateway"),
     Rule(404, errors.NotFoundError, sender="gateway"),
@@ -105,70 +105,48 @@ RULES: tuple[Rule, ...] = (
 
 
 class _Details(NamedTuple):
-    """The readable parts of an error response."""
+    """The readable parts of an error response.
+
+    Attributes:
+        reasons: The messages, if the body is JSON and has any; otherwise one empty reason.
+        accepted: The scopes that it names, of which the token lacks one.
+    """
 
     sender: str = ""
     code: str = ""
-    is_json: bool = False
+    reasons: tuple[str, ...] = ("",)
     messages: tuple[str, ...] = ()
     field_errors: dict[str, tuple[str, ...]] | None = None
+    accepted: tuple[str, ...] = ()
     request_id: str | None = None
 
-    def match(self, rule: Rule) -> bool:
-        if rule.words and not (
-            self.is_json
-            and self.messages
-            and all(rule.words in message for message in self.messages)
-        ):
-            return False  # Of several reasons, none is the reason.
-        return rule.sender in ("", self.sender) and rule.code in ("", self.code)
 
-
-def map_error(
-    call: OperationRequest, response: httpx.Response, credentials: Credentials, note: str = ""
-) -> errors.ApiError:
-    """Map an error response to the exception that the first rule that fits names.
+def map_error(call: OperationRequest, response: httpx.Response, note: str = "") -> errors.ApiError:
+    """Map an error response to an exception, by the first rule that matches.
 
     Args:
         call: The request.
         response: The response, its body read.
-        credentials: What it was sent with.
-        note: What else is wrong with the response.
+        note: What else is wrong with the response, for the message.
     """
-    details = _read(call, response)
-    accepted = _scopes(response.headers.get("WWW-Authenticate", ""))
-    on_sentry_io = is_sentry_io(call.request.url.host)
-    rule = Rule(0, errors.ApiError, _unexpected(response))
-    for candidate in RULES:
-        if (
-            _status_matches(candidate.status, response.status_code)
-            and candidate.operation in ("", call.operation)
-            and not (candidate.names_scopes and not accepted)
-            and not (candidate.on_sentry_io and not on_sentry_io)
-            and details.match(candidate)
-        ):
-            rule = candidate
-            break
-    advice = advice_of(rule, call.operation, credentials.token_kind, accepted)
-    if rule.is_elsewhere and credentials.is_default_url:
+    details, status = _read(call, response), response.status_code
+    unexpected = Rule(0, errors.ApiError, _unexpected(response))
+    rule = next((rule for rule in RULES if _matches(rule, call, status, details)), unexpected)
+    advice = advice_of(rule, call.route.name, call.credentials.token_kind, details.accepted)
+    if rule.is_elsewhere and call.credentials.is_default_url:
         advice = f"{advice} {_WHERE_A_URL_GOES}"
-    return _build(rule.error, call, response, details, note, advice, accepted)
+    return _build(rule.error, call, response, details, note, advice)
 
 
 def advice_of(
-    rule: Rule,
-    operation: str,
-    token_kind: TokenKind | None = None,
-    accepted: tuple[str, ...] = (),
+    rule: Rule, operation: str, token_kind: TokenKind | None = None, accepted: tuple[str, ...] = ()
 ) -> str:
-    """Return the advice of a rule on an operation."""
+    """Return the advice of a rule, with the scopes filled in."""
     scopes = needed(operation, token_kind)
     return rule.advice.format(scopes=scopes, accepted=", ".join(accepted)).rstrip()
 
 
-def unreadable(
-    call: OperationRequest, response: httpx.Response, reason: str
-) -> errors.UnreadableAnswerError:
+def unreadable(call: OperationRequest, response: httpx.Response, reason: str) -> errors.ApiError:
     """Build the error for a success whose body can't be read or parsed."""
     note = f"the response can't be read ({call.redacted_line(reason)})"
     advice = "Sentry did what was asked. Repeating it is safe: it is not done twice."
@@ -176,20 +154,29 @@ def unreadable(
     return _build(errors.UnreadableAnswerError, call, response, details, note, advice)
 
 
-def _status_matches(rule: int, status: int) -> bool:
-    return rule == status or (rule == 500 and 500 <= status < 600)
+def _matches(rule: Rule, call: OperationRequest, status: int, details: _Details) -> bool:
+    return (
+        (rule.status == status or (rule.status == 500 and 500 <= status < 600))
+        and rule.operation in ("", call.route.name)
+        and rule.sender in ("", details.sender)
+        and rule.code in ("", details.code)
+        # A response with several reasons does not mean any one of them.
+        and all(rule.words in reason for reason in details.reasons)
+        and not (rule.names_scopes and not details.accepted)
+        and not (rule.on_sentry_io and not is_sentry_io(call.request.url.host))
+    )
 
 
 def _unexpected(response: httpx.Response) -> str:
     if response.has_redirect_location:
         return "A redirect is never followed: is the URL right?"
     if response.is_success:
-        return "Sentry does not answer so: is the URL right, and nothing else before it?"
+        return "Sentry does not respond like this: is the URL right, and nothing else before it?"
     return ""
 
 
 def _scopes(challenge: str) -> tuple[str, ...]:
-    """Return the scopes that a `WWW-Authenticate` header names, as OAuth writes them (RFC 6750)."""
+    """Return the scopes that a `WWW-Authenticate` header names in OAuth's format (RFC 6750)."""
     found = (
         re.search(r'\bscope="([^"]*)"', challenge) if "insufficient_scope" in challenge else None
     )
@@ -197,27 +184,26 @@ def _scopes(challenge: str) -> tuple[str, ...]:
 
 
 def _build(
-    error: type[ErrorT],
+    error: type[errors.ApiError],
     call: OperationRequest,
     response: httpx.Response,
     details: _Details,
     note: str,
     advice: str,
-    accepted: tuple[str, ...] = (),
-) -> ErrorT:
+) -> errors.ApiError:
     status = response.status_code
     phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
     title = f"{call}: {status}{phrase} from {call.host}"
     return error(
         join_sentences(title, *details.messages, note, advice),
-        operation=call.operation,
+        operation=call.route.name,
         host=call.host,
         status=status,
         advice=advice,
         from_gateway=details.sender == "gateway",
         messages=details.messages,
-        field_errors=details.field_errors,
-        accepted_scopes=accepted,
+        field_errors=details.field_errors or {},
+        accepted_scopes=details.accepted,
         request_id=details.request_id,
         rate_limit=rate_limit(response.headers),
         retry_after=_retry_after(response, counts_windows=issubclass(error, errors.RateLimitError)),
@@ -226,7 +212,7 @@ def _build(
 
 
 def _read(call: OperationRequest, response: httpx.Response) -> _Details:
-    """Read what a response says, whatever it holds."""
+    """Read the messages and IDs of an error response, whatever its body is."""
     content = call.redacted(response.content)
     messages: list[str] = []
     field_errors: dict[str, tuple[str, ...]] = {}
@@ -235,7 +221,7 @@ def _read(call: OperationRequest, response: httpx.Response) -> _Details:
     fields = cast(dict[str, Any], body) if isinstance(body, dict) else {}
     sender, detail = "", fields.get("detail")
     if fields.get("gateway") is True and isinstance(detail, str):
-        # Who asked no gateway hears none.
+        # Only a request to a gateway can have a response of the gateway.
         sender = "gateway" if GATEWAY_KEY_HEADER in call.request.headers else ""
     elif fields.get("error") == "apigateway":
         sender = "apigateway"
@@ -252,18 +238,20 @@ def _read(call: OperationRequest, response: httpx.Response) -> _Details:
         messages.extend(map(single_line, _page(content)))
     elif not isinstance(body, dict):
         messages.extend(map(call.redacted_line, _texts(body)))
+    readable = tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT]))
     return _Details(
         sender=sender,
         code=cast(dict[str, Any], detail).get("code", "") if isinstance(detail, dict) else "",
-        is_json=isinstance(body, dict | list),
-        messages=tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT])),
+        reasons=readable if readable and isinstance(body, dict | list) else ("",),
+        messages=readable,
         field_errors=field_errors,
+        accepted=_scopes(response.headers.get("WWW-Authenticate", "")),
         request_id=request_id,
     )
 
 
 def _texts(value: object, depth: int = 3) -> Iterator[str]:
-    """Yield the texts in a part of a body: a text, a list of them, or an object with a message."""
+    """Yield the texts in a value of a JSON body: a text, a list, or an object with a message."""
     match value:
         case str():
             yield value
@@ -281,7 +269,7 @@ def _texts(value: object, depth: int = 3) -> Iterator[str]:
 
 
 def _page(content: bytes) -> Iterator[str]:
-    """Yield the title of an HTML page, or the beginning of another text."""
+    """Yield the title of an HTML page, or the beginning of any other text."""
     text = content[:TEXT_LIMIT].decode("utf-8", "replace")
     title = re.search(r"<title[^<>]*>([^<]*)", text, re.IGNORECASE)
     text = title[1] if title else re.sub(r"<[^<>]*>", " ", text)
@@ -290,12 +278,12 @@ def _page(content: bytes) -> Iterator[str]:
 
 
 def join_sentences(*texts: str) -> str:
-    """Join the texts that are not empty, each ended by a full stop where it has no end."""
+    """Join the texts that are not empty, with a full stop after each that ends without one."""
     return " ".join(text if text[-1] in ".?!" else f"{text}." for text in texts if text)
 
 
 def rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
-    """Read the figures of the rate limiter; None where a response has none."""
+    """Read the figures of the rate limiter; return None if there are none."""
     names = ("Limit", "Remaining", "Reset", "ConcurrentLimit", "ConcurrentRemaining")
     texts = [headers.get(f"X-Sentry-Rate-Limit-{name}") for name in names]
     if not any(texts):
@@ -304,7 +292,7 @@ def rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
 
 
 def _retry_after(response: httpx.Response, *, counts_windows: bool) -> float | None:
-    """Read how many seconds to wait, counted against the date of the response itself."""
+    """Read how many seconds to wait after the date of the response."""
     headers = response.headers
     text: str = headers.get("Retry-After", "")
     if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text):

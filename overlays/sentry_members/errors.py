@@ -4,9 +4,9 @@
     ├── ConfigurationError                the credentials or settings can't work
     ├── InvalidArgumentError              an argument can't be sent (a ValueError, too)
     ├── NoAnswerError                     no response arrived
-    │   ├── AnswerTimeoutError            in the time given
+    │   ├── AnswerTimeoutError            in time
     │   └── ConnectionFailedError         because there was no connection, or it broke off
-    └── ApiError                          a response arrived that is not the success asked for
+    └── ApiError                          a response arrived that is not a success
         ├── BadRequestError               400
         │   ├── AlreadyMemberError        the e-mail address is a member's
         │   │   └── AlreadyInvitedError   whose invite is pending
@@ -17,13 +17,13 @@
         │   └── OverMemberLimitError      the token's owner has no seat in the plan
         ├── ForbiddenError                403
         │   ├── GatewayKeyError           the gateway's key is missing or wrong
-        │   ├── MissingScopeError         the token's scopes, organization or owner don't do
+        │   ├── MissingScopeError         the token lacks a scope, or its owner a right
         │   └── IdentityProviderTeamError the team is managed by an identity provider
         ├── RoleCannotHoldTeamsError      400 or 403, by the operation
         ├── NotFoundError                 404
         ├── TooManyRequestsError          429
-        │   ├── RateLimitError            too many requests: passes in seconds
-        │   └── InviteQuotaError          too many invites: passes in hours
+        │   ├── RateLimitError            too many requests: ends in seconds
+        │   └── InviteQuotaError          too many invites: ends in hours
         ├── ServerError                   5xx or 408
         │   └── SentryUnreachableError    a gateway can't reach Sentry
         └── UnreadableAnswerError         a success whose body can't be read
@@ -34,7 +34,7 @@ attribute or traceback holds a token.
 
 import copyreg
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 REPEATING_IS_SAFE = (
@@ -48,7 +48,7 @@ class SentryMembersError(Exception):
 
     Attributes:
         is_transient: Whether the same request may succeed a little later.
-        may_have_acted: Whether Sentry may have done what was asked, in spite of the error.
+        may_have_acted: Whether Sentry may have done what was asked, despite the error.
     """
 
     is_transient: bool = False
@@ -60,41 +60,43 @@ class SentryMembersError(Exception):
 
 
 class ConfigurationError(SentryMembersError):
-    """The credentials or settings can't work; the message says which, and what would."""
+    """The credentials or settings can't work; the message says why, and what to do."""
 
 
 class InvalidArgumentError(SentryMembersError, ValueError):
     """An argument can't be sent as it is; the message names it and says why."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NoAnswerError(SentryMembersError):
-    """No response arrived; of this class itself where sending again would not help.
+    """No response arrived. Retrying helps only with the subclasses.
 
     Attributes:
-        operation: The operation, by its method's name.
-        host: The host that the request was for, with its port where that is not the usual one.
-        may_have_arrived: Whether Sentry may have received the request, and so acted on it.
+        operation: The operation, named like its method.
+        host: The host of the request, with the port if it is not the default one.
+        may_have_arrived: Whether Sentry may have received the request, and acted on it.
         reason: The message without the call.
     """
 
-    def __init__(
-        self, message: str, *, operation: str, host: str, may_have_arrived: bool, reason: str
-    ) -> None:
+    message: InitVar[str] = field(kw_only=False)
+    operation: str
+    host: str
+    may_have_arrived: bool
+    reason: str
+
+    def __post_init__(self, message: str) -> None:
         super().__init__(message)
-        self.operation = operation
-        self.host = host
-        self.may_have_arrived = self.may_have_acted = may_have_arrived
-        self.reason = reason
+        self.may_have_acted = self.may_have_arrived
 
 
 class AnswerTimeoutError(NoAnswerError):
-    """No response arrived in the time given."""
+    """No response arrived in time."""
 
     is_transient = True
 
 
 class ConnectionFailedError(NoAnswerError):
-    """There was no connection, or it broke off before the response was complete."""
+    """No connection could be made, or it broke before a response arrived."""
 
     is_transient = True
 
@@ -108,7 +110,7 @@ class RateLimit:
         remaining: How many of them are left.
         reset: When the window ends, in seconds since the epoch by the server's clock.
         concurrent_limit: How many requests may be in flight; None from current servers.
-        concurrent_remaining: How many more may be; None from current servers.
+        concurrent_remaining: How many more requests may be in flight; None from current servers.
     """
 
     limit: int | None
@@ -118,65 +120,52 @@ class RateLimit:
     concurrent_remaining: int | None
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ApiError(SentryMembersError):
-    """A response arrived that is not the success asked for.
+    """A response arrived that is not a success of the operation.
 
     Attributes:
-        operation: The operation, by its method's name.
-        host: The host that was asked, with its port where that is not the usual one.
-        status: The status code, such as 400, or 520, which is in no list.
+        operation: The operation, named like its method.
+        host: The host of the request, with the port if it is not the default one.
+        status: The status code; also one that HTTP does not define, such as 520.
         advice: What to do, if anything is known.
-        from_gateway: Whether our own gateway responded. Below 500, and with 502, Sentry then
-            never saw the request.
+        from_gateway: Whether this project's gateway responded. Sentry then never received the
+            request if the status code is below 500, or 502.
         messages: What the server says is wrong, at most 500 characters each.
-        field_errors: Those about a field of the request, by the field's name in JSON.
+        field_errors: The messages about a field of the request, by the field's name in JSON.
         accepted_scopes: The scopes of which the token needs any one, as Sentry names them in a
-            403; empty where it names none.
-        request_id: The ID by which the server's operators find the failure; None if none came.
-        rate_limit: The figures of the rate limiter; None if none came.
-        retry_after: How many seconds after the response the server wants no further request; None
-            if it does not say.
+            403; empty if it names none.
+        request_id: The ID by which the server's operators find the failure, if the server sent one.
+        rate_limit: The figures of the rate limiter, if the server sent any.
+        retry_after: For how many seconds after the response the server wants no further request, if
+            it says so.
         body: The body, its first 8,192 bytes, tokens redacted.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        operation: str,
-        host: str,
-        status: int,
-        advice: str = "",
-        from_gateway: bool = False,
-        messages: tuple[str, ...] = (),
-        field_errors: Mapping[str, tuple[str, ...]] | None = None,
-        accepted_scopes: tuple[str, ...] = (),
-        request_id: str | None = None,
-        rate_limit: RateLimit | None = None,
-        retry_after: float | None = None,
-        body: bytes = b"",
-    ) -> None:
+    message: InitVar[str] = field(kw_only=False)
+    operation: str
+    host: str
+    status: int
+    advice: str = ""
+    from_gateway: bool = False
+    messages: tuple[str, ...] = ()
+    field_errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    accepted_scopes: tuple[str, ...] = ()
+    request_id: str | None = None
+    rate_limit: RateLimit | None = None
+    retry_after: float | None = None
+    body: bytes = b""
+
+    def __post_init__(self, message: str) -> None:
         super().__init__(message)
-        self.operation = operation
-        self.host = host
-        self.status = status
-        self.advice = advice
-        self.from_gateway = from_gateway
-        self.messages = messages
-        self.field_errors = field_errors or {}
-        self.accepted_scopes = accepted_scopes
-        self.request_id = request_id
-        self.rate_limit = rate_limit
-        self.retry_after = retry_after
-        self.body = body
 
 
 class BadRequestError(ApiError):
-    """400: something in the request is wrong; `field_errors` may say what."""
+    """400: the request is wrong; `field_errors` may say where."""
 
 
 class AlreadyMemberError(BadRequestError):
-    """The e-mail address is a member's. Servers up to 23.7.1 say so of pending invites too."""
+    """The e-mail address is a member's. Servers up to 23.7.1 say this of pending invites, too."""
 
 
 class AlreadyInvitedError(AlreadyMemberError):
@@ -192,7 +181,7 @@ class UnknownTeamError(BadRequestError):
 
 
 class UnauthorizedError(ApiError):
-    """401: the token is missing, unknown or expired; a subclass where the token is good."""
+    """401: the token is missing, unknown or expired; in the subclasses it is valid."""
 
 
 class TwoFactorRequiredError(UnauthorizedError):
@@ -200,22 +189,22 @@ class TwoFactorRequiredError(UnauthorizedError):
 
 
 class OverMemberLimitError(UnauthorizedError):
-    """The organization has more members than its plan has seats; the token's owner has none."""
+    """The organization's plan has too few seats, and none for the token's owner."""
 
 
 class ForbiddenError(ApiError):
-    """403: the token is good, but not for this."""
+    """403: the token is valid, but may not do this."""
 
 
 class GatewayKeyError(ForbiddenError):
-    """The gateway's key is missing or wrong: Sentry never saw the request."""
+    """The gateway's key is missing or wrong: Sentry never received the request."""
 
 
 class MissingScopeError(ForbiddenError):
     """The token lacks a scope.
 
-    From servers that don't name the scopes in a header (self-hosted ones before June 2026), it may
-    also be of another organization, or its owner may not do this.
+    A server that does not name the scopes in a header (self-hosted before June 2026) may also mean
+    that the token is another organization's, or that its owner may not do this.
     """
 
 
@@ -224,7 +213,7 @@ class IdentityProviderTeamError(ForbiddenError):
 
 
 class RoleCannotHoldTeamsError(ApiError):
-    """The organization role, such as `billing`, can't hold teams (400 or 403, by the operation)."""
+    """400 or 403, by the operation: the organization role, such as `billing`, can't hold teams."""
 
 
 class NotFoundError(ApiError):
@@ -236,24 +225,24 @@ class TooManyRequestsError(ApiError):
 
 
 class RateLimitError(TooManyRequestsError):
-    """Too many requests in a window of time, or in flight. It passes in seconds."""
+    """Too many requests in a window of time, or in flight. It ends in seconds."""
 
     is_transient = True
 
 
 class InviteQuotaError(TooManyRequestsError):
-    """Too many invites in a day. It passes in hours; repeating the call sooner is pointless."""
+    """Too many invites in a day. It ends in hours; repeating the call sooner is pointless."""
 
 
 class ServerError(ApiError):
-    """5xx, or 408 from within Sentry: it failed, or a proxy before it. It may have acted."""
+    """5xx or 408: Sentry failed, or a proxy before it. Sentry may have acted on the request."""
 
     is_transient = True
     may_have_acted = True
 
 
 class SentryUnreachableError(ServerError):
-    """A gateway, ours or sentry.io's own, can't reach Sentry, which never saw the request."""
+    """A gateway, ours or sentry.io's, can't reach Sentry, which never received the request."""
 
     may_have_acted = False
 

@@ -8,11 +8,11 @@ from sentry_members_api.models import Team
 class _Outcome:
     __slots__ = ()
 
-    # Typed bool: after a NoReturn, type checkers would take the code that follows for unreachable.
+    # Annotated with bool: with NoReturn, type checkers would skip the code after a truth test.
     def __bool__(self) -> bool:
         raise TypeError(
-            "an outcome is neither true nor false: tell Added, AccessRequested and AlreadyOnTeam "
-            "apart by `match` or isinstance"
+            "an outcome is neither true nor false: distinguish Added, AccessRequested and "
+            "AlreadyOnTeam by `match` or isinstance"
         )
 
 
@@ -29,7 +29,7 @@ class Added(_Outcome):
 
 @dataclass(frozen=True, slots=True)
 class AccessRequested(_Outcome):
-    """202: nobody was added. An access request waits for somebody who may approve it."""
+    """202: nobody was added. An access request waits for approval."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import httpx
 from sentry_members_api import Client, api
 from sentry_members_api.errors import UnexpectedStatus
 
+from .auth import Credentials
 from .errors import InvalidArgumentError
 
 TEXT_LIMIT = 8192
@@ -24,27 +25,28 @@ TEXT_LIMIT = 8192
 _JSON_LIMIT = 1024 * 1024
 _LINE_LIMIT = 500
 
-# Doing these twice has the effect of doing them once: by the rules of HTTP, or since Sentry
-# responds to the second request with 204, or with 202 once more.
+# A repetition of these has no further effect: by the rules of HTTP, or because Sentry responds to
+# the second request with 204, or with 202 once more.
 _REPEATABLE_METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 _REPEATABLE_OPERATIONS = ("add_an_organization_member_to_a_team",)
 
-_SECRET_LENGTH = 8  # A shorter text may be part of any other, and its place would reveal it.
-# Sentry's tokens, and JWTs. The brackets include the rest of a token whose end has been redacted.
+# A shorter secret may occur in any text by chance, and a redaction there would reveal it.
+_SECRET_LENGTH = 8
+# Sentry's tokens, and JWTs. The brackets match a token that has been redacted in part.
 _TOKEN = re.compile(rb"sntry[a-z]+_[\w+/=.\[\]-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 class Route(NamedTuple):
-    """An operation of the generated package, as its requests and responses are recognized.
+    """An operation of the generated package: how to recognize its requests and successes.
 
     Attributes:
-        name: The name of its module and of the client's method.
+        name: The name of the generated module, and of the client's method.
         method: The HTTP method.
-        path: The path, with a group for each argument.
-        successes: The status codes of its successes; any other 2xx is not Sentry's, but that of a
+        path: The pattern of the path, with a group for each argument.
+        successes: The status codes of a success. Another 2xx is not Sentry's: it may be that of a
             login page, for example.
-        is_repeatable: Whether doing it twice has the effect of doing it once.
-        parse: The generated parser, for `parse(response=…)`.
+        is_repeatable: Whether a repetition has no further effect.
+        parse: The generated parser, called as `parse(response=…)`.
     """
 
     name: str
@@ -68,99 +70,80 @@ def _route(module: ModuleType) -> Route:
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             arguments[name] = f"{{{name}}}"
         elif parameter.default is parameter.empty:
-            arguments[name] = SimpleNamespace(to_dict=dict)  # No path depends on the body.
+            arguments[name] = SimpleNamespace(to_dict=dict)  # A stub: no path depends on the body.
     kwargs = module._get_kwargs(**arguments)
     path = re.escape(kwargs["url"])
     for name in arguments:
         path = path.replace(re.escape(quote(f"{{{name}}}")), f"(?P<{name}>[^/]*)")
     name, method = module.__name__.rpartition(".")[2], kwargs["method"].upper()
-    strict = partial(
-        module._parse_response, client=Client(base_url="", raise_on_unexpected_status=True)
+    client = Client(base_url="", raise_on_unexpected_status=True)
+    parse = partial(module._parse_response, client=client)
+    successes = frozenset(
+        code for code in HTTPStatus if 200 <= code < 300 and _expects(parse, code)
     )
-    return Route(
-        name,
-        method,
-        re.compile(path),
-        frozenset(
-            status for status in HTTPStatus if 200 <= status < 300 and _takes(strict, status)
-        ),
-        method in _REPEATABLE_METHODS or name in _REPEATABLE_OPERATIONS,
-        strict,
-    )
+    is_repeatable = method in _REPEATABLE_METHODS or name in _REPEATABLE_OPERATIONS
+    return Route(name, method, re.compile(path), successes, is_repeatable, parse)
 
 
-def _takes(parse: Callable[..., Any], status: int) -> bool:
-    """Return whether a generated parser knows a status code."""
+def _expects(parse: Callable[..., Any], status: int) -> bool:
+    """Return whether a generated parser expects a status code."""
     try:
         parse(response=httpx.Response(status))
-    except UnexpectedStatus:
-        return False
-    except Exception:  # noqa: BLE001 - a body was expected
-        return True
+    except Exception as error:  # noqa: BLE001 - of an expected status code, the body is missing
+        return not isinstance(error, UnexpectedStatus)
     return True
 
 
-class OperationRequest:
-    """A request of the contract: its operation, and the arguments in its path."""
+class OperationRequest(NamedTuple):
+    """A request of an operation of the contract.
 
-    def __init__(
-        self,
-        route: Route,
-        arguments: tuple[str, ...],
-        request: httpx.Request,
-        secret_headers: tuple[str, ...],
-    ) -> None:
-        self.route = route
-        self.request = request
-        self._arguments = arguments
-        self._secret_headers = secret_headers
+    Attributes:
+        request: The request.
+        credentials: The credentials that it is sent with.
+        route: The operation.
+        arguments: The arguments in its path.
+    """
 
-    @property
-    def operation(self) -> str:
-        """The operation, by its method's name."""
-        return self.route.name
+    request: httpx.Request
+    credentials: Credentials
+    route: Route
+    arguments: tuple[str, ...]
 
     @property
     def host(self) -> str:
-        """The host, with its port where that is not the usual one."""
+        """The host, with the port if it is not the default one."""
         return self.request.url.netloc.decode()
 
     def __str__(self) -> str:
-        arguments = [repr(argument) for argument in self._arguments]
+        arguments = [repr(argument) for argument in self.arguments]
         body = parse_json(self.request.read())
         if isinstance(body, dict):
             fields = cast(dict[str, Any], body).items()
             arguments += [f"{key}={value!r}" for key, value in fields]
-        return self.redacted_line(f"{self.operation}({', '.join(arguments)})")
+        return self.redacted_line(f"{self.route.name}({', '.join(arguments)})")
 
     def redacted(self, content: bytes) -> bytes:
-        """Return the content without the secrets of the request, and without any token."""
-        for name in self._secret_headers:
-            # A server may echo a token without its prefix, or in another letter case.
-            value = self.request.headers.get(name, "").encode()
-            secret = re.sub(rb".* |sntry[a-z]+_", b"", value)
-            if len(secret) >= _SECRET_LENGTH:
-                content = re.sub(re.escape(secret), b"[redacted]", content, flags=re.IGNORECASE)
+        """Return the content without the secrets of this request, and without any other token."""
+        for secret in (self.credentials.secret, *self.credentials.headers.values()):
+            # A server may quote a token without its prefix, or in another letter case.
+            text = re.sub(rb".* |sntry[a-z]+_", b"", secret.reveal().encode())
+            if len(text) >= _SECRET_LENGTH:
+                content = re.sub(re.escape(text), b"[redacted]", content, flags=re.IGNORECASE)
         return _TOKEN.sub(b"[redacted]", content)
 
     def redacted_line(self, text: str) -> str:
-        """Return a text as one line without secrets."""
+        """Return a text without secrets, as one line of at most 500 characters."""
         return single_line(self.redacted(text.encode("utf-8", "replace")).decode())
 
 
-def identify(
-    request: httpx.Request, root: str, secret_headers: tuple[str, ...]
-) -> OperationRequest:
-    """Find the operation that a request is.
-
-    Args:
-        request: The request.
-        root: The path that the server's own paths are below, without a slash at its end.
-        secret_headers: The headers whose values must not be shown.
+def identify(request: httpx.Request, credentials: Credentials) -> OperationRequest:
+    """Find the operation of a request.
 
     Raises:
-        InvalidArgumentError: It is not an operation of the contract.
+        InvalidArgumentError: The request is not an operation of the contract, or an argument in its
+            path can't be an ID or a slug.
     """
+    root = credentials.url.path.rstrip("/")
     path = request.url.raw_path.decode("ascii").partition("?")[0]
     for route in routes():
         found = route.path.fullmatch(path, len(root)) if path.startswith(root) else None
@@ -172,8 +155,8 @@ def identify(
                         f"{name} is {argument!r}: an ID or a slug can't be empty, `.` or `..`, nor "
                         "hold a slash or an unprintable character"
                     )
-            return OperationRequest(route, arguments, request, secret_headers)
-    # httpx has resolved these in the path, so which argument it was can't be seen any more.
+            return OperationRequest(request, credentials, route, arguments)
+    # httpx has resolved `.` and `..` in the path, so the argument can't be named any more.
     names = sorted({name for route in routes() for name in route.path.groupindex})
     raise InvalidArgumentError(
         f"{request.method} {single_line(path)} is not an operation of the contract: is one of "
@@ -182,13 +165,13 @@ def identify(
 
 
 def single_line(text: str) -> str:
-    """Return a text as one line without control characters, cut to 500 characters."""
+    """Return a text as one line of at most 500 characters, without control characters."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text[:TEXT_LIMIT]).split())
     return text if len(text) <= _LINE_LIMIT else text[: _LINE_LIMIT - 1] + "…"
 
 
 def parse_json(content: bytes) -> object:
-    """Parse a body of at most 1 MiB; None where that fails."""
+    """Parse a JSON body of at most 1 MiB; return None if that fails."""
     if len(content) > _JSON_LIMIT:
         return None
     try:

@@ -1,7 +1,7 @@
 """Which permission scopes the operations accept, as data.
 
-The source is the table in Sentry's published documentation: operation by kind of token by the
-organization's setting "Open Membership". The documentation of the clients' methods has it in words.
+The source is the table in Sentry's published documentation: by operation, by token kind, by the
+organization's setting "Open Membership". The docstrings of the clients' methods show it.
 """
 
 from typing import Literal, NamedTuple
@@ -12,9 +12,12 @@ Scopes = frozenset[str]
 
 
 class _Row(NamedTuple):
-    """The sets of scopes accepted with Open Membership on, and with it off.
+    """The sets of scopes that are accepted for a token kind.
 
-    And those that, with it off, may do no more than make an access request.
+    Attributes:
+        on: The sets accepted with Open Membership on.
+        off: The sets accepted with Open Membership off.
+        asking: The sets that may end in an access request with Open Membership off.
     """
 
     on: tuple[Scopes, ...]
@@ -53,10 +56,10 @@ _TOKEN_NAMES: dict[TokenKind, str] = {
 def accepted_scopes(
     operation: Operation, token_kind: TokenKind, *, open_membership: bool
 ) -> tuple[Scopes, ...]:
-    """The sets of scopes that an operation accepts; a token needs every scope of one set.
+    """Return the sets of scopes that an operation accepts; a token needs every scope of one set.
 
     Args:
-        operation: The operation, by its method's name.
+        operation: The operation, named like its method.
         token_kind: `"user"` (a user auth token) or `"internal integration"`.
         open_membership: Whether the organization's setting "Open Membership" is on.
 
@@ -64,7 +67,7 @@ def accepted_scopes(
         The sets, in the order of the published table.
 
     Raises:
-        KeyError: The operation or the kind of token is none of these.
+        KeyError: The operation or the token kind is unknown.
     """
     row = _TABLE[operation][token_kind]
     return row.on if open_membership else row.off
@@ -73,10 +76,10 @@ def accepted_scopes(
 def asking_scopes(
     operation: Operation, token_kind: TokenKind, *, open_membership: bool
 ) -> tuple[Scopes, ...]:
-    """The sets of scopes with which a call may end in an access request (202): nobody is added.
+    """Return the sets of scopes with which a call may end in an access request (202).
 
-    With a user auth token that is so where its owner has no more rights than a member has
-    (the published table); with an internal integration's token always (the server's behaviour).
+    With a user auth token it does if the token's owner has no more rights than a member (the
+    published table); with an internal integration's token always (the server's behaviour).
 
     Arguments and errors are those of `accepted_scopes`.
     """
@@ -85,17 +88,17 @@ def asking_scopes(
 
 
 def needed(operation: str, token_kind: TokenKind | None) -> str:
-    """Return which scopes a token needs, in sentences; of both kinds of token if None.
+    """Describe in sentences which scopes a token needs: for both token kinds if None.
 
-    Empty for an operation that has no row in the table.
+    The text is empty for an operation that has no row in the table.
     """
     sentences: list[str] = []
-    for kind, row in _TABLE.get(operation, {}).items():
-        if token_kind in (None, kind):
+    for row_kind, row in _TABLE.get(operation, {}).items():
+        if token_kind in (None, row_kind):
             accepted = _any_of(row.on)
             if row.on != row.off:
                 accepted = f"with Open Membership on {accepted}; with it off {_any_of(row.off)}"
-            sentences.append(f"{_TOKEN_NAMES[kind]}: {accepted}.")
+            sentences.append(f"{_TOKEN_NAMES[row_kind]}: {accepted}.")
     return " ".join(["Accepted scopes:", *sentences] if sentences else [])
 
 

@@ -6,9 +6,9 @@ from typing import NoReturn
 
 
 class Secret:
-    """A text that no `repr`, pickle or traceback shows. Surrounding blanks are not part of it.
+    """A text that no `repr`, pickle or traceback shows, stripped of surrounding blanks.
 
-    Whatever is not a text is taken as an empty one, so that no frame that raises has to hold it.
+    What is not a text counts as empty, so that no frame of an exception about it holds it.
     """
 
     __slots__ = ("reveal",)
@@ -27,9 +27,9 @@ class Secret:
         raise TypeError("a secret can't be pickled or copied")
 
     def matches(self, pattern: str) -> bool:
-        """Return whether it begins as the pattern says."""
+        """Return whether the text begins with a match of the pattern."""
         return re.match(pattern, self.reveal()) is not None
 
     def unquoted(self) -> "Secret":
-        """Return it without a pair of quotes around it, as files and shells leave them."""
+        """Return the text without the quotes that some files and shells leave around it."""
         return Secret(re.sub(r"""\A(["'])(.*)\1\Z""", r"\2", self.reveal(), flags=re.DOTALL))

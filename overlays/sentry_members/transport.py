@@ -1,15 +1,16 @@
 """The one way out: every request, of a method or of a generated function, is sent from here.
 
-A request that is not an operation of the contract is rejected. Of the responses, only a success of
-the operation goes on to the generated parser; every other one, and every lost one, is raised as one
-of `sentry_members.errors`. What is safe to send again is sent again.
+A request that is not an operation of the contract is rejected. A success of the operation is passed
+to the generated parser. Every other response, and every lost one, is raised as an exception of
+`sentry_members.errors`. A request is retried where that is safe.
 
-Whatever is raised has no traceback from further inside: the frames there hold the credential.
+No exception has frames from further inside in its traceback: they hold the credential.
 """
 
 import logging
 import random
 import time
+from contextlib import aclosing, closing
 from threading import Semaphore
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
     import anyio
 
 MAX_CONCURRENT_CALLS = 25
-"""How many calls of a client are in flight; further ones wait. Sentry allows a caller as many."""
+"""How many calls of a client may be in flight, as Sentry allows a caller; further ones wait."""
 
 MAX_SECONDS_WAITED = 60.0
-"""How many seconds a call may spend waiting between its attempts, in all."""
+"""How many seconds a call may wait between its attempts, in all."""
 
 MAX_BODY = 10 * 1024 * 1024
 """How many bytes a response may have, decompressed."""
 
 PARSED = "sentry_members.parsed"
-"""Where the extensions of a success have what the generated parser makes of it."""
+"""The key of a response's extensions under which the parsed body of a success is."""
 
 _log = logging.getLogger("sentry_members")
 
@@ -46,8 +47,8 @@ _NOT_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-# What httpx and the operating system raise. Anything else is not about the response: a
-# cancellation, an exception of a signal handler.
+# What httpx and the operating system raise for a failure of the network. Anything else passes
+# through, such as a cancellation or an exception of a signal handler.
 _NETWORK_ERRORS = (httpx.RequestError, httpx.StreamError, OSError, UnicodeError)
 
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
@@ -55,7 +56,7 @@ SlotsT = TypeVar("SlotsT", Semaphore, "anyio.Semaphore")
 
 
 class Settings(NamedTuple):
-    """What a client is made with, its connections aside."""
+    """The settings of a client."""
 
     credentials: Credentials
     timeout: httpx.Timeout
@@ -68,91 +69,78 @@ class Retries:
     def __init__(self, attempts: int, *, is_repeatable: bool) -> None:
         self._attempts = attempts
         self._is_repeatable = is_repeatable
-        self._failed = 0
+        self._number = 1
         self._waited = 0.0
 
-    def wait_after(self, error: errors.SentryMembersError) -> float | None:
-        """Return the seconds to wait before the next attempt, or None to give up."""
-        self._failed += 1
+    def wait_after(self, error: errors.SentryMembersError) -> float:
+        """Return the seconds to wait before the next attempt, or raise the error to give up."""
         is_safe = self._is_repeatable or not error.may_have_acted
-        if not (error.is_transient and is_safe and self._failed < self._attempts):
-            return None
+        if not (error.is_transient and is_safe and self._number < self._attempts):
+            raise error
         retry_after = error.retry_after if isinstance(error, errors.ApiError) else None
-        wait = 2.0 ** (self._failed - 2) if retry_after is None else retry_after
+        wait = 2.0 ** (self._number - 2) if retry_after is None else retry_after
         wait += random.uniform(0, 0.5)
         self._waited += wait
         if self._waited > MAX_SECONDS_WAITED:
-            return None
-        number = self._failed + 1
+            raise error
+        self._number += 1
         _log.warning(
-            "attempt %d of %d in %.1f s, because of: %s", number, self._attempts, wait, error
+            "attempt %d of %d in %.1f s, because of: %s", self._number, self._attempts, wait, error
         )
         return wait
 
 
 class _BodyError(httpx.ReadError):
-    """A body is too large, or takes too long."""
+    """The body of a response is too large, or takes too long."""
 
 
 class Exchange:
-    """One attempt: a request, and as much of the response as has arrived."""
+    """One attempt: a request, and what has arrived of its response."""
 
     def __init__(self, call: OperationRequest) -> None:
-        timeouts: dict[str, float] = call.request.extensions["timeout"]
         self.call = call
         self.response: httpx.Response | None = None
-        self.seconds = sum(timeouts.values())
+        self.body = bytearray()
+        self.seconds: float = sum(call.request.extensions["timeout"].values())
         self._deadline = time.monotonic() + self.seconds
-        self._parts: list[bytes] = []
-        self._size = 0
 
     def add(self, part: bytes) -> None:
-        """Keep a part of the body."""
-        self._parts.append(part)
-        self._size += len(part)
-        if self._size > MAX_BODY:
+        """Keep a part of the body; raise if it is too large or too late."""
+        if len(self.body) + len(part) > MAX_BODY:
             raise _BodyError(f"has more than {MAX_BODY // 1024**2} MiB")
         if time.monotonic() > self._deadline:
             raise _BodyError(f"took more than {self.seconds} s")
-
-    def complete(self, response: httpx.Response) -> None:
-        """Give the response the body that was kept, as its `read` would have done."""
-        response._content = b"".join(self._parts)
+        self.body += part
 
 
 class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[TransportT, SlotsT]):
-    """What the sync and the async transport share: everything but the sending itself.
+    """What the sync and the async transport share: everything but sending.
 
-    Closing it leaves the connections open: they belong to the client, and every client made from
-    the generated one shares its transport.
+    Its `close` does nothing, because closing the generated client must not close the connections:
+    they belong to the client. `end` closes the transport for good.
     """
 
     def __init__(
-        self,
-        network: Network[TransportT, SlotsT],
-        settings: Settings,
-        parent: Self | None = None,
+        self, network: Network[TransportT, SlotsT], settings: Settings, parent: Self | None = None
     ) -> None:
         self.network: Network[TransportT, SlotsT] = network
         self.settings = settings
         self._parent = parent
-        self._root = settings.credentials.url.path.rstrip("/")
-        self._secret_headers = (settings.credentials.header, *settings.credentials.headers)
         self._timeout = settings.timeout.as_dict()
         self._latest_headers = httpx.Headers()
         self._is_ended = False
 
     def sibling(self, settings: Settings) -> Self:
-        """Make a transport with other settings, over the same network."""
+        """Return a transport with other settings over the same connections."""
         return type(self)(self.network, settings, self)
 
     @property
     def is_ended(self) -> bool:
-        """Whether nothing is sent any more."""
+        """Whether this transport, or the one that it was made from, sends nothing any more."""
         return self._is_ended or (self._parent is not None and self._parent.is_ended)
 
     def end(self) -> bool:
-        """Send nothing from now on; return whether the connections are to be closed, too."""
+        """Send nothing from now on; return whether the connections must be closed, too."""
         self._is_ended = True
         return self._parent is None
 
@@ -162,18 +150,18 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         return rate_limit(self._latest_headers)
 
     def _prepare(self, request: httpx.Request) -> tuple[OperationRequest, Retries]:
-        """Identify a request; give it finite timeouts and the credential.
+        """Identify a request, and add finite timeouts and the credential.
 
         Raises:
-            ConfigurationError: It is for another server than the credential.
-            InvalidArgumentError: It is not an operation of the contract.
+            ConfigurationError: The request is for another server than the credential.
+            InvalidArgumentError: The request is not an operation of the contract.
         """
         credentials = self.settings.credentials
         url, own = request.url, credentials.url
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
-        call = identify(request, self._root, self._secret_headers)
-        # A generated client may have been given a timeout of its own, with parts that are None.
+        call = identify(request, credentials)
+        # The user may have given the generated client a timeout with parts that are None.
         given: dict[str, float | None] = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
             part: given.get(part) or seconds for part, seconds in self._timeout.items()
@@ -192,10 +180,10 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
     def _outcome(
         self, exchange: Exchange, error: BaseException | None
     ) -> httpx.Response | errors.SentryMembersError:
-        """Return a success as it is, and anything else as the error that it means.
+        """Return the response of a success, and otherwise the error to raise.
 
         Raises:
-            BaseException: What interrupted the attempt, if that was not the network.
+            BaseException: What interrupted the attempt, if it was not a failure of the network.
         """
         call, response, note = exchange.call, exchange.response, ""
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
@@ -209,19 +197,19 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             line = f"{call.request.method} {call.request.url}"
             _log.info("%s: %d", call.redacted_line(line), response.status_code)
         if error is None:
-            exchange.complete(response)
+            response._content = bytes(exchange.body)  # As the response's own `read` does.
         else:
             broke = f"broke ({type(error).__name__})"
             note = f"its body {error if isinstance(error, _BodyError) else broke}"
             headers = response.headers.raw
             response = httpx.Response(response.status_code, headers=headers, content=b"")
         if response.status_code not in call.route.successes:
-            return map_error(call, response, self.settings.credentials, note)
+            return map_error(call, response, note)
         try:
-            # Where a success has no body, its status code says everything.
+            # A parser that expects no body ignores one that broke off.
             response.extensions[PARSED] = call.route.parse(response=response)
             return response
-        except Exception as parse_error:  # noqa: BLE001 - whatever the parser meets
+        except Exception as parse_error:  # noqa: BLE001 - whatever the parser raises
             note = note or f"{type(parse_error).__name__}: {parse_error}"
         # Built outside the except block: the parser's frames hold the unredacted response.
         return unreadable(call, response, note)
@@ -238,25 +226,20 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
                 outcome = self._attempt(Exchange(call))
                 if isinstance(outcome, httpx.Response):
                     return outcome
-                wait = retries.wait_after(outcome)
-                if wait is None:
-                    raise outcome
-                time.sleep(wait)
+                time.sleep(retries.wait_after(outcome))
 
     def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
         failure: BaseException | None = None
         try:
             response = self.network.transport.handle_request(exchange.call.request)
             exchange.response = response
-            try:
+            with closing(response):
                 for part in response.iter_bytes():
                     exchange.add(part)
-            finally:
-                response.close()
         except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
             failure = error
             if not isinstance(error, _NETWORK_ERRORS):
-                self.network.renew()  # Its pool may be locked for ever.
+                self.network.renew()  # The pool may have been left locked for ever.
         return self._outcome(exchange, failure)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -270,7 +253,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
     """Sends the requests of an async client."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        from anyio import sleep  # A sync client doesn't need it.
+        from anyio import sleep  # Imported here: a sync client doesn't need it.
 
         async with self.network.slots:
             call, retries = self._prepare(request)
@@ -279,24 +262,19 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
                 outcome = await self._attempt(Exchange(call))
                 if isinstance(outcome, httpx.Response):
                     return outcome
-                wait = retries.wait_after(outcome)
-                if wait is None:
-                    raise outcome
-                await sleep(wait)
+                await sleep(retries.wait_after(outcome))
 
     async def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
-        from anyio import move_on_after  # A sync client doesn't need it.
+        from anyio import move_on_after  # Imported here: a sync client doesn't need it.
 
         failure: BaseException | None = None
         try:
             with move_on_after(exchange.seconds) as scope:
                 response = await self.network.transport.handle_async_request(exchange.call.request)
                 exchange.response = response
-                try:
+                async with aclosing(response):
                     async for part in response.aiter_bytes():
                         exchange.add(part)
-                finally:
-                    await response.aclose()
             if scope.cancelled_caught:
                 failure = TimeoutError("the deadline has passed")
         except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
@@ -321,20 +299,20 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
             f"the certificate of {call.host} is not trusted ({description}). Nothing was sent. "
             "Trust its authority in the system's store, or name its file in SSL_CERT_FILE"
         )
-    reason = f"no answer from {call.host} ({name}: {description})"
+    reason = f"no response from {call.host} ({name}: {description})"
     error_type = errors.NoAnswerError
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         error_type = errors.AnswerTimeoutError
         timeouts = call.request.extensions["timeout"]
         seconds = timeouts.get(name.removesuffix("Timeout").lower(), sum(timeouts.values()))
-        reason = f"no answer from {call.host} within {seconds} s ({name})"
+        reason = f"no response from {call.host} within {seconds} s ({name})"
     elif isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.ProxyError):
         error_type = errors.ConnectionFailedError
     may_have_arrived = not isinstance(error, _NOT_SENT)
     advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
     return error_type(
         f"{call}: {reason}. {advice}",
-        operation=call.operation,
+        operation=call.route.name,
         host=call.host,
         may_have_arrived=may_have_arrived,
         reason=f"{reason}. {advice}",

@@ -21,7 +21,7 @@ from .state import AccessRequest, Member, Organization, State, Team, Token, Toke
 
 
 class FakeSentry:
-    """Organizations, members, teams and tokens in memory, and the two operations on them.
+    """Organizations, members, teams and tokens in memory, and the operations on them.
 
     There are no limits until `limit_requests` or `limit_invites` is called. An invite expires after
     30 days and is deleted 30 days later, as by Sentry's clean-up in its default configuration. All
@@ -326,7 +326,7 @@ class FakeSentry:
             fault: What happens.
             times: How often; None for ever.
             every: 10 for every tenth matching request.
-            operation: The operation that fails; by default both.
+            operation: The operation that fails; by default any.
             seconds: How late a "slow" response is, in seconds.
 
         Raises:
@@ -384,6 +384,7 @@ class FakeSentry:
     @contextmanager
     def _handle(self, request: Request) -> Generator[Response]:
         """Yield the response to a request, which is in flight until the context ends."""
+        operations.identify(request)
         with self._lock:
             self._state.delete_expired_invites()
             bucket = bucket_of(request, permissions.caller(self._state, request))

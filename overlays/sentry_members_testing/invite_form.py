@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from sentry_members_api.models import NewMember
 from sentry_members_api.models.team_role import TEAM_ROLE_VALUES
 
+from .field_checks import Invalid, boolean, check, items, present
 from .messages import Refused, Request, internal_error
+from .model_fields import fields
 from .state import Organization
 
 _EMAIL_LENGTH = 75
 # As Django checks an address, but for quoted local parts and IP literals.
 _LOCAL_PART = re.compile(r"(?i)[-!#$%&'*+/=?^_`{}|~0-9A-Z]+(\.[-!#$%&'*+/=?^_`{}|~0-9A-Z]+)*")
 _DOMAIN = re.compile(r"(?i)([A-Z0-9]([A-Z0-9-]{0,61}[A-Z0-9])?\.)+[A-Z0-9-]{2,63}(?<!-)|localhost")
-_TRUE = ("t", "y", "yes", "true", "on", "1")
-_FALSE = ("f", "n", "no", "false", "off", "0")
 _DEFAULTS: Mapping[str, Any] = {
     "role": "member",
     "orgRole": "member",
@@ -24,10 +25,9 @@ _DEFAULTS: Mapping[str, Any] = {
     "teamRoles": [],
     "sendInvite": True,
 }
-
-
-class _Invalid(Exception):
-    """A field is invalid; its arguments are the messages."""
+# Sentry's serializer has these fields too, but its documentation doesn't.
+UNDOCUMENTED = ("role", "teams", "regenerate")
+TEAM_ROLE_KEYS = _TEAM, _ROLE = ("teamSlug", "role")
 
 
 def read_json(request: Request) -> dict[str, Any]:
@@ -46,6 +46,12 @@ def read_json(request: Request) -> dict[str, Any]:
     return cast("dict[str, Any]", data)
 
 
+def known_fields(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that the server knows; it ignores all others."""
+    known = (*fields(NewMember), *UNDOCUMENTED)
+    return {name: value for name, value in data.items() if name in known}
+
+
 @dataclass(frozen=True, slots=True)
 class InviteForm:
     """Checks the fields of an invite to an organization, by a caller who may give these roles."""
@@ -57,26 +63,22 @@ class InviteForm:
 
     def read(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the checked fields; raise `Refused` with the errors of all invalid fields."""
-        checks: dict[str, Callable[[Any], Any]] = {
-            "email": self._email,
-            "role": self._role,
-            "orgRole": self._role,
-            "teams": self._teams,
-            "teamRoles": self._team_roles,
-            "sendInvite": _boolean,
-            "reinvite": _boolean,
-            "regenerate": _boolean,
+        values: dict[str, Any] = {**_DEFAULTS}
+        errors: dict[str, Any] = {
+            name: ["This field is required."]
+            for name, field in fields(NewMember).items()
+            if field.required and name not in data
         }
         # Defaults are validated too: a caller who may give no role gets an error for both fields.
-        data = {**_DEFAULTS, **data}
-        values: dict[str, Any] = {}
-        errors: dict[str, Any] = {} if "email" in data else {"email": ["This field is required."]}
-        for name, check in checks.items():
-            if name not in data:
+        for name, value in known_fields({**_DEFAULTS, **data}).items():
+            if name in errors:
                 continue
             try:
-                values[name] = check(data[name])
-            except _Invalid as invalid:
+                if name in CHECKS:
+                    values[name] = CHECKS[name](self, value)
+                else:
+                    check(fields(NewMember)[name], value)
+            except Invalid as invalid:
                 errors[name] = invalid.args
         if errors:
             raise Refused(400, errors)
@@ -84,52 +86,68 @@ class InviteForm:
 
     def _email(self, value: Any) -> str:
         bad = "Enter a valid email address."
-        if isinstance(_present(value), bool) or not isinstance(value, (str, int, float)):
-            raise _Invalid(bad)
+        if isinstance(present(value), bool) or not isinstance(value, (str, int, float)):
+            raise Invalid(bad)
         email = str(value).strip()
         if not email:
-            raise _Invalid("This field may not be blank.")
+            raise Invalid("This field may not be blank.")
         # Sentry checks the address twice, before and after the rest.
         syntax = [] if _is_email(email) else [bad]
         too_long = f"Ensure this field has no more than {_EMAIL_LENGTH} characters."
         length = [too_long] * (len(email) > _EMAIL_LENGTH)
         null = ["Null characters are not allowed."] * ("\0" in email)
         if messages := syntax + length + null + syntax:
-            raise _Invalid(*messages)
+            raise Invalid(*messages)
         if self.is_current and email.lower().endswith("@qq.com"):
-            raise _Invalid(bad)
+            raise Invalid(bad)
         member = self.organization.get(email)
         if member and member.invite_status == "approved":
             invited = member.user_id is None and self.is_current
             outcome = "has already been invited" if invited else "is already a member"
-            raise _Invalid(f"The user {email} {outcome}")
+            raise Invalid(f"The user {email} {outcome}")
         return email
 
     def _role(self, value: Any) -> Any:
-        if str(_present(value)) not in self.roles:
-            raise _Invalid(f'"{value}" is not a valid choice.')
+        if str(present(value)) not in self.roles:
+            raise Invalid(f'"{value}" is not a valid choice.')
         if value not in self.allowed_roles:
-            raise _Invalid("You do not have permission to set that org-level role")
+            raise Invalid("You do not have permission to set that org-level role")
         if value == "admin" and self.organization.team_roles:
-            raise _Invalid("The role 'admin' is deprecated and may no longer be assigned.")
+            raise Invalid("The role 'admin' is deprecated and may no longer be assigned.")
         return value
 
     def _teams(self, value: Any) -> list[str]:
-        slugs = _list(_present(value))
+        slugs = items(present(value))
         found = [slug for slug in self.organization.teams if slug in slugs]
         if len(found) != len(slugs):
-            raise _Invalid("Invalid teams")
+            raise Invalid("Invalid teams")
         return found
 
     def _team_roles(self, value: Any) -> list[str]:
         # The server does not check the shape: null, and items without these keys, make it fail.
         try:
-            items: Any = value if value is None else _list(value)
-            if {item["role"] for item in items} - {*TEAM_ROLE_VALUES, None}:
-                raise _Invalid("Invalid team-role")
-            return self._teams([item["teamSlug"] for item in items])
+            roles: Any = value if value is None else items(value)
+            if {item[_ROLE] for item in roles} - {*TEAM_ROLE_VALUES, None}:
+                raise Invalid("Invalid team-role")
+            return self._teams([item[_TEAM] for item in roles])
         except (TypeError, KeyError):
             raise Refused(500, internal_error()) from None
+
+    def _boolean(self, value: Any) -> bool:
+        return boolean(value)
+
+
+# What is known of the fields beyond the types that the contract gives them.
+CHECKS: Mapping[str, Callable[[InviteForm, Any], Any]] = {
+    "email": InviteForm._email,
+    "role": InviteForm._role,
+    "orgRole": InviteForm._role,
+    "teams": InviteForm._teams,
+    "teamRoles": InviteForm._team_roles,
+    "sendInvite": InviteForm._boolean,
+    "reinvite": InviteForm._boolean,
+    "regenerate": InviteForm._boolean,
+}
 
 
 def _is_email(text: str) -> bool:
@@ -140,25 +158,6 @@ def _is_email(text: str) -> bool:
         except UnicodeError:
             return False
     return bool(_LOCAL_PART.fullmatch(local_part) and _DOMAIN.fullmatch(domain))
-
-
-def _boolean(value: Any) -> bool:
-    text = str(_present(value)).lower()
-    if text not in _TRUE + _FALSE:
-        raise _Invalid("Must be a valid boolean.")
-    return text in _TRUE
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise _Invalid(f'Expected a list of items but got type "{type(value).__name__}".')
-    return value  # pyright: ignore[reportUnknownVariableType]
-
-
-def _present(value: Any) -> Any:
-    if value is None:
-        raise _Invalid("This field may not be null.")
-    return value
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,37 +1,14 @@
 """Requests and responses, as they pass through the fake."""
 
 import json
-import re
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
 from sentry_members.scopes import Operation
-
-
-class Route(NamedTuple):
-    path: re.Pattern[str]
-    allow: str
-    scopes: frozenset[str]
-
-
-# The methods of a path, and the scopes of which a token needs any one for POST. They are not taken
-# from the client: the fake is a witness, and a mistake in a shared rule would stay hidden.
-ROUTES: dict[Operation, Route] = {
-    "add_a_member_to_an_organization": Route(
-        re.compile(r"/api/0/organizations/([^/]+)/members/"),
-        "GET, POST, HEAD, OPTIONS",
-        frozenset({"member:admin", "member:write", "member:invite"}),
-    ),
-    "add_an_organization_member_to_a_team": Route(
-        re.compile(r"/api/0/organizations/([^/]+)/members/([^/]+)/teams/([^/]+)/"),
-        "GET, POST, PUT, DELETE, HEAD, OPTIONS",
-        frozenset({"org:read", "org:write", "team:write"}),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +20,7 @@ class ReceivedRequest:
         path: The path as it was sent, with the query.
         headers: The headers, without `Authorization`.
         body: The parsed body if it is JSON, otherwise text; None if it is empty.
-        operation: The operation; None if the path belongs to neither.
+        operation: The operation; None if the path belongs to none.
         status: The status code of the response, even if the response was dropped; None if the
             connection was dropped before the request took effect.
     """
@@ -57,7 +34,7 @@ class ReceivedRequest:
 
 
 class Request:
-    """A request, and the operation and path arguments that it is for."""
+    """A request; the operation and the path arguments that it is for are found later."""
 
     def __init__(self, method: str, target: str, headers: httpx.Headers, body: bytes) -> None:
         self.method = method
@@ -68,9 +45,6 @@ class Request:
         self.path = unquote(target.partition("?")[0])
         self.operation: Operation | None = None
         self.arguments: tuple[str, ...] = ()
-        for operation, route in ROUTES.items():
-            if match := route.path.fullmatch(self.path):
-                self.operation, self.arguments = operation, match.groups()
 
     def received(self, status: int) -> ReceivedRequest:
         """Return the record of the request that the fake keeps, with the response's status code."""

@@ -1,19 +1,34 @@
-"""The two operations, and the responses to all other requests."""
+"""The operations, and the responses to all other requests."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from sentry_members.scopes import Operation
+from sentry_members_api import models
 from sentry_members_api.models import OrganizationRole
 
-from .invite_form import InviteForm, read_json
+from .invite_form import InviteForm, known_fields, read_json
 from .limits import Limits
-from .messages import ROUTES, Refused, Request, Response, html_response, json_response
+from .messages import Refused, Request, Response, html_response, json_response
+from .model_fields import smallest_json
 from .permissions import Access, authorize, roles
 from .state import NOT_FOUND, AccessRequest, Member, State, Team
 
 _CANNOT_HOLD_TEAMS = "The user with a 'billing' role cannot have team-level permissions."
+
+
+def identify(request: Request) -> None:
+    """Find the operation of a request, or another one of its path, and the path arguments."""
+    found: list[tuple[bool, Operation, tuple[str, ...]]] = [
+        (endpoint.method == request.method, operation, match.groups())
+        for operation, endpoint in ENDPOINTS.items()
+        if (match := endpoint.path.fullmatch(request.path))
+    ]
+    if found:
+        _, request.operation, request.arguments = max(found)
 
 
 def respond(state: State, limits: Limits, request: Request) -> Response:
@@ -23,19 +38,17 @@ def respond(state: State, limits: Limits, request: Request) -> Response:
             return html_response(404)
         hint = f"did you forget a trailing slash? try: {request.path}/"
         return json_response(404, {"info": f"Route not found, {hint}"})
+    endpoint = ENDPOINTS[request.operation]
     try:
-        if request.method != "POST":
+        if request.method != endpoint.method:
             raise Refused(405, {"detail": f'Method "{request.method}" not allowed.'})
         if not _accepts_json(request):
             raise Refused(406, {"detail": "Could not satisfy the request Accept header."})
-        access = authorize(state, request.operation, request)
-        if request.operation == "add_a_member_to_an_organization":
-            response = _add_a_member(state, limits, access, read_json(request))
-        else:
-            response = _add_to_a_team(state, access, *request.arguments[1:])
+        access = authorize(state, request, endpoint.scopes)
+        response = endpoint.respond(state, limits, access, request)
     except Refused as refusal:
         response = refusal.response
-    response.headers["Allow"] = ROUTES[request.operation].allow
+    response.headers["Allow"] = endpoint.allow
     response.headers["Access-Control-Expose-Headers"] = "X-Sentry-Error, Retry-After"
     return response
 
@@ -46,7 +59,8 @@ def _accepts_json(request: Request) -> bool:
     return not types.isdisjoint({"application/json", "application/*", "*/*"})
 
 
-def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, Any]) -> Response:
+def _add_a_member(state: State, limits: Limits, access: Access, request: Request) -> Response:
+    data = known_fields(read_json(request))
     organization, caller, every_role = access.organization, access.caller, roles(state)
     if not organization.allows_inviting:
         text = "Your organization is not allowed to invite members"
@@ -88,8 +102,9 @@ def _add_a_member(state: State, limits: Limits, access: Access, data: dict[str, 
     return json_response(201, _invite_body(state, member))
 
 
-def _add_to_a_team(state: State, access: Access, member_id: str, team_id_or_slug: str) -> Response:
+def _add_to_a_team(state: State, limits: Limits, access: Access, request: Request) -> Response:
     organization, caller = access.organization, access.caller
+    member_id, team_id_or_slug = request.arguments[1:]
     member = caller if member_id == "me" else organization.members.get(_number(member_id))
     if member is None:
         raise Refused(404, NOT_FOUND)
@@ -123,7 +138,7 @@ def _number(text: str) -> str:
 def _invite_body(state: State, member: Member) -> dict[str, Any]:
     flags = ["idp:provisioned", "idp:role-restricted", "sso:linked", "sso:invalid"]
     flags += ["member-limit:restricted"] + ["partnership:restricted"] * state.is_current
-    body: dict[str, Any] = {
+    body = smallest_json(models.Member) | {
         "id": member.id,
         "email": member.email,
         "name": member.name,
@@ -144,7 +159,7 @@ def _invite_body(state: State, member: Member) -> dict[str, Any]:
 def _team_body(state: State, access: Access, team: Team) -> dict[str, Any]:
     """Build the team as the caller sees it, who may be another than the added member."""
     caller = access.caller
-    body: dict[str, Any] = {
+    body = smallest_json(models.Team) | {
         "id": team.id,
         "slug": team.slug,
         "name": team.slug,
@@ -163,3 +178,41 @@ def _team_body(state: State, access: Access, team: Team) -> dict[str, Any]:
 
 def _timestamp(date: datetime) -> str:
     return date.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Endpoint(NamedTuple):
+    """An operation as the server has it.
+
+    Attributes:
+        method: The method.
+        path: The decoded path, with a group for each argument.
+        allow: The methods of the path.
+        scopes: The scopes of which a token needs any one. They are not taken from the client: the
+            fake is a witness, and a mistake in a shared rule would stay hidden.
+        respond: Does what an authorized request asks for, and returns the response, or raises
+            `Refused`.
+    """
+
+    method: str
+    path: re.Pattern[str]
+    allow: str
+    scopes: frozenset[str]
+    respond: Callable[[State, Limits, Access, Request], Response]
+
+
+ENDPOINTS: dict[Operation, Endpoint] = {
+    "add_a_member_to_an_organization": Endpoint(
+        "POST",
+        re.compile(r"/api/0/organizations/([^/]+)/members/"),
+        "GET, POST, HEAD, OPTIONS",
+        frozenset({"member:admin", "member:write", "member:invite"}),
+        _add_a_member,
+    ),
+    "add_an_organization_member_to_a_team": Endpoint(
+        "POST",
+        re.compile(r"/api/0/organizations/([^/]+)/members/([^/]+)/teams/([^/]+)/"),
+        "GET, POST, PUT, DELETE, HEAD, OPTIONS",
+        frozenset({"org:read", "org:write", "team:write"}),
+        _add_to_a_team,
+    ),
+}

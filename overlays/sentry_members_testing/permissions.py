@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
-from sentry_members.scopes import Operation
 from sentry_members_api.models import OrganizationRole, TeamRole
 
-from .messages import ROUTES, Refused, Request, coded_detail, internal_error
+from .messages import Refused, Request, coded_detail, internal_error
 from .state import Member, Organization, State, Team, Token
 
 _FORBIDDEN = {"detail": "You do not have permission to perform this action."}
@@ -25,7 +25,7 @@ _TEAM_ADMIN = _CONTRIBUTOR | _scopes(
 )
 _MANAGER = _TEAM_ADMIN | _scopes("org:write member:invite member:write member:admin")
 # From the lowest to the highest: nobody gives a role above their own.
-_ROLE_SCOPES: Mapping[OrganizationRole, frozenset[str]] = {
+ROLE_SCOPES: Mapping[OrganizationRole, frozenset[str]] = {
     "billing": frozenset({"org:billing"}),
     "member": _CONTRIBUTOR | {"event:admin", "alerts:write", "member:invite"},
     "admin": _TEAM_ADMIN | {"member:invite"},
@@ -35,7 +35,7 @@ _ROLE_SCOPES: Mapping[OrganizationRole, frozenset[str]] = {
 _ADMINS_OF_THEIR_TEAMS = ("admin", "manager", "owner")
 _ADMINS_OF_ALL_TEAMS = ("manager", "owner")
 
-SCOPES = sorted(_ROLE_SCOPES["owner"] | {"org:ci"})
+SCOPES = sorted(ROLE_SCOPES["owner"] | {"org:ci"})
 # On current servers a scope includes those to the left of it.
 _HIERARCHY = (
     ("org:read", "org:write", "org:admin"),
@@ -56,8 +56,11 @@ def counted_scopes(state: State, scopes: Iterable[str]) -> frozenset[str]:
 
 def roles(state: State) -> tuple[OrganizationRole, ...]:
     """Return the server's organization roles, from the lowest to the highest."""
-    every = tuple(_ROLE_SCOPES)
-    return every if state.is_current else every[1:]
+    listed: tuple[OrganizationRole, ...] = get_args(OrganizationRole)
+    # The lowest are those of the contract whose rights are not known here: all may give them.
+    ranks = {role: rank for rank, role in enumerate(ROLE_SCOPES)}
+    every = sorted(listed, key=lambda role: ranks.get(role, -1))
+    return tuple(role for role in every if state.is_current or role != "billing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class Access:
         # A user of another organization who has a pending invite is not a member yet.
         if self.caller is None or self.caller.user_id is None:
             return frozenset()
-        return self.token.scopes & _ROLE_SCOPES[self.caller.org_role]
+        rights = ROLE_SCOPES.get(self.caller.org_role, ROLE_SCOPES["member"])
+        return self.token.scopes & rights
 
     @property
     def own_teams(self) -> Mapping[str, TeamRole]:
@@ -147,17 +151,19 @@ def caller(state: State, request: Request) -> str:
         return "anonymous"
 
 
-def authorize(state: State, operation: Operation, request: Request) -> Access:
-    """Return the caller's access to the organization of the request, or raise `Refused`."""
+def authorize(state: State, request: Request, accepted: frozenset[str]) -> Access:
+    """Return the caller's access to the organization of the request, or raise `Refused`.
+
+    The token needs any one of the accepted scopes.
+    """
+    invites = request.operation == "add_a_member_to_an_organization"
     token = authenticate(state, request)
     if origin := request.headers.get("Origin"):
         raise Refused(400, f"Invalid origin: {origin}")
     if token.kind == "organization":
-        fails = operation == "add_a_member_to_an_organization" and not state.is_current
-        raise Refused(500, internal_error()) if fails else Refused(401)
+        raise Refused(500, internal_error()) if invites and not state.is_current else Refused(401)
     if state.is_current and token.owner in state.suspended:
         raise Refused(403, {"detail": "Your account has been suspended."})
-    accepted = ROUTES[operation].scopes
     if not accepted & token.scopes:
         scope = " ".join(sorted(accepted))
         named = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
@@ -169,7 +175,6 @@ def authorize(state: State, operation: Operation, request: Request) -> Access:
     access = Access(organization, member, token)
     if not accepted & access.scopes:
         raise Refused(403, _FORBIDDEN)
-    invites = operation == "add_a_member_to_an_organization"
     if state.is_current and invites and not access.may_invite:
         raise Refused(403, _FORBIDDEN)
     return access

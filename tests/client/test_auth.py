@@ -1,4 +1,4 @@
-"""Where credentials come from, and which never go together."""
+"""Finding the credentials: which source is used, and what is rejected."""
 
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,24 @@ from sentry_members.errors import ConfigurationError
 from sentry_members.secret import Secret
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 
-from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.client_harness import USER_TOKEN, Caller, responding
 
 OTHER_TOKEN = "sntryi_" + "f" * 64
 
 
-def header(**arguments: str) -> str:
-    """The URL and the credential that a client would send."""
+def url_and_header(**arguments: str) -> str:
+    """Return the URL and the `Authorization` header of a request."""
     caller = Caller("sync")
     with SentryMembers(
-        transport=caller.transport(answering(httpx.Response(204))), **arguments
+        transport=caller.transport(responding(httpx.Response(204))), **arguments
     ) as c:
         c.add_an_organization_member_to_a_team("acme", "8", "backend")
     [request] = caller.requests
     return f"{request.url.copy_with(path='/')} {request.headers.get('Authorization')}"
 
 
-def write(folder: Path, token: str | None = None, url: str | None = None) -> Path:
+def write_clirc(folder: Path, token: str | None = None, url: str | None = None) -> Path:
+    """Write a `.sentryclirc` in a folder."""
     file = folder / ".sentryclirc"
     text = f"[auth]\ntoken = {token}\n" if token else ""
     text += f"[defaults]\nurl = {url}\n" if url else ""
@@ -37,91 +38,95 @@ def write(folder: Path, token: str | None = None, url: str | None = None) -> Pat
     return file
 
 
-def test_an_argument_comes_first(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+def test_prefers_arguments_to_the_environment_and_files(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", OTHER_TOKEN)
     monkeypatch.setenv("SENTRY_URL", "https://env.example")
-    write(elsewhere, OTHER_TOKEN, "https://file.example")
+    write_clirc(elsewhere, OTHER_TOKEN, "https://file.example")
     expected = f"https://arg.example/ Bearer {USER_TOKEN}"
-    assert expected == header(token=USER_TOKEN, url="https://arg.example")
+    assert expected == url_and_header(token=USER_TOKEN, url="https://arg.example")
 
 
-def test_then_the_environment(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+def test_prefers_the_environment_to_files(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", f" {USER_TOKEN}\n")
     monkeypatch.setenv("SENTRY_URL", "env.example")
-    write(elsewhere, OTHER_TOKEN, "https://file.example")
-    assert f"https://env.example/ Bearer {USER_TOKEN}" == header()
+    write_clirc(elsewhere, OTHER_TOKEN, "https://file.example")
+    assert f"https://env.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
 @pytest.mark.parametrize("above", [0, 1])
-def test_then_a_file_in_the_working_directory_or_above(above: int, elsewhere: Path) -> None:
-    write(elsewhere.parents[1], OTHER_TOKEN, "https://home.example")
-    write([elsewhere, *elsewhere.parents][above], USER_TOKEN, "https://file.example")
-    assert f"https://file.example/ Bearer {USER_TOKEN}" == header()
+def test_prefers_a_projects_file_to_that_in_the_home_directory(above: int, elsewhere: Path) -> None:
+    write_clirc(elsewhere.parents[1], OTHER_TOKEN, "https://home.example")
+    write_clirc([elsewhere, *elsewhere.parents][above], USER_TOKEN, "https://file.example")
+    assert f"https://file.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
-def test_then_the_file_in_the_home_directory(elsewhere: Path) -> None:
-    write(elsewhere.parents[1], USER_TOKEN, "https://home.example/")
-    assert f"https://home.example/ Bearer {USER_TOKEN}" == header()
+def test_reads_the_file_in_the_home_directory(elsewhere: Path) -> None:
+    write_clirc(elsewhere.parents[1], USER_TOKEN, "https://home.example/")
+    assert f"https://home.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
-def test_a_file_elsewhere_than_above_is_not_read(
+def test_reads_the_file_in_a_home_directory_that_is_not_above(
     monkeypatch: pytest.MonkeyPatch, elsewhere: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "outside").mkdir()
     monkeypatch.chdir(tmp_path / "outside")
-    write(elsewhere.parents[1], USER_TOKEN)
-    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header()
+    write_clirc(elsewhere.parents[1], USER_TOKEN)
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header()
 
 
-def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+def test_ignores_empty_environment_variables(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", " ")
     monkeypatch.setenv("SENTRY_URL", "")
-    write(elsewhere.parents[1], USER_TOKEN)
-    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header()
+    write_clirc(elsewhere.parents[1], USER_TOKEN)
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header()
 
 
-@pytest.mark.parametrize("holder", ["argument", "environment", "home"])
-def test_a_projects_url_gets_no_other_token(
-    holder: str, monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+@pytest.mark.parametrize("token_place", ["argument", "environment", "home"])
+def test_sends_no_other_token_to_a_projects_url(
+    token_place: str, monkeypatch: pytest.MonkeyPatch, elsewhere: Path
 ) -> None:
-    project = write(elsewhere.parent, url="https://evil.example")
+    project = write_clirc(elsewhere.parent, url="https://evil.example")
     home = elsewhere.parents[1] / ".sentryclirc"
     arguments = {}
-    if holder == "argument":
+    if token_place == "argument":
         arguments["token"] = USER_TOKEN
         named = "the argument token"
-    elif holder == "environment":
+    elif token_place == "environment":
         monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
         named = "SENTRY_AUTH_TOKEN"
     else:
-        write(home.parent, USER_TOKEN)
+        write_clirc(home.parent, USER_TOKEN)
         named = str(home)
     with pytest.raises(ConfigurationError) as caught:
-        header(**arguments)
+        url_and_header(**arguments)
     assert str(project) in str(caught.value)
     assert named in str(caught.value)
     monkeypatch.setenv("SENTRY_URL", "https://own.example")
-    assert f"https://own.example/ Bearer {USER_TOKEN}" == header(**arguments)
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header(**arguments)
 
 
-def test_a_projects_url_may_be_the_default(elsewhere: Path) -> None:
-    """As Sentry's own tools write it: the token would go there without the file, too."""
-    write(elsewhere, url="https://sentry.io/")
-    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+def test_sends_any_token_to_a_projects_url_that_is_the_default(elsewhere: Path) -> None:
+    """Sentry's own tools write it, and the token would go there without the file, too."""
+    write_clirc(elsewhere, url="https://sentry.io/")
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
 
 
-def test_a_projects_token_goes_to_the_users_own_url(
+def test_sends_a_projects_token_to_the_users_own_url(
     monkeypatch: pytest.MonkeyPatch, elsewhere: Path
 ) -> None:
-    write(elsewhere, USER_TOKEN)
+    write_clirc(elsewhere, USER_TOKEN)
     monkeypatch.setenv("SENTRY_URL", "https://own.example")
-    assert f"https://own.example/ Bearer {USER_TOKEN}" == header()
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
-def test_no_token_lists_the_places(elsewhere: Path) -> None:
-    write(elsewhere, url="https://file.example")
+def test_lists_the_places_where_it_found_no_token(elsewhere: Path) -> None:
+    write_clirc(elsewhere, url="https://file.example")
     with pytest.raises(ConfigurationError) as caught:
-        header()
+        url_and_header()
     for place in (
         "the argument token",
         "SENTRY_AUTH_TOKEN",
@@ -141,28 +146,28 @@ def test_no_token_lists_the_places(elsewhere: Path) -> None:
         (f"[auth]\ntoken = {USER_TOKEN}".encode("utf-16"), "UnicodeDecodeError"),
     ],
 )
-def test_an_unreadable_file_is_named_and_not_shown(
+def test_names_an_unreadable_file_without_quoting_it(
     content: bytes, reason: str, elsewhere: Path
 ) -> None:
     file = elsewhere / ".sentryclirc"
     file.write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
-        header()
+        url_and_header()
     assert f"{file} can't be read" in str(caught.value)
     assert reason in str(caught.value)
     assert USER_TOKEN not in str(caught.value)
     assert caught.value.__context__ is None
 
 
-def test_a_file_as_windows_writes_it(elsewhere: Path) -> None:
+def test_reads_a_file_as_windows_writes_it(elsewhere: Path) -> None:
     text = (
         f"\ufeff[auth]\r\ntoken={USER_TOKEN} \r\n[defaults]\r\nurl=https://file.example/api/0/\r\n"
     )
     (elsewhere / ".sentryclirc").write_bytes(text.encode())
-    assert f"https://file.example/ Bearer {USER_TOKEN}" == header()
+    assert f"https://file.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
-def test_without_a_home_or_a_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_works_without_a_home_or_a_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise FileNotFoundError
 
@@ -171,7 +176,7 @@ def test_without_a_home_or_a_working_directory(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, "cwd", missing)
     monkeypatch.setattr(Path, "home", homeless)
-    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -189,8 +194,8 @@ def test_without_a_home_or_a_working_directory(monkeypatch: pytest.MonkeyPatch) 
         ("http://[::1]:9000", "http://[::1]:9000/"),
     ],
 )
-def test_a_url_means_a_root(given: str, root: str) -> None:
-    assert f"{root} Bearer {USER_TOKEN}" == header(token=USER_TOKEN, url=given)
+def test_normalizes_a_url_to_the_root_of_a_sentry(given: str, root: str) -> None:
+    assert f"{root} Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN, url=given)
 
 
 @pytest.mark.parametrize(
@@ -214,20 +219,22 @@ def test_a_url_means_a_root(given: str, root: str) -> None:
     ],
 )
 @pytest.mark.parametrize("source", ["the argument url", "SENTRY_URL"])
-def test_a_bad_url_is_refused(
+def test_rejects_a_bad_url(
     given: str, problem: str, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if source == "SENTRY_URL":
         monkeypatch.setenv("SENTRY_URL", given)
     with pytest.raises(ConfigurationError) as caught:
-        header(token=USER_TOKEN, **({} if source == "SENTRY_URL" else {"url": given}))
+        url_and_header(token=USER_TOKEN, **({} if source == "SENTRY_URL" else {"url": given}))
     assert source in str(caught.value)
     assert problem in str(caught.value)
     assert "geheim" not in str(caught.value)
 
 
-def test_a_region() -> None:
-    assert f"https://de.sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN, region="de")
+def test_sends_to_the_host_of_a_region() -> None:
+    assert f"https://de.sentry.io/ Bearer {USER_TOKEN}" == url_and_header(
+        token=USER_TOKEN, region="de"
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,9 +255,9 @@ def test_a_region() -> None:
         ({"token": "sntrys_eyJpYXQiOjE3fQ==_abc"}, "organization auth token"),
     ],
 )
-def test_arguments_that_cannot_work(arguments: dict[str, str], problem: str) -> None:
+def test_rejects_arguments_that_cannot_work(arguments: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        header(**arguments)
+        url_and_header(**arguments)
     assert problem in str(caught.value)
     assert USER_TOKEN[7:] not in str(caught.value)
 
@@ -267,7 +274,7 @@ def test_arguments_that_cannot_work(arguments: dict[str, str], problem: str) -> 
 @pytest.mark.parametrize("bad", ["", ["x"], 5], ids=repr)
 def test_rejects_an_argument_that_is_not_a_text(name: str, problem: str, bad: object) -> None:
     with pytest.raises(ConfigurationError, match=f"^{problem}"):
-        header(**{name: bad})  # type: ignore[arg-type]
+        url_and_header(**{name: bad})  # type: ignore[arg-type]
 
 
 def test_prefers_the_host_variable_as_sentrys_own_tool_does(
@@ -275,13 +282,13 @@ def test_prefers_the_host_variable_as_sentrys_own_tool_does(
 ) -> None:
     monkeypatch.setenv("SENTRY_HOST", "host.example")
     monkeypatch.setenv("SENTRY_URL", "https://url.example")
-    assert f"https://host.example/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+    assert f"https://host.example/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
     monkeypatch.setenv("SENTRY_HOST", "ftp://host.example")
     with pytest.raises(ConfigurationError, match=r"^SENTRY_HOST is not a URL"):
-        header(token=USER_TOKEN)
+        url_and_header(token=USER_TOKEN)
 
 
-def test_reads_the_file_that_names_properties(
+def test_reads_the_properties_file_that_the_environment_names(
     monkeypatch: pytest.MonkeyPatch, elsewhere: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "sentry.properties"
@@ -290,12 +297,12 @@ def test_reads_the_file_that_names_properties(
         "defaults.url=https://properties.example/\ndefaults.org = acme\n"
     )
     monkeypatch.setenv("SENTRY_PROPERTIES", str(file))
-    write(elsewhere, OTHER_TOKEN, "https://file.example")
-    assert f"https://properties.example/ Bearer {USER_TOKEN}" == header()
+    write_clirc(elsewhere, OTHER_TOKEN, "https://file.example")
+    assert f"https://properties.example/ Bearer {USER_TOKEN}" == url_and_header()
     assert "acme" == default_organization()
     file.unlink()
     with pytest.raises(ConfigurationError, match=r"sentry\.properties can't be read"):
-        header()
+        url_and_header()
 
 
 def test_reads_the_file_in_the_folder_of_settings(
@@ -306,7 +313,7 @@ def test_reads_the_file_in_the_folder_of_settings(
     (tmp_path / "settings/sentry/sentrycli.ini").write_text(
         f"[auth]\ntoken={USER_TOKEN}\n[defaults]\nurl=https://ini.example\n"
     )
-    assert f"https://ini.example/ Bearer {USER_TOKEN}" == header()
+    assert f"https://ini.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
 @pytest.mark.parametrize(
@@ -318,41 +325,39 @@ def test_reads_the_file_in_the_folder_of_settings(
         ("[auth]\norg = acme\n", r"has `org` below \[auth\]: it belongs below \[defaults\]"),
     ],
 )
-def test_rejects_a_value_in_a_section_that_nobody_reads(
-    content: str, problem: str, elsewhere: Path
-) -> None:
-    """Else a self-hosted Sentry's token would go to sentry.io."""
+def test_rejects_a_value_in_the_wrong_section(content: str, problem: str, elsewhere: Path) -> None:
+    """A token of a self-hosted Sentry would go to sentry.io if the URL were ignored."""
     (elsewhere / ".sentryclirc").write_text(f"{content}[auth]\ntoken = {USER_TOKEN}\n")
     with pytest.raises(ConfigurationError, match=problem):
-        header()
+        url_and_header()
 
 
-def test_other_sections_of_sentrys_tools_are_left_to_them(elsewhere: Path) -> None:
+def test_ignores_other_sections_of_sentrys_tools(elsewhere: Path) -> None:
     (elsewhere / ".sentryclirc").write_text(
         f"[auth]\ntoken={USER_TOKEN}\n[http]\nproxy_url=http://x\n[log]\nlevel=debug\n"
     )
-    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header()
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header()
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
-def test_takes_the_quotes_around_a_value_off(
+def test_strips_the_quotes_around_a_value(
     quote: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (elsewhere / ".sentryclirc").write_text(
         f"[auth]\ntoken={quote}{USER_TOKEN}{quote}\n"
         f"[defaults]\nurl={quote}https://own.example{quote}\norg={quote}acme{quote}\n"
     )
-    assert f"https://own.example/ Bearer {USER_TOKEN}" == header()
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
     assert "acme" == default_organization()
     monkeypatch.setenv("SENTRY_URL", f"{quote}https://env.example{quote}")
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", f"{quote}{OTHER_TOKEN}{quote}")
     monkeypatch.setenv("SENTRY_ORG", f" {quote}other{quote}\n")
-    assert f"https://env.example/ Bearer {OTHER_TOKEN}" == header()
+    assert f"https://env.example/ Bearer {OTHER_TOKEN}" == url_and_header()
     assert "other" == default_organization()
 
 
 @pytest.mark.parametrize("bad", ["ac me", "acme/", "https://acme.sentry.io", "a@b"])
-def test_names_the_place_of_an_organization_that_cannot_be_one(
+def test_names_the_place_of_an_invalid_organization(
     bad: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SENTRY_ORG", bad)
@@ -364,16 +369,17 @@ def test_names_the_place_of_an_organization_that_cannot_be_one(
         default_organization()
 
 
-def test_plain_http_is_rejected_with_its_remedies() -> None:
+def test_names_the_remedies_when_it_rejects_http() -> None:
     with pytest.raises(
         ConfigurationError, match=r"use https.*TLS in front.*a tunnel to a loopback"
     ):
-        header(token=USER_TOKEN, url="http://sentry.internal:9000")
+        url_and_header(token=USER_TOKEN, url="http://sentry.internal:9000")
 
 
 def sent_headers(**arguments: Any) -> httpx.Headers:
+    """Return the headers of a request; check that a generated function sends the same."""
     caller = Caller("sync")
-    transport = caller.transport(answering(httpx.Response(204)))
+    transport = caller.transport(responding(httpx.Response(204)))
     with SentryMembers(token=USER_TOKEN, transport=transport, **arguments) as sentry:
         sentry.add_an_organization_member_to_a_team("acme", "8", "backend")
         add_an_organization_member_to_a_team.sync("acme", "8", "backend", client=sentry.generated)
@@ -413,7 +419,7 @@ def test_reads_the_headers_of_the_environment_for_self_hosted_sentries(
         ("", "geheim", "can't be sent"),
     ],
 )
-def test_rejects_a_header_by_name(name: str, value: str, problem: str) -> None:
+def test_names_the_header_that_it_rejects(name: str, value: str, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as caught:
         sent_headers(headers={name: value})
     assert repr(name)[1:-1] in str(caught.value)
@@ -422,33 +428,33 @@ def test_rejects_a_header_by_name(name: str, value: str, problem: str) -> None:
 
 def test_redacts_the_headers_of_a_proxy() -> None:
     secret = "cf-0123456789abcdef"
-    echo = answering(httpx.Response(403, json={"detail": f"no {secret}"}))
+    echo = responding(httpx.Response(403, json={"detail": f"no {secret}"}))
     with pytest.raises(errors.ForbiddenError) as caught:
         Caller("sync").join(echo, options={"headers": {"CF-Access-Client-Secret": secret}})
     assert secret not in f"{caught.value}{vars(caught.value)}"
 
 
-def test_a_file_that_is_not_needed_is_not_read(elsewhere: Path) -> None:
+def test_does_not_read_a_file_that_is_not_needed(elsewhere: Path) -> None:
     (elsewhere / ".sentryclirc").write_text("garbage")
-    assert f"https://a.example/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN, url="a.example")
+    assert f"https://a.example/ Bearer {USER_TOKEN}" == url_and_header(
+        token=USER_TOKEN, url="a.example"
+    )
 
 
-def test_no_file_at_all_is_told_too() -> None:
+def test_names_the_file_where_it_found_none() -> None:
     with pytest.raises(
         ConfigurationError, match=r"\.sentryclirc in the working directory or above"
     ):
-        header()
+        url_and_header()
 
 
-def test_an_organization_token_is_refused_with_the_kinds_that_do() -> None:
+def test_names_the_usable_tokens_when_it_rejects_an_organization_token() -> None:
     with pytest.raises(ConfigurationError, match=r"sntryu_….*sntryi_…"):
-        header(token="sntrys_eyJpYXQiOjE3fQ==_abc")
+        url_and_header(token="sntrys_eyJpYXQiOjE3fQ==_abc")
 
 
 @pytest.mark.parametrize("given", ["arguments", "environment"])
-def test_a_gateway_needs_no_token_and_gets_none(
-    given: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sends_no_token_to_a_gateway(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
     arguments = {}
     if given == "environment":
@@ -460,7 +466,7 @@ def test_a_gateway_needs_no_token_and_gets_none(
             "gateway_key": "gateway-key",
         }
     caller = Caller("sync")
-    transport = caller.transport(answering(httpx.Response(204)))
+    transport = caller.transport(responding(httpx.Response(204)))
     with SentryMembers(transport=transport, **arguments) as client:
         client.add_an_organization_member_to_a_team("acme", "8", "backend")
         join = add_an_organization_member_to_a_team.sync_detailed
@@ -473,13 +479,15 @@ def test_a_gateway_needs_no_token_and_gets_none(
         assert f"https://gw.example{path}" == str(request.url)
 
 
-def test_an_argument_beats_a_gateway_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefers_a_token_argument_to_a_gateway_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("SENTRY_GATEWAY_URL", "https://gw.example")
-    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == header(token=USER_TOKEN)
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
 
 
 @pytest.mark.parametrize(
-    ("token", "kind"),
+    ("token", "token_kind"),
     [
         ("sntryu_" + "a" * 64, "user"),
         ("sntrya_" + "a" * 64, "user"),
@@ -487,13 +495,13 @@ def test_an_argument_beats_a_gateway_of_the_environment(monkeypatch: pytest.Monk
         ("a" * 64, None),
     ],
 )
-def test_the_kind_is_told_by_the_prefix(token: str, kind: str | None) -> None:
-    assert kind == resolve(Secret(token)).token_kind
+def test_recognizes_the_token_kind_by_the_prefix(token: str, token_kind: str | None) -> None:
+    assert token_kind == resolve(Secret(token)).token_kind
 
 
 @given(st.text())
-def test_any_token_is_sent_or_refused(token: str) -> None:
-    """Never altered, and never anything but a ConfigurationError."""
+def test_sends_any_token_unaltered_or_rejects_it(token: str) -> None:
+    """A rejection is a ConfigurationError, and nothing else."""
     try:
         credentials = resolve(Secret(token))
     except ConfigurationError:
@@ -503,7 +511,7 @@ def test_any_token_is_sent_or_refused(token: str) -> None:
 
 
 @given(st.text())
-def test_any_url_is_a_root_or_refused(url: str) -> None:
+def test_normalizes_any_url_to_a_root_or_rejects_it(url: str) -> None:
     try:
         root = resolve(Secret(USER_TOKEN), url=Secret(url)).url
     except ConfigurationError:

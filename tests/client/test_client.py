@@ -1,4 +1,4 @@
-"""The facade: what goes in, what comes out, and who closes what."""
+"""The clients: arguments, results, settings, and closing."""
 
 import asyncio
 import inspect
@@ -31,22 +31,22 @@ from sentry_members.connections import _ssl_context
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from sentry_members_api.types import UNSET
 
-from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.client_harness import USER_TOKEN, Caller, responding
 from tests.support.recordings import bodies
 
 MEMBER = httpx.Response(201, json=bodies("addAMemberToAnOrganization", 201)[0])
 TEAM = httpx.Response(201, json=bodies("addAnOrganizationMemberToATeam", 201)[0])
-DONE = httpx.Response(204)
+NO_CONTENT = httpx.Response(204)
 
 
-def client(answer: httpx.Response = DONE, **options: Any) -> SentryMembers:
-    transport = options.pop("transport", None) or Caller("sync").transport(answering(answer))
+def client(response: httpx.Response = NO_CONTENT, **options: Any) -> SentryMembers:
+    transport = options.pop("transport", None) or Caller("sync").transport(responding(response))
     return SentryMembers(token=USER_TOKEN, transport=transport, **options)
 
 
-def test_a_member_is_invited(caller: Caller) -> None:
+def test_invites_a_member(caller: Caller) -> None:
     member = caller.invite(
-        answering(MEMBER),
+        responding(MEMBER),
         org_role="member",
         team_roles=[TeamRoleAssignment(team_slug="backend", role="contributor")],
         send_invite=False,
@@ -68,34 +68,36 @@ def test_a_member_is_invited(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "outcome"),
+    ("response", "outcome"),
     [
         (TEAM, Added(Team.from_dict(TEAM.json()))),
         (httpx.Response(202), AccessRequested()),
         (httpx.Response(204), AlreadyOnTeam()),
     ],
 )
-def test_an_outcome_is_one_of_three(answer: httpx.Response, outcome: Any, caller: Caller) -> None:
-    assert outcome == caller.join(answering(answer))
+def test_returns_one_of_three_outcomes(
+    response: httpx.Response, outcome: Any, caller: Caller
+) -> None:
+    assert outcome == caller.join(responding(response))
     [request] = caller.requests
     path = "/api/0/organizations/acme/members/8/teams/backend/"
     assert (path, b"") == (request.url.path, request.content)
 
 
 @pytest.mark.parametrize("outcome", [AccessRequested(), AlreadyOnTeam()])
-def test_an_outcome_is_neither_true_nor_false(outcome: object) -> None:
+def test_raises_when_an_outcome_is_tested_for_truth(outcome: object) -> None:
     with pytest.raises(TypeError, match="neither true nor false"):
         assert outcome
 
 
-def test_printing_a_result_reads_well() -> None:
+def test_results_have_a_readable_repr() -> None:
     assert repr(Member.from_dict(MEMBER.json())).startswith("Member(id='101', email=")
     assert repr(Added(Team.from_dict(TEAM.json()))).startswith("Added(team=Team(id='2', slug=")
     assert "AccessRequested()" == repr(AccessRequested())
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
         (httpx.Response(201, json={"slug": "x"}), "KeyError: 'id'"),
         (httpx.Response(201, html="<html>"), "JSONDecodeError"),
@@ -103,12 +105,12 @@ def test_printing_a_result_reads_well() -> None:
     ],
 )
 @pytest.mark.parametrize("operation", ["invite", "join"])
-def test_a_success_that_cannot_be_read(
-    answer: httpx.Response, reason: str, operation: str, caller: Caller, waits: list[float]
+def test_raises_for_a_success_that_cannot_be_read(
+    response: httpx.Response, reason: str, operation: str, caller: Caller, waits: list[float]
 ) -> None:
     with pytest.raises(errors.UnreadableAnswerError) as caught:
-        getattr(caller, operation)(answering(answer))
-    assert answer.status_code == caught.value.status
+        getattr(caller, operation)(responding(response))
+    assert response.status_code == caught.value.status
     assert reason in str(caught.value)
     assert "Sentry did what was asked" in str(caught.value)
     assert caught.value.__context__ is None
@@ -116,50 +118,52 @@ def test_a_success_that_cannot_be_read(
 
 @pytest.mark.parametrize("status", [200, 203, 206, 299])
 @pytest.mark.parametrize("operation", ["invite", "join"])
-def test_another_success_is_none(status: int, operation: str, caller: Caller) -> None:
-    """Such as the login page of something that stands before Sentry."""
+def test_raises_for_a_2xx_that_sentry_does_not_send(
+    status: int, operation: str, caller: Caller
+) -> None:
+    """A proxy before Sentry may show a login page, for example."""
     with pytest.raises(errors.ApiError, match="nothing else before it") as caught:
-        getattr(caller, operation)(answering(httpx.Response(status, html="<title>Log in</title>")))
+        getattr(caller, operation)(responding(httpx.Response(status, html="<title>Log in</title>")))
     assert (errors.ApiError, status) == (type(caught.value), caught.value.status)
     assert ("Log in",) == caught.value.messages
 
 
 @pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "/", "a\x00b", "a\nb", "a\x7f", "\ud800", "\u2028"])  # fmt: skip
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_an_id_that_leads_elsewhere_is_refused_by_name(bad: str, place: int) -> None:
+def test_names_the_id_that_it_rejects(bad: str, place: int) -> None:
     names = ["organization_id_or_slug", "member_id", "team_id_or_slug"]
     arguments = ["acme", "8", "backend"]
     arguments[place] = bad
     caller = Caller("sync")
-    members = client(transport=caller.transport(answering(DONE)))
+    members = client(transport=caller.transport(responding(NO_CONTENT)))
     with pytest.raises(errors.InvalidArgumentError, match=rf"{names[place]}( is |='.ud800')"):
         members.add_an_organization_member_to_a_team(*arguments)
     assert [] == caller.requests
 
 
-class Slug(str, Enum):  # noqa: UP042 - what many programs have
-    """str() of it is not its value."""
+class Slug(str, Enum):  # noqa: UP042 - many programs have such a class
+    """A text whose str() is not its value."""
 
     ACME = "acme"
 
 
 def test_sends_the_value_of_an_enums_member(caller: Caller) -> None:
     operation = "add_an_organization_member_to_a_team"
-    caller.call(answering(DONE), operation, Slug.ACME, "8", "backend")
+    caller.call(responding(NO_CONTENT), operation, Slug.ACME, "8", "backend")
     assert "/organizations/acme/" in caller.requests[0].url.path
 
 
 @pytest.mark.parametrize("bad", [None, 8, b"7"])
-def test_rejects_an_id_that_is_not_a_text_by_name(bad: Any, caller: Caller) -> None:
+def test_names_the_id_that_is_not_a_text(bad: Any, caller: Caller) -> None:
     operation = "add_an_organization_member_to_a_team"
     with pytest.raises(errors.InvalidArgumentError, match=r"^member_id must be a text, not "):
-        caller.call(answering(DONE), operation, "acme", bad, "backend")
+        caller.call(responding(NO_CONTENT), operation, "acme", bad, "backend")
 
 
 @pytest.mark.parametrize("slug", ["acme", "ac me", "ünïcode", "a%2Fb", "a?b", "a#b", "...", "a\\b"])
-def test_any_other_slug_arrives_as_it_is(slug: str) -> None:
+def test_sends_any_other_slug_unaltered(slug: str) -> None:
     caller = Caller("sync")
-    members = client(transport=caller.transport(answering(DONE)))
+    members = client(transport=caller.transport(responding(NO_CONTENT)))
     members.add_an_organization_member_to_a_team(slug, "8", "backend")
     [request] = caller.requests
     assert f"/api/0/organizations/{slug}/members/8/teams/backend/" == request.url.path
@@ -183,7 +187,7 @@ def test_rejects_a_body_that_cannot_be_sent_and_names_what_it_takes(
     fields: dict[str, Any], reason: str, caller: Caller
 ) -> None:
     with pytest.raises(errors.InvalidArgumentError, match=reason) as caught:
-        caller.invite(answering(MEMBER), **fields)
+        caller.invite(responding(MEMBER), **fields)
     for field in attrs.fields(NewMember):
         assert f"{field.name}: {field.type}" in str(caught.value)
     assert [] == caller.requests
@@ -193,25 +197,25 @@ def test_rejects_a_body_that_cannot_be_sent_and_names_what_it_takes(
 def test_rejects_a_body_that_is_not_a_model(body: Any, caller: Caller) -> None:
     operation = "add_a_member_to_an_organization"
     with pytest.raises(errors.InvalidArgumentError, match=r"The body is a NewMember with email"):
-        caller.call(answering(MEMBER), operation, "acme", body)
+        caller.call(responding(MEMBER), operation, "acme", body)
     assert [] == caller.requests
 
 
 def test_rejects_a_path_that_is_too_long(caller: Caller) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="too long"):
-        caller.join(answering(DONE), team="x" * 70_000)
+        caller.join(responding(NO_CONTENT), team="x" * 70_000)
     assert [] == caller.requests
 
 
-def test_what_the_server_refuses_clearly_is_left_to_it(caller: Caller) -> None:
-    caller.invite(answering(MEMBER), email="", org_role="god", send_invite="no", team_roles=[])
+def test_sends_what_the_server_rejects_clearly(caller: Caller) -> None:
+    caller.invite(responding(MEMBER), email="", org_role="god", send_invite="no", team_roles=[])
     assert {"email": "", "orgRole": "god", "sendInvite": "no", "teamRoles": []} == json.loads(
         caller.requests[0].content
     )
 
 
 @pytest.mark.parametrize("client_type", [SentryMembers, AsyncSentryMembers])
-def test_the_signature_has_the_arguments_and_the_body(client_type: type) -> None:
+def test_the_signature_has_the_path_arguments_and_the_body(client_type: type) -> None:
     method = client_type.add_a_member_to_an_organization  # type: ignore[attr-defined]
     parameters = inspect.signature(method).parameters
     assert ["self", "organization_id_or_slug", "body"] == list(parameters)
@@ -220,7 +224,7 @@ def test_the_signature_has_the_arguments_and_the_body(client_type: type) -> None
 
 
 @pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan, 1e10, 10**400, "30", True, httpx.Timeout(None), httpx.Timeout(5, read=None)])  # fmt: skip
-def test_a_timeout_is_finite(timeout: Any) -> None:
+def test_rejects_a_timeout_that_is_not_finite(timeout: Any) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="timeout must be a finite number"):
         client(timeout=timeout)
     with pytest.raises(errors.InvalidArgumentError, match="timeout must be a finite number"):
@@ -228,7 +232,7 @@ def test_a_timeout_is_finite(timeout: Any) -> None:
 
 
 @pytest.mark.parametrize("attempts", [0, -1, 1.5, True, None])
-def test_attempts_are_a_whole_number(attempts: Any) -> None:
+def test_rejects_attempts_that_are_not_a_whole_number_above_0(attempts: Any) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="attempts must be a whole number"):
         client(attempts=attempts)
 
@@ -242,15 +246,19 @@ def test_attempts_are_a_whole_number(attempts: Any) -> None:
         (httpx.Timeout(9), {"connect": 9, "read": 9, "write": 9, "pool": 9}),
     ],
 )
-def test_the_timeout_of_a_request(given: Any, expected: dict[str, float]) -> None:
+def test_sets_the_timeouts_of_each_request(given: Any, expected: dict[str, float]) -> None:
     caller = Caller("sync")
-    members = client(transport=caller.transport(answering(DONE)), timeout=given)
-    for one in (members, members.with_options(attempts=1), members.with_options(timeout=None)):
-        one.add_an_organization_member_to_a_team("acme", "8", "backend")
+    members = client(transport=caller.transport(responding(NO_CONTENT)), timeout=given)
+    for each_client in (
+        members,
+        members.with_options(attempts=1),
+        members.with_options(timeout=None),
+    ):
+        each_client.add_an_organization_member_to_a_team("acme", "8", "backend")
     assert [expected] * 3 == [request.extensions["timeout"] for request in caller.requests]
 
 
-def test_a_transport_must_be_of_the_right_kind() -> None:
+def test_rejects_a_transport_of_the_wrong_type() -> None:
     with pytest.raises(
         errors.InvalidArgumentError, match=r"transport must be an httpx\.BaseTransport"
     ):
@@ -259,7 +267,9 @@ def test_a_transport_must_be_of_the_right_kind() -> None:
         AsyncSentryMembers(token=USER_TOKEN, transport=httpx.HTTPTransport())  # type: ignore[arg-type]
 
 
-class Counted(httpx.MockTransport):
+class CountingTransport(httpx.MockTransport):
+    """Counts how often it is closed."""
+
     closed = 0
 
     def close(self) -> None:
@@ -270,7 +280,7 @@ class Counted(httpx.MockTransport):
 
 
 def test_closing_a_sibling_leaves_the_parent_open() -> None:
-    transport = Counted(answering(DONE))
+    transport = CountingTransport(responding(NO_CONTENT))
     members = client(transport=transport)
     with members.with_options(timeout=1) as sibling:
         assert AlreadyOnTeam() == sibling.add_an_organization_member_to_a_team("acme", "8", "b")
@@ -281,18 +291,18 @@ def test_closing_a_sibling_leaves_the_parent_open() -> None:
 
 
 def test_closing_the_parent_closes_every_sibling() -> None:
-    transport = Counted(answering(DONE))
+    transport = CountingTransport(responding(NO_CONTENT))
     with client(transport=transport) as members:
         sibling = members.with_options(attempts=1).with_options(timeout=1)
     assert (True, 1) == (sibling.is_closed, transport.closed)
-    for one in (members, sibling):
+    for each_client in (members, sibling):
         with pytest.raises(errors.ConfigurationError, match="closed"):
-            one.add_an_organization_member_to_a_team("acme", "8", "b")
+            each_client.add_an_organization_member_to_a_team("acme", "8", "b")
 
 
-def test_what_is_done_to_the_generated_client_leaves_the_methods_alone() -> None:
+def test_changes_to_the_generated_client_do_not_affect_the_methods() -> None:
     caller = Caller("sync")
-    members = client(transport=caller.transport(answering(DONE)))
+    members = client(transport=caller.transport(responding(NO_CONTENT)))
     with members.generated.with_headers({"X-A": "1"}).with_timeout(httpx.Timeout(None)):
         pass
     assert AlreadyOnTeam() == members.add_an_organization_member_to_a_team("acme", "8", "b")
@@ -301,9 +311,9 @@ def test_what_is_done_to_the_generated_client_leaves_the_methods_alone() -> None
     assert 30 == request.extensions["timeout"]["read"]
 
 
-def test_a_generated_client_never_waits_for_ever_nor_goes_elsewhere() -> None:
+def test_a_generated_client_keeps_finite_timeouts_and_its_host() -> None:
     caller = Caller("sync")
-    members = client(transport=caller.transport(answering(DONE)))
+    members = client(transport=caller.transport(responding(NO_CONTENT)))
     join = add_an_organization_member_to_a_team.sync_detailed
     patient = members.generated.with_timeout(httpx.Timeout(None, read=50))
     join("acme", "8", "backend", client=patient)
@@ -316,10 +326,12 @@ def test_a_generated_client_never_waits_for_ever_nor_goes_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("status", [201, 403])
-def test_a_client_knows_the_limiters_figures_in_its_latest_answer(status: int) -> None:
-    told = {"X-Sentry-Rate-Limit-Limit": "40", "X-Sentry-Rate-Limit-Remaining": "39"}
-    answer = httpx.Response(status, headers=told, content=TEAM.content)
-    members = client(transport=Caller("sync").transport(answering(DONE, answer, DONE)))
+def test_rate_limit_has_the_figures_of_the_latest_response(status: int) -> None:
+    headers = {"X-Sentry-Rate-Limit-Limit": "40", "X-Sentry-Rate-Limit-Remaining": "39"}
+    response = httpx.Response(status, headers=headers, content=TEAM.content)
+    members = client(
+        transport=Caller("sync").transport(responding(NO_CONTENT, response, NO_CONTENT))
+    )
     figures: list[errors.RateLimit | None] = [members.rate_limit]
     for _ in range(3):
         with suppress(errors.ForbiddenError):
@@ -328,7 +340,7 @@ def test_a_client_knows_the_limiters_figures_in_its_latest_answer(status: int) -
     assert [None, None, errors.RateLimit(40, 39, None, None, None), None] == figures
 
 
-def test_closing_ends_the_retries(caller: Caller, waits: list[float]) -> None:
+def test_does_not_retry_after_closing(caller: Caller, waits: list[float]) -> None:
     members: Any = None
 
     def closing(request: httpx.Request) -> httpx.Response:
@@ -353,9 +365,9 @@ def test_closing_ends_the_retries(caller: Caller, waits: list[float]) -> None:
     assert 1 == len(caller.requests)
 
 
-def test_an_async_client_closes_likewise() -> None:
+def test_closing_an_async_client_and_its_sibling() -> None:
     async def run() -> None:
-        transport = Counted(answering(DONE))
+        transport = CountingTransport(responding(NO_CONTENT))
         members = AsyncSentryMembers(token=USER_TOKEN, transport=transport)
         async with members.with_options(attempts=1) as sibling:
             await sibling.add_an_organization_member_to_a_team("acme", "8", "b")
@@ -368,11 +380,11 @@ def test_an_async_client_closes_likewise() -> None:
     asyncio.run(run())
 
 
-def test_trio_will_do() -> None:
+def test_works_under_trio() -> None:
     import trio
 
     async def run() -> None:
-        transport = Caller("async").transport(answering(httpx.Response(500), DONE))
+        transport = Caller("async").transport(responding(httpx.Response(500), NO_CONTENT))
         async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as members:
             outcome = await members.add_an_organization_member_to_a_team("acme", "8", "backend")
             assert AlreadyOnTeam() == outcome
@@ -382,7 +394,7 @@ def test_trio_will_do() -> None:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """A server that answers 404 with the member ID of the request."""
+    """Responds with 404 and the member ID of the request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -398,11 +410,12 @@ class Echo(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    request_queue_size = 64  # for who finds no place waits a second
+    request_queue_size = 64  # A client that finds the queue full waits a second.
 
 
 @contextmanager
 def served(handler: type[Echo]) -> Iterator[str]:
+    """Serve on a free port of loopback; yield the host with the port."""
     with Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -455,69 +468,69 @@ def test_tasks_share_a_client_over_real_connections(echo: str) -> None:
     assert [str(number) for number in range(50)] == asyncio.run(run())
 
 
-def test_nobody_listens(caller: Caller, waits: list[float]) -> None:
+def test_raises_where_no_server_listens(caller: Caller, waits: list[float]) -> None:
     options = {"transport": None, "url": "http://127.0.0.1:9"}
     with pytest.raises(errors.ConnectionFailedError) as caught:
-        caller.join(answering(DONE), options=options)
+        caller.join(responding(NO_CONTENT), options=options)
     assert not caught.value.may_have_arrived
     assert 2 == len(waits)
 
 
-class Proxied(Echo):
-    """A forward proxy that refuses to go anywhere, and keeps where it was to go."""
+class RejectingProxy(Echo):
+    """A forward proxy that rejects every target, and records it."""
 
-    asked: ClassVar[list[str]] = []
+    targets: ClassVar[list[str]] = []
 
     def do_CONNECT(self) -> None:
-        self.asked.append(self.path)
+        self.targets.append(self.path)
         self.send_error(403)
 
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    Proxied.asked.clear()
-    with served(Proxied) as host:
+    RejectingProxy.targets.clear()
+    with served(RejectingProxy) as host:
         monkeypatch.setenv("HTTPS_PROXY", host)
         monkeypatch.setenv("HTTP_PROXY", host)
-        yield Proxied.asked
+        yield RejectingProxy.targets
 
 
-def over_real_connections(caller: Caller, url: str) -> str:
-    """The error of a call."""
+def connection_error(caller: Caller, url: str) -> str:
+    """Return the message of what a call over real connections raises."""
     arguments = ("add_an_organization_member_to_a_team", "acme", "8", "backend")
     options = {"transport": None, "url": url, "attempts": 1}
     with pytest.raises(errors.ConnectionFailedError) as caught:
-        caller.call(answering(DONE), *arguments, options=options)
+        caller.call(responding(NO_CONTENT), *arguments, options=options)
     return str(caught.value)
 
 
-def test_the_environments_proxy_is_used(proxy: list[str], caller: Caller) -> None:
-    assert "ProxyError" in over_real_connections(caller, "https://sentry.localhost:9")
+def test_uses_the_environments_proxy(proxy: list[str], caller: Caller) -> None:
+    assert "ProxyError" in connection_error(caller, "https://sentry.localhost:9")
     assert ["sentry.localhost:9"] == proxy
 
 
 @pytest.mark.parametrize("excepted", ["sentry.localhost", "sentry.localhost:9", "*"])
-def test_a_host_can_be_excepted_from_the_proxy(
+def test_reaches_the_hosts_of_no_proxy_directly(
     excepted: str, proxy: list[str], caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", excepted)
-    assert "ConnectError" in over_real_connections(caller, "https://sentry.localhost:9")
+    assert "ConnectError" in connection_error(caller, "https://sentry.localhost:9")
     assert [] == proxy
 
 
-def test_without_tls_the_credential_stays_on_this_machine(proxy: list[str], caller: Caller) -> None:
-    assert "ConnectError" in over_real_connections(caller, "http://127.0.0.1:9")
+def test_sends_nothing_to_a_proxy_without_tls(proxy: list[str], caller: Caller) -> None:
+    assert "ConnectError" in connection_error(caller, "http://127.0.0.1:9")
     assert [] == proxy
 
 
-def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_the_variable_of_a_bad_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "gopher://user:geheim@proxy.example")
     with pytest.raises(errors.ConfigurationError, match="HTTPS_PROXY") as caught:
         SentryMembers(token=USER_TOKEN)
     assert "geheim" not in str(caught.value)
 
 
-def test_certificates_that_cannot_be_loaded_are_told(
+def test_names_the_variable_of_missing_certificates(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     _ssl_context.cache_clear()
@@ -526,12 +539,12 @@ def test_certificates_that_cannot_be_loaded_are_told(
         SentryMembers(token=USER_TOKEN)
 
 
-@pytest.mark.parametrize("strange", [OSError("pipe"), UnicodeError("idna")])
-def test_whatever_an_inner_transport_raises_is_final_and_typed(
-    strange: Exception, caller: Caller
+@pytest.mark.parametrize("network_error", [OSError("pipe"), UnicodeError("idna")])
+def test_does_not_retry_after_an_unknown_network_error(
+    network_error: Exception, caller: Caller
 ) -> None:
-    with pytest.raises(errors.NoAnswerError, match=type(strange).__name__) as caught:
-        caller.join(answering(strange))
+    with pytest.raises(errors.NoAnswerError, match=type(network_error).__name__) as caught:
+        caller.join(responding(network_error))
     assert errors.NoAnswerError is type(caught.value)
     assert caught.value.__context__ is None
     assert 1 == len(caller.requests)
@@ -540,7 +553,7 @@ def test_whatever_an_inner_transport_raises_is_final_and_typed(
 @pytest.mark.parametrize(
     "operation", ["add_a_member_to_an_organization", "add_an_organization_member_to_a_team"]
 )
-def test_the_async_methods_are_documented_as_the_sync_ones(operation: str) -> None:
+def test_the_async_methods_have_the_docstrings_of_the_sync_ones(operation: str) -> None:
     documented = inspect.getdoc(getattr(SentryMembers, operation))
     assert documented
     assert documented == inspect.getdoc(getattr(AsyncSentryMembers, operation))

@@ -1,4 +1,4 @@
-"""The connections of a client's own: real ones, to a server on loopback."""
+"""Real connections to servers on loopback."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team as
 from sentry_members_testing import FakeSentry
 
 from tests.support.certificates import Authority, tls_proxy
-from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.client_harness import USER_TOKEN, Caller, responding
 from tests.support.raw_server import Recorder, recorder
 
 ARGUMENTS = ("acme", "8", "backend")
@@ -45,14 +45,14 @@ def server() -> Iterator[Recorder]:
 
 def call(server: Recorder, caller: Caller, **options: Any) -> Any:
     options |= {"url": server.url(), "transport": None}
-    return caller.join(answering(), options=options)
+    return caller.join(responding(), options=options)
 
 
 def invite(server: Recorder, caller: Caller) -> Any:
-    return caller.invite(answering(), options={"url": server.url(), "transport": None})
+    return caller.invite(responding(), options={"url": server.url(), "transport": None})
 
 
-def test_an_invite_whose_connection_breaks_is_not_sent_again(
+def test_does_not_repeat_an_invite_whose_connection_breaks(
     server: Recorder, caller: Caller, waits: list[float]
 ) -> None:
     server.break_off()
@@ -62,7 +62,7 @@ def test_an_invite_whose_connection_breaks_is_not_sent_again(
     assert ([], 1) == (waits, len(server.requests))
 
 
-def test_a_call_that_can_be_repeated_is(
+def test_repeats_an_addition_whose_connection_breaks(
     server: Recorder, caller: Caller, waits: list[float]
 ) -> None:
     server.break_off()
@@ -71,7 +71,7 @@ def test_a_call_that_can_be_repeated_is(
     assert 3 == len(server.requests)
 
 
-def test_an_answer_that_breaks_off_is_what_its_status_says(
+def test_classifies_a_response_that_breaks_off_by_its_status_code(
     server: Recorder, caller: Caller
 ) -> None:
     server.break_off(b"HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\n{")
@@ -81,14 +81,14 @@ def test_an_answer_that_breaks_off_is_what_its_status_says(
         call(server, caller)
 
 
-def test_an_answer_that_does_not_come_is_not_waited_for(server: Recorder, caller: Caller) -> None:
-    server.answer = b""
+def test_raises_when_no_response_arrives_in_time(server: Recorder, caller: Caller) -> None:
+    server.response = b""
     with pytest.raises(errors.AnswerTimeoutError, match=r"within 0\.05 s") as caught:
         call(server, caller, timeout=0.05, attempts=1)
     assert caught.value.may_have_arrived
 
 
-def test_what_arrives_is_the_same_whatever_the_connections(server: Recorder) -> None:
+def test_sync_and_async_clients_send_the_same_bytes(server: Recorder) -> None:
     def sent(mode: str) -> list[tuple[list[bytes], bytes]]:
         server.reset()
         call(server, Caller(mode))
@@ -103,7 +103,7 @@ def test_what_arrives_is_the_same_whatever_the_connections(server: Recorder) -> 
     assert expected == sent("async")
 
 
-def test_cookies_are_not_kept(server: Recorder) -> None:
+def test_sends_no_cookies_back(server: Recorder) -> None:
     server.respond(202, Set_Cookie="session=1")
 
     async def run() -> None:
@@ -115,7 +115,7 @@ def test_cookies_are_not_kept(server: Recorder) -> None:
     assert not any(b"session" in head for head, _ in server.requests)
 
 
-def test_a_connection_is_used_again(server: Recorder) -> None:
+def test_reuses_a_connection(server: Recorder) -> None:
     async def run() -> None:
         async with AsyncSentryMembers(token=USER_TOKEN, url=server.url()) as sentry:
             for _ in range(9):
@@ -125,7 +125,7 @@ def test_a_connection_is_used_again(server: Recorder) -> None:
     assert (9, 1) == (len(server.requests), server.connections)
 
 
-def test_there_are_no_more_connections_than_the_limit(server: Recorder) -> None:
+def test_opens_at_most_as_many_connections_as_calls_may_be_in_flight(server: Recorder) -> None:
     async def run() -> None:
         async with AsyncSentryMembers(token=USER_TOKEN, url=server.url()) as sentry:
             calls = [sentry.add_an_organization_member_to_a_team(*ARGUMENTS) for _ in range(200)]
@@ -137,8 +137,8 @@ def test_there_are_no_more_connections_than_the_limit(server: Recorder) -> None:
     assert 20 < server.connections <= transport.MAX_CONCURRENT_CALLS
 
 
-def test_closing_ends_the_calls_under_way(server: Recorder) -> None:
-    server.answer = b""
+def test_closing_ends_the_calls_in_flight(server: Recorder) -> None:
+    server.response = b""
 
     async def run() -> None:
         sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url(), attempts=1)
@@ -152,7 +152,7 @@ def test_closing_ends_the_calls_under_way(server: Recorder) -> None:
     asyncio.run(run())
 
 
-def test_a_call_that_is_cancelled_or_fails_leaves_its_turn(
+def test_a_call_that_is_cancelled_or_fails_releases_its_slot(
     server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "MAX_CONCURRENT_CALLS", 1)
@@ -160,7 +160,7 @@ def test_a_call_that_is_cancelled_or_fails_leaves_its_turn(
     async def run() -> None:
         async with AsyncSentryMembers(token=USER_TOKEN, url=server.url(), attempts=1) as sentry:
             call = sentry.add_an_organization_member_to_a_team
-            server.answer = b""
+            server.response = b""
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(call(*ARGUMENTS), 0.05)
             server.break_off()
@@ -173,7 +173,7 @@ def test_a_call_that_is_cancelled_or_fails_leaves_its_turn(
 
 
 def test_threads_have_at_most_as_many_calls_in_flight_as_sentry_allows() -> None:
-    """And the clients made by `with_options` share them."""
+    """The clients made by `with_options` share the limit."""
     in_flight, most, lock = 0, 0, threading.Lock()
 
     def busy(request: httpx.Request) -> httpx.Response:
@@ -226,7 +226,7 @@ for reader in readers:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_gives_a_forked_process_its_own_responses(scheme: str, tmp_path: Path) -> None:
-    """Over the parent's connections, the children would read one another's."""
+    """Over the parent's connections, the children would read one another's responses."""
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
     environment = {**os.environ, "SENTRY_AUTH_TOKEN": token}
@@ -276,13 +276,13 @@ os._exit(0)
 """
 
 
-def test_a_forked_process_does_not_wait_for_its_parents_calls() -> None:
+def test_a_forked_process_does_not_wait_for_the_calls_of_its_parent() -> None:
     command = [sys.executable, "-c", SLOTS]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=4.5)
     assert "AlreadyOnTeam()\n" == ran.stdout, ran.stderr
 
 
-def test_another_event_loop_is_refused_before_anything_is_sent(server: Recorder) -> None:
+def test_rejects_another_event_loop_before_anything_is_sent(server: Recorder) -> None:
     sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url())
     call = sentry.add_an_organization_member_to_a_team
     assert AlreadyOnTeam() == asyncio.run(call(*ARGUMENTS))
@@ -290,7 +290,7 @@ def test_another_event_loop_is_refused_before_anything_is_sent(server: Recorder)
         asyncio.run(call(*ARGUMENTS))
     assert 1 == len(server.requests)
     with warnings.catch_warnings():
-        # asyncio complains of what its closed loop has left open.
+        # asyncio warns of the connections that its closed loop has left open.
         warnings.simplefilter("ignore", ResourceWarning)
         asyncio.run(sentry.aclose())
         assert sentry.is_closed
@@ -298,8 +298,8 @@ def test_another_event_loop_is_refused_before_anything_is_sent(server: Recorder)
         gc.collect()
 
 
-def test_a_transport_of_the_callers_may_be_used_in_any_event_loop() -> None:
-    transport = Caller("async").transport(answering(httpx.Response(204)))
+def test_uses_the_callers_own_transport_in_any_event_loop() -> None:
+    transport = Caller("async").transport(responding(httpx.Response(204)))
     sentry = AsyncSentryMembers(token=USER_TOKEN, transport=transport)
     for _ in range(2):
         call = sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
@@ -307,20 +307,20 @@ def test_a_transport_of_the_callers_may_be_used_in_any_event_loop() -> None:
 
 
 class LimitError(Exception):
-    """What a handler of signals raises."""
+    """Raised by a signal handler."""
 
 
 def raise_limit(*_: object) -> None:
     raise LimitError
 
 
-def test_an_exception_of_a_signal_handler_passes_through(server: Recorder) -> None:
-    """And what it may have left locked is not used again."""
+def test_passes_through_an_exception_of_a_signal_handler(server: Recorder) -> None:
+    """The pool of connections, which may have been left locked, is not used again."""
     before = signal.signal(signal.SIGALRM, raise_limit)
     try:
         with SentryMembers(token=USER_TOKEN, url=server.url(), timeout=5) as sentry:
             for _ in range(3):
-                server.answer = b""
+                server.response = b""
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
                 with pytest.raises(LimitError):
                     sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
@@ -339,12 +339,12 @@ def test_trusts_what_the_system_or_the_environment_trusts(
         options = {"url": server.url("localhost"), "transport": None}
         _ssl_context.cache_clear()
         with pytest.raises(errors.ConfigurationError, match="is not trusted") as caught:
-            caller.invite(answering(), options=options)
+            caller.invite(responding(), options=options)
         assert "SSL_CERT_FILE" in str(caught.value)
         assert ([], []) == (waits, server.requests)
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         _ssl_context.cache_clear()
-        assert AlreadyOnTeam() == caller.join(answering(), options=options)
+        assert AlreadyOnTeam() == caller.join(responding(), options=options)
     _ssl_context.cache_clear()
 
 

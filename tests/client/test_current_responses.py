@@ -1,4 +1,4 @@
-"""What the client makes of every response that current servers are known to send."""
+"""The mapping of every response that current servers are known to send."""
 
 import json
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sentry_members import errors
 
-from tests.support.client_harness import Caller, answering
+from tests.support.client_harness import Caller, responding
 from tests.support.recordings import CURRENT_RESPONSES
 
 INVITE, JOIN = "invite", "join"
@@ -16,7 +16,7 @@ REPEATED, NOT_REPEATED, IF_SAFE = "repeated", "not repeated", "repeated if safe"
 
 
 class Expected(NamedTuple):
-    """What a response means to the client: an error, a part of its advice, and a decision."""
+    """The error that a response is mapped to, a part of its advice, and whether it is retried."""
 
     error: type[errors.ApiError]
     advice: str
@@ -78,7 +78,7 @@ def response_of(line: dict[str, Any]) -> httpx.Response:
     return httpx.Response(line["status"], headers=headers, content=json.dumps(line["body"]))
 
 
-def test_every_response_has_its_meaning() -> None:
+def test_expects_an_error_for_every_known_response() -> None:
     assert len(EXPECTED) == len({expected_of(line) and line["case"] for line in CURRENT_RESPONSES})
 
 
@@ -95,7 +95,7 @@ def test_maps_a_response_of_a_current_server(
 ) -> None:
     expected, response = expected_of(line), response_of(line)
     with pytest.raises(errors.ApiError) as caught:
-        getattr(caller, operation)(answering(response))
+        getattr(caller, operation)(responding(response))
     error = caught.value
     assert expected.error is type(error)
     assert expected.advice in error.advice
@@ -108,9 +108,9 @@ def test_maps_a_response_of_a_current_server(
 
 
 @pytest.mark.parametrize("case", ["the organization requires two-factor", "the token's owner is over"])  # fmt: skip
-def test_never_doubts_a_token_that_is_good(case: str, caller: Caller) -> None:
+def test_does_not_doubt_a_valid_token(case: str, caller: Caller) -> None:
     [line] = [line for line in CURRENT_RESPONSES if line["case"].startswith(case)]
     with pytest.raises(errors.UnauthorizedError) as caught:
-        caller.join(answering(response_of(line)))
+        caller.join(responding(response_of(line)))
     assert "not expired" not in str(caught.value)
     assert "self-hosted" not in str(caught.value)

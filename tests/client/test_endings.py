@@ -38,16 +38,16 @@ TEST = """
 from tests.support.endings import cancel
 import asyncio
 
-def test_it():
+def test_fails():
     asyncio.run(cancel())
 """
 
 
 @pytest.fixture
-def silent() -> Iterator[Recorder]:
+def silent_server() -> Iterator[Recorder]:
     """A server that receives requests and never responds."""
     with recorder() as server:
-        server.answer = b""
+        server.response = b""
         yield server
 
 
@@ -56,12 +56,12 @@ def environment(server: Recorder) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_no_reporter_shows_the_token(ending: str, silent: Recorder) -> None:
-    """But for the environment itself, which the reporters don't show."""
+def test_no_reporter_shows_the_token(ending: str, silent_server: Recorder) -> None:
+    """The token is only in the environment, which the reporters don't show."""
     ran = subprocess.run(
         [sys.executable, "-m", "tests.support.endings", ending],
         cwd=ROOT,
-        env=environment(silent),
+        env=environment(silent_server),
         capture_output=True,
         text=True,
         check=False,
@@ -72,12 +72,12 @@ def test_no_reporter_shows_the_token(ending: str, silent: Recorder) -> None:
     assert USER_TOKEN[7:] not in ran.stdout + ran.stderr
 
 
-def test_pytest_shows_no_token_either(silent: Recorder, tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(TEST)
+def test_pytest_does_not_show_the_token(silent_server: Recorder, tmp_path: Path) -> None:
+    (tmp_path / "test_fails.py").write_text(TEST)
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "--showlocals", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=ROOT,
-        env=environment(silent),
+        env=environment(silent_server),
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""Every answer of Sentry that is no success, and the error that it is."""
+"""The mapping of error responses to exceptions."""
 
 import json
 import pickle
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sentry_members import errors
 from sentry_members.error_mapping import RULES, Rule, advice_of
 
-from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.client_harness import USER_TOKEN, Caller, responding
 from tests.support.recordings import RECORDINGS, operation_of
 
 LIMITS = {
@@ -23,18 +23,19 @@ LIMITS = {
 }
 
 
-def failure(caller: Caller, operation: str, answer: httpx.Response) -> Any:
+def raised_error(caller: Caller, operation: str, response: httpx.Response) -> Any:
+    """Return what a call raises for a response, without retries."""
     with pytest.raises(errors.SentryMembersError) as caught:
-        getattr(caller, operation)(answering(answer), options={"attempts": 1})
+        getattr(caller, operation)(responding(response), options={"attempts": 1})
     return caught.value
 
 
-def of(status: int, body: Any) -> httpx.Response:
+def json_response(status: int, body: Any) -> httpx.Response:
     return httpx.Response(status, json=body)
 
 
-def gateways_own(status: int) -> httpx.Response:
-    return of(status, {"gateway": True, "detail": "The gateway says so."})
+def gateway_response(status: int) -> httpx.Response:
+    return json_response(status, {"gateway": True, "detail": "The gateway says so."})
 
 
 BEHIND_A_GATEWAY = {
@@ -46,56 +47,56 @@ BEHIND_A_GATEWAY = {
 
 
 @pytest.mark.parametrize(
-    ("operation", "answer", "kind", "message"),
+    ("operation", "response", "error_type", "message"),
     [
-        ("invite", of(400, {"email": ["The user ada@example.com is already a member"]}), errors.AlreadyMemberError, "is already a member"),
-        ("invite", of(400, {"email": ["The user ada@example.com has already been invited"]}), errors.AlreadyInvitedError, "has already been invited"),
-        ("invite", of(400, {"email": ["This field is required."]}), errors.BadRequestError, "email: This field is required."),
-        ("invite", of(400, {"orgRole": ['"god" is not a valid choice.']}), errors.BadRequestError, 'orgRole: "god" is not'),
-        ("invite", of(400, {"orgRole": ["You do not have permission to set that org-level role"]}), errors.RoleNotAllowedError, "a role that the token's owner may give"),
-        ("invite", of(400, ["Integration tokens are restricted to inviting new members with the member role only."]), errors.RoleNotAllowedError, "Integration tokens are restricted"),
-        ("invite", of(400, {"teamRoles": ["Invalid teams"]}), errors.UnknownTeamError, "by its slug"),
-        ("invite", of(400, {"teamRoles": ["Invalid team-role"]}), errors.BadRequestError, "Invalid team-role"),
-        ("invite", of(400, {"email": ["Enter a valid email address."], "teamRoles": ["Invalid teams"]}), errors.BadRequestError, "Invalid teams"),
-        ("invite", of(400, {"email": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "another organization role"),
-        ("invite", of(400, {"detail": "You cannot assign members to teams you are not a member of."}), errors.BadRequestError, "You cannot assign members"),
-        ("invite", of(400, {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}), errors.BadRequestError, "Expected a dictionary"),
-        ("invite", of(400, "Invalid origin: https://evil.example"), errors.BadRequestError, "Invalid origin"),
-        ("invite", of(403, {"organization": "Your organization is not allowed to invite members"}), errors.ForbiddenError, "not allowed to invite"),
-        ("invite", of(403, {"detail": "You do not have permission to perform this action."}), errors.ForbiddenError, '"Let Members Invite Others" is off'),
-        ("join", of(403, {"detail": "You do not have permission to perform this action."}), errors.ForbiddenError, "names no missing scope. So the role of the token's owner is too low, or the"),
+        ("invite", json_response(400, {"email": ["The user ada@example.com is already a member"]}), errors.AlreadyMemberError, "is already a member"),
+        ("invite", json_response(400, {"email": ["The user ada@example.com has already been invited"]}), errors.AlreadyInvitedError, "has already been invited"),
+        ("invite", json_response(400, {"email": ["This field is required."]}), errors.BadRequestError, "email: This field is required."),
+        ("invite", json_response(400, {"orgRole": ['"god" is not a valid choice.']}), errors.BadRequestError, 'orgRole: "god" is not'),
+        ("invite", json_response(400, {"orgRole": ["You do not have permission to set that org-level role"]}), errors.RoleNotAllowedError, "a role that the token's owner may give"),
+        ("invite", json_response(400, ["Integration tokens are restricted to inviting new members with the member role only."]), errors.RoleNotAllowedError, "Integration tokens are restricted"),
+        ("invite", json_response(400, {"teamRoles": ["Invalid teams"]}), errors.UnknownTeamError, "by its slug"),
+        ("invite", json_response(400, {"teamRoles": ["Invalid team-role"]}), errors.BadRequestError, "Invalid team-role"),
+        ("invite", json_response(400, {"email": ["Enter a valid email address."], "teamRoles": ["Invalid teams"]}), errors.BadRequestError, "Invalid teams"),
+        ("invite", json_response(400, {"email": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "another organization role"),
+        ("invite", json_response(400, {"detail": "You cannot assign members to teams you are not a member of."}), errors.BadRequestError, "You cannot assign members"),
+        ("invite", json_response(400, {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}), errors.BadRequestError, "Expected a dictionary"),
+        ("invite", json_response(400, "Invalid origin: https://evil.example"), errors.BadRequestError, "Invalid origin"),
+        ("invite", json_response(403, {"organization": "Your organization is not allowed to invite members"}), errors.ForbiddenError, "not allowed to invite"),
+        ("invite", json_response(403, {"detail": "You do not have permission to perform this action."}), errors.ForbiddenError, '"Let Members Invite Others" is off'),
+        ("join", json_response(403, {"detail": "You do not have permission to perform this action."}), errors.ForbiddenError, "names no missing scope. So the role of the token's owner is too low, or the"),
         ("join", httpx.Response(403, text="no JSON"), errors.ForbiddenError, "no JSON"),
-        ("join", of(403, {"detail": "This team is managed through your organization's identity provider."}), errors.IdentityProviderTeamError, "in the identity provider"),
-        ("join", of(403, {"detail": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "'billing'"),
-        ("join", of(404, {"detail": "The requested resource does not exist"}), errors.NotFoundError, "A member's ID is not a user's ID"),
-        ("join", of(404, {"info": "Route not found, did you forget a trailing slash?"}), errors.NotFoundError, "trailing slash"),
+        ("join", json_response(403, {"detail": "This team is managed through your organization's identity provider."}), errors.IdentityProviderTeamError, "in the identity provider"),
+        ("join", json_response(403, {"detail": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "'billing'"),
+        ("join", json_response(404, {"detail": "The requested resource does not exist"}), errors.NotFoundError, "A member's ID is not a user's ID"),
+        ("join", json_response(404, {"info": "Route not found, did you forget a trailing slash?"}), errors.NotFoundError, "trailing slash"),
         ("join", httpx.Response(404, html=""), errors.NotFoundError, "404 Not Found from sentry.io. Check the slugs"),
-        ("join", of(401, {"detail": "Token expired"}), errors.UnauthorizedError, "Token expired"),
+        ("join", json_response(401, {"detail": "Token expired"}), errors.UnauthorizedError, "Token expired"),
         ("join", httpx.Response(401), errors.UnauthorizedError, "401 Unauthorized from sentry.io."),
-        ("join", of(401, {"detail": {"code": "sso-required", "message": "Must login via SSO", "extra": {}}}), errors.UnauthorizedError, "Must login via SSO"),
-        ("join", of(401, {"detail": {"code": "member-disabled"}}), errors.UnauthorizedError, "member-disabled"),
-        ("invite", of(429, {"detail": "You are being rate limited for too many invitations."}), errors.InviteQuotaError, "go on tomorrow"),
+        ("join", json_response(401, {"detail": {"code": "sso-required", "message": "Must login via SSO", "extra": {}}}), errors.UnauthorizedError, "Must login via SSO"),
+        ("join", json_response(401, {"detail": {"code": "member-disabled"}}), errors.UnauthorizedError, "member-disabled"),
+        ("invite", json_response(429, {"detail": "You are being rate limited for too many invitations."}), errors.InviteQuotaError, "go on tomorrow"),
         ("invite", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RateLimitError, "too frequently"),
         ("join", httpx.Response(429, html='"You are attempting to use this endpoint too frequently."'), errors.RateLimitError, "too frequently"),
         ("join", httpx.Response(429), errors.RateLimitError, "Send fewer at a time"),
         ("invite", httpx.Response(429), errors.RateLimitError, "429 Too Many Requests from sentry.io."),
-        ("invite", of(429, "You are being rate limited for too many invitations."), errors.RateLimitError, "Send fewer at a time"),
-        ("join", of(429, {"detail": "You are being rate limited for too many invitations."}), errors.RateLimitError, "Send fewer at a time"),
-        ("invite", of(500, {"detail": "Internal Error", "errorId": "2b410f7e"}), errors.ServerError, "Repeating it is safe"),
+        ("invite", json_response(429, "You are being rate limited for too many invitations."), errors.RateLimitError, "Send fewer at a time"),
+        ("join", json_response(429, {"detail": "You are being rate limited for too many invitations."}), errors.RateLimitError, "Send fewer at a time"),
+        ("invite", json_response(500, {"detail": "Internal Error", "errorId": "2b410f7e"}), errors.ServerError, "Repeating it is safe"),
         ("join", httpx.Response(502, html="<html><head><title>502 Bad Gateway</title></head><body>x</body></html>"), errors.ServerError, "502 Bad Gateway"),
         ("join", httpx.Response(520, html="<h1>Web server is returning an unknown error</h1>"), errors.ServerError, "520 from sentry.io. Web server is returning"),
         ("join", httpx.Response(599, text=""), errors.ServerError, "599 from sentry.io."),
         ("join", httpx.Response(302, headers={"Location": "https://evil.example/"}), errors.ApiError, "A redirect is never followed"),
-        ("join", of(406, {"detail": "Could not satisfy the request Accept header."}), errors.ApiError, "Could not satisfy"),
-        ("join", of(418, None), errors.ApiError, "418"),
+        ("join", json_response(406, {"detail": "Could not satisfy the request Accept header."}), errors.ApiError, "Could not satisfy"),
+        ("join", json_response(418, None), errors.ApiError, "418"),
     ],
 )  # fmt: skip
-def test_an_answer_is_the_error_that_it_means(
-    operation: str, answer: httpx.Response, kind: type, message: str, caller: Caller
+def test_maps_an_error_response_to_an_exception(
+    operation: str, response: httpx.Response, error_type: type, message: str, caller: Caller
 ) -> None:
-    error = failure(caller, operation, answer)
-    assert kind is type(error)
-    assert answer.status_code == error.status
+    error = raised_error(caller, operation, response)
+    assert error_type is type(error)
+    assert response.status_code == error.status
     assert message in str(error)
     assert str(error).endswith(error.advice)
     assert "sentry.io" == error.host
@@ -105,7 +106,7 @@ def test_an_answer_is_the_error_that_it_means(
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "ending"),
+    ("status", "error_type", "ending"),
     [
         (400, errors.BadRequestError, "400 Bad Request from gw.example. The gateway says so."),
         (403, errors.GatewayKeyError, "the one that the gateway was started with?"),
@@ -119,13 +120,13 @@ def test_an_answer_is_the_error_that_it_means(
     ],
 )
 @pytest.mark.parametrize("operation", ["invite", "join"])
-def test_a_gateways_own_answer_is_told_from_sentrys(
-    operation: str, status: int, kind: type, ending: str, caller: Caller
+def test_distinguishes_the_responses_of_a_gateway(
+    operation: str, status: int, error_type: type, ending: str, caller: Caller
 ) -> None:
     with pytest.raises(errors.ApiError) as caught:
-        getattr(caller, operation)(answering(gateways_own(status)), options=BEHIND_A_GATEWAY)
+        getattr(caller, operation)(responding(gateway_response(status)), options=BEHIND_A_GATEWAY)
     error = caught.value
-    assert kind is type(error)
+    assert error_type is type(error)
     assert (status, True) == (error.status, error.from_gateway)
     assert ("The gateway says so.",) == error.messages
     assert {} == error.field_errors
@@ -133,8 +134,8 @@ def test_a_gateways_own_answer_is_told_from_sentrys(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 502])
-def test_who_asked_no_gateway_hears_none(status: int, caller: Caller) -> None:
-    error = failure(caller, "join", gateways_own(status))
+def test_ignores_the_mark_of_a_gateway_where_none_was_asked(status: int, caller: Caller) -> None:
+    error = raised_error(caller, "join", gateway_response(status))
     assert error.from_gateway is False
     assert not isinstance(error, errors.GatewayKeyError)
 
@@ -143,9 +144,9 @@ def test_who_asked_no_gateway_hears_none(status: int, caller: Caller) -> None:
     "body",
     [{"gateway": False, "detail": "x"}, {"gateway": 1, "detail": "x"}, {"gateway": True}, []],
 )
-def test_behind_a_gateway_the_rest_is_sentrys(body: Any, caller: Caller) -> None:
+def test_takes_unmarked_responses_behind_a_gateway_for_sentrys(body: Any, caller: Caller) -> None:
     with pytest.raises(errors.ForbiddenError) as caught:
-        caller.join(answering(of(403, body)), options=BEHIND_A_GATEWAY)
+        caller.join(responding(json_response(403, body)), options=BEHIND_A_GATEWAY)
     assert caught.value.from_gateway is False
     assert not isinstance(caught.value, errors.GatewayKeyError)
 
@@ -159,25 +160,25 @@ def test_behind_a_gateway_the_rest_is_sentrys(body: Any, caller: Caller) -> None
     ],
     ids=lambda exchange: f"{exchange['group']}: {exchange['case']}",
 )
-def test_every_recorded_refusal_is_told(exchange: dict[str, Any], caller: Caller) -> None:
+def test_maps_every_recorded_error_response(exchange: dict[str, Any], caller: Caller) -> None:
     operation = "invite" if "Member" in str(operation_of(exchange))[:10] else "join"
-    answer = exchange["response"]
-    error = failure(
+    response = exchange["response"]
+    error = raised_error(
         caller,
         operation,
         httpx.Response(
-            answer["status"], headers=answer["headers"], content=answer["body"].encode()
+            response["status"], headers=response["headers"], content=response["body"].encode()
         ),
     )
-    assert answer["status"] == error.status
-    assert answer["body"].encode() == error.body
-    if answer["body"]:
+    assert response["status"] == error.status
+    assert response["body"].encode() == error.body
+    if response["body"]:
         assert error.messages
         assert all(message in str(error) for message in error.messages)
 
 
 SELF_HOSTED = {"url": "https://sentry.example:8443", "attempts": 1}
-FORBIDDEN = of(403, {"detail": "You do not have permission to perform this action."})
+FORBIDDEN = json_response(403, {"detail": "You do not have permission to perform this action."})
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_names_every_cause_of_a_403_where_the_version_is_not_known(
     operation: str, causes: tuple[str, ...], caller: Caller
 ) -> None:
     with pytest.raises(errors.MissingScopeError) as caught:
-        getattr(caller, operation)(answering(FORBIDDEN), options=SELF_HOSTED)
+        getattr(caller, operation)(responding(FORBIDDEN), options=SELF_HOSTED)
     assert () == caught.value.accepted_scopes
     assert all(cause in caught.value.advice for cause in causes)
     assert "from sentry.example:8443." in str(caught.value)
@@ -209,7 +210,7 @@ def test_claims_no_missing_scope_where_sentry_io_names_none(
     operation: str, url: str, caller: Caller
 ) -> None:
     with pytest.raises(errors.ForbiddenError) as caught:
-        getattr(caller, operation)(answering(FORBIDDEN), options={"url": url, "attempts": 1})
+        getattr(caller, operation)(responding(FORBIDDEN), options={"url": url, "attempts": 1})
     assert errors.ForbiddenError is type(caught.value)
     assert "Accepted scopes" not in str(caught.value)
 
@@ -219,15 +220,15 @@ def test_carries_the_scopes_that_a_403_names(url: str, caller: Caller) -> None:
     challenge = 'Bearer error="insufficient_scope", scope="member:admin member:invite"'
     response = httpx.Response(403, json=FORBIDDEN.json(), headers={"WWW-Authenticate": challenge})
     with pytest.raises(errors.MissingScopeError) as caught:
-        caller.invite(answering(response), options={"url": url, "attempts": 1})
+        caller.invite(responding(response), options={"url": url, "attempts": 1})
     assert ("member:admin", "member:invite") == caught.value.accepted_scopes
     assert "Any one of these is enough: member:admin, member:invite." in str(caught.value)
 
 
 @pytest.mark.parametrize("challenge", ['xBasic realm="api"', 'Bearer error="invalid_token", scope="x"', "scope=", ""])  # fmt: skip
-def test_takes_no_other_challenge_for_scopes(challenge: str, caller: Caller) -> None:
+def test_reads_no_scopes_from_other_challenges(challenge: str, caller: Caller) -> None:
     response = httpx.Response(403, json=FORBIDDEN.json(), headers={"WWW-Authenticate": challenge})
-    assert () == failure(caller, "invite", response).accepted_scopes
+    assert () == raised_error(caller, "invite", response).accepted_scopes
 
 
 HINT = "the URL of a self-hosted Sentry goes into the argument url, SENTRY_URL or .sentryclirc"
@@ -235,14 +236,14 @@ HINT = "the URL of a self-hosted Sentry goes into the argument url, SENTRY_URL o
 
 @pytest.mark.parametrize("status", [401, 404])
 @pytest.mark.parametrize("operation", ["invite", "join"])
-def test_says_where_a_url_goes_when_nobody_configured_one(
+def test_says_where_to_set_the_url_when_none_is_set(
     status: int, operation: str, caller: Caller
 ) -> None:
-    response = of(status, {"detail": "x"})
-    assert HINT in str(failure(caller, operation, response))
+    response = json_response(status, {"detail": "x"})
+    assert HINT in str(raised_error(caller, operation, response))
     options = {"attempts": 1, "url": "https://sentry.io"}
     with pytest.raises(errors.ApiError) as caught:
-        getattr(caller, operation)(answering(response), options=options)
+        getattr(caller, operation)(responding(response), options=options)
     assert HINT not in str(caught.value)
 
 
@@ -257,7 +258,7 @@ def response_of(rule: Rule) -> httpx.Response:
 
 
 def test_every_rule_is_reached_and_gives_its_own_advice() -> None:
-    """A rule behind a wider one would never fit."""
+    """A rule behind a wider one would never be used."""
 
     def fits(rule: Rule, operation: str) -> bool:
         options: dict[str, Any] = SELF_HOSTED | {"token": "0" * 64}
@@ -266,7 +267,7 @@ def test_every_rule_is_reached_and_gives_its_own_advice() -> None:
         elif rule.on_sentry_io:
             options |= {"url": "https://sentry.io"}
         with pytest.raises(errors.ApiError) as caught:
-            getattr(Caller("sync"), operation)(answering(response_of(rule)), options=options)
+            getattr(Caller("sync"), operation)(responding(response_of(rule)), options=options)
         error = caught.value
         advice = advice_of(rule, error.operation, None, error.accepted_scopes)
         return (rule.error, advice) == (type(error), error.advice)
@@ -274,24 +275,26 @@ def test_every_rule_is_reached_and_gives_its_own_advice() -> None:
     assert [] == [rule for rule in RULES if not (fits(rule, "invite") or fits(rule, "join"))]
 
 
-def test_field_errors_are_by_field(caller: Caller) -> None:
+def test_groups_field_errors_by_field(caller: Caller) -> None:
     body = {"email": ["One.", "One.", "Two."], "orgRole": "Three.", "detail": "Four."}
-    error = failure(caller, "invite", of(400, body))
+    error = raised_error(caller, "invite", json_response(400, body))
     assert {"email": ("One.", "One.", "Two."), "orgRole": ("Three.",)} == error.field_errors
     assert ("email: One.", "email: Two.", "orgRole: Three.", "Four.") == error.messages
 
 
-def test_a_server_error_has_its_id(caller: Caller) -> None:
-    error = failure(caller, "invite", of(500, {"detail": "Internal Error", "errorId": "2b41"}))
+def test_reads_the_id_of_a_server_error(caller: Caller) -> None:
+    error = raised_error(
+        caller, "invite", json_response(500, {"detail": "Internal Error", "errorId": "2b41"})
+    )
     assert "2b41" == error.request_id
     assert ("Internal Error",) == error.messages
 
 
-def test_rate_limits_are_figures(caller: Caller) -> None:
-    error = failure(caller, "invite", httpx.Response(400, headers=LIMITS))
+def test_reads_the_figures_of_the_rate_limiter(caller: Caller) -> None:
+    error = raised_error(caller, "invite", httpx.Response(400, headers=LIMITS))
     assert errors.RateLimit(40, 0, 1795317040, 25, None) == error.rate_limit
     assert error.retry_after is None
-    assert failure(caller, "invite", httpx.Response(400)).rate_limit is None
+    assert raised_error(caller, "invite", httpx.Response(400)).rate_limit is None
 
 
 @pytest.mark.parametrize(
@@ -305,22 +308,22 @@ def test_rate_limits_are_figures(caller: Caller) -> None:
         ({"Retry-After": "9" * 400}, None),
     ],
 )
-def test_the_wait_is_counted_by_the_servers_clock(
+def test_counts_retry_after_by_the_servers_clock(
     headers: dict[str, str], seconds: float | None, caller: Caller
 ) -> None:
     date = {"Date": "Sun, 22 Nov 2026 03:10:38 GMT"}
-    error = failure(caller, "join", httpx.Response(429, headers={**date, **headers}))
+    error = raised_error(caller, "join", httpx.Response(429, headers={**date, **headers}))
     assert seconds == error.retry_after
 
 
-def test_the_end_of_the_window_says_nothing_of_the_invite_quota(caller: Caller) -> None:
+def test_ignores_the_end_of_the_window_for_the_invite_quota(caller: Caller) -> None:
     headers = {"Date": "Sun, 22 Nov 2026 03:10:38 GMT", **LIMITS}
-    answer = httpx.Response(429, headers=headers, json={"detail": "too many invitations"})
-    assert failure(caller, "invite", answer).retry_after is None
+    response = httpx.Response(429, headers=headers, json={"detail": "too many invitations"})
+    assert raised_error(caller, "invite", response).retry_after is None
 
 
-def test_without_a_date_the_end_of_the_window_says_nothing(caller: Caller) -> None:
-    assert failure(caller, "join", httpx.Response(429, headers=LIMITS)).retry_after is None
+def test_ignores_the_end_of_the_window_without_a_date(caller: Caller) -> None:
+    assert raised_error(caller, "join", httpx.Response(429, headers=LIMITS)).retry_after is None
 
 
 @pytest.mark.parametrize(
@@ -345,7 +348,7 @@ def test_without_a_date_the_end_of_the_window_says_nothing(caller: Caller) -> No
     ],
 )
 def test_any_body_gives_a_short_readable_message(content: bytes, caller: Caller) -> None:
-    error = failure(caller, "invite", httpx.Response(400, content=content))
+    error = raised_error(caller, "invite", httpx.Response(400, content=content))
     assert isinstance(error, errors.BadRequestError)
     assert len(str(error)) < 12_000
     assert str(error).isprintable()
@@ -356,7 +359,9 @@ def test_any_body_gives_a_short_readable_message(content: bytes, caller: Caller)
 
 @pytest.mark.parametrize("status", [201, 400, 403, 502])
 @pytest.mark.parametrize("operation", ["invite", "join"])
-def test_a_body_that_breaks_leaves_the_status(status: int, operation: str, caller: Caller) -> None:
+def test_classifies_a_response_whose_body_breaks_by_its_status_code(
+    status: int, operation: str, caller: Caller
+) -> None:
     def garbled(request: httpx.Request) -> httpx.Response:
         headers = httpx.Headers(
             [(b"Content-Encoding", b"gzip"), (b"X-Request-Id", b"7"), (b"X-Reason", b"\xdcber")]
@@ -370,14 +375,14 @@ def test_a_body_that_breaks_leaves_the_status(status: int, operation: str, calle
 
 
 @given(st.binary(), st.integers(300, 999))
-def test_any_answer_is_an_error_of_ours(content: bytes, status: int) -> None:
-    error = failure(Caller("sync"), "join", httpx.Response(status, content=content))
+def test_maps_any_response_to_an_exception_of_this_package(content: bytes, status: int) -> None:
+    error = raised_error(Caller("sync"), "join", httpx.Response(status, content=content))
     assert status == error.status
     assert str(error).isprintable()
 
 
 def test_errors_survive_pickling(caller: Caller) -> None:
-    error = failure(caller, "invite", of(400, {"email": ["x is already a member"]}))
+    error = raised_error(caller, "invite", json_response(400, {"email": ["x is already a member"]}))
     again = pickle.loads(pickle.dumps(error))
     assert (str(error), error.status) == (str(again), again.status)
     lost = errors.AnswerTimeoutError(
@@ -386,7 +391,7 @@ def test_errors_survive_pickling(caller: Caller) -> None:
     assert vars(lost) == vars(pickle.loads(pickle.dumps(lost)))
 
 
-def test_every_error_stands_in_the_tree_of_the_docstring() -> None:
+def test_the_docstring_draws_every_exception() -> None:
     drawn = errors.__doc__ or ""
     classes = {
         name
@@ -396,14 +401,14 @@ def test_every_error_stands_in_the_tree_of_the_docstring() -> None:
     assert classes == {word for word in drawn.split() if word.endswith("Error")} - {"ValueError"}
 
 
-def test_tokens_in_a_message_are_redacted(caller: Caller) -> None:
+def test_redacts_tokens_in_a_message(caller: Caller) -> None:
     secrets = [
         "sntrys_" + "eyJpYXQiOjE3MDB9" * 3,
         "sntryag_" + "0a" * 20,
         "eyJhbGciOi.eyJzdWIi.c2ln",
     ]
     body = {"detail": f"the tokens {USER_TOKEN}, {', '.join(secrets)} are no good"}
-    error = failure(caller, "join", of(403, body))
+    error = raised_error(caller, "join", json_response(403, body))
     redacted = ", ".join(["[redacted]"] * 4)
     assert (f"the tokens {redacted} are no good",) == error.messages
     for secret in secrets:
@@ -421,14 +426,14 @@ def test_tokens_in_a_message_are_redacted(caller: Caller) -> None:
     ],
     ids=["escaped", "without its prefix", "nested", "a page"],
 )
-def test_a_token_in_disguise_is_redacted(content: str, caller: Caller) -> None:
-    error = failure(caller, "join", httpx.Response(400, text=content))
+def test_redacts_a_token_that_is_escaped_or_altered(content: str, caller: Caller) -> None:
+    error = raised_error(caller, "join", httpx.Response(400, text=content))
     seen = f"{error}{error.messages}{error.field_errors}{error.body!r}".lower()
     assert USER_TOKEN[7:] not in seen
     assert "[redacted]" in str(error)
 
 
-def test_a_429_without_a_readable_body_is_the_rate_limiters(
+def test_takes_a_429_without_a_readable_body_for_the_rate_limiters(
     caller: Caller, waits: list[float]
 ) -> None:
     def broken(request: httpx.Request) -> httpx.Response:

@@ -66,7 +66,7 @@ def test_reads_teams_of_other_server_versions(key: str, value: Any) -> None:
     assert value == Team.from_dict({**TEAM, key: value}).to_dict()[key]
 
 
-def test_tells_the_sender_of_a_problem_from_a_field() -> None:
+def test_distinguishes_the_sender_of_a_problem_from_a_field() -> None:
     problem = Problem.from_dict({"error": "apigateway", "detail": "Too many requests"})
     assert ("apigateway", "Too many requests") == (problem.error, problem.detail)
     assert [] == problem.additional_keys

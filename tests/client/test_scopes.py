@@ -10,22 +10,24 @@ from tests.support.permission_table import permissions
 
 INVITE: Operation = "add_a_member_to_an_organization"
 JOIN: Operation = "add_an_organization_member_to_a_team"
-KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
+TOKEN_KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
 
 
 def sets(*scopes: str) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(together.split()) for together in scopes)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("token_kind", TOKEN_KINDS)
 @pytest.mark.parametrize("open_membership", [True, False])
-def test_who_may_add_a_member(kind: TokenKind, open_membership: bool) -> None:
+def test_returns_the_scopes_that_may_add_a_member(
+    token_kind: TokenKind, open_membership: bool
+) -> None:
     expected = sets("member:admin", "member:write", "member:invite")
-    assert expected == accepted_scopes(INVITE, kind, open_membership=open_membership)
+    assert expected == accepted_scopes(INVITE, token_kind, open_membership=open_membership)
 
 
 @pytest.mark.parametrize(
-    ("kind", "open_membership", "expected"),
+    ("token_kind", "open_membership", "expected"),
     [
         ("internal integration", True, sets("org:read")),
         ("internal integration", False, sets("org:write", "team:write")),
@@ -33,33 +35,33 @@ def test_who_may_add_a_member(kind: TokenKind, open_membership: bool) -> None:
         ("user", False, sets("org:read", "org:write", "org:read team:write")),
     ],
 )
-def test_who_may_add_to_a_team(
-    kind: TokenKind, open_membership: bool, expected: tuple[frozenset[str], ...]
+def test_returns_the_scopes_that_may_add_to_a_team(
+    token_kind: TokenKind, open_membership: bool, expected: tuple[frozenset[str], ...]
 ) -> None:
-    assert expected == accepted_scopes(JOIN, kind, open_membership=open_membership)
+    assert expected == accepted_scopes(JOIN, token_kind, open_membership=open_membership)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_who_may_only_ask(kind: TokenKind) -> None:
-    assert sets("org:read") == asking_scopes(JOIN, kind, open_membership=False)
-    assert () == asking_scopes(JOIN, kind, open_membership=True)
-    assert () == asking_scopes(INVITE, kind, open_membership=False)
+@pytest.mark.parametrize("token_kind", TOKEN_KINDS)
+def test_returns_the_scopes_that_may_only_request_access(token_kind: TokenKind) -> None:
+    assert sets("org:read") == asking_scopes(JOIN, token_kind, open_membership=False)
+    assert () == asking_scopes(JOIN, token_kind, open_membership=True)
+    assert () == asking_scopes(INVITE, token_kind, open_membership=False)
 
 
 @pytest.mark.parametrize("client", [SentryMembers, AsyncSentryMembers])
 @pytest.mark.parametrize("operation", [INVITE, JOIN])
-def test_the_documentation_has_the_table(client: type, operation: Operation) -> None:
+def test_the_docstrings_have_the_permission_table(client: type, operation: Operation) -> None:
     documented = inspect.getdoc(getattr(client, operation)) or ""
     assert " ".join(permissions(operation).split()) in " ".join(documented.split())
 
 
-def test_the_table_reads_well_in_a_terminal() -> None:
+def test_the_table_fits_into_a_terminal() -> None:
     table = permissions(JOIN).split("\n\n")[0].splitlines()
     assert 1 == len({len(line) for line in table})
     assert len(table[0]) <= 100
 
 
-def test_what_is_needed_is_said_for_the_kind_of_token() -> None:
+def test_names_the_scopes_for_the_token_kind() -> None:
     assert "Internal" not in needed(JOIN, "user")
     assert "Internal" in needed(JOIN, None)
     assert "member:invite" in needed(INVITE, "internal integration")

@@ -1,4 +1,4 @@
-"""The token is nowhere to be seen, whatever goes wrong."""
+"""No exception, representation or log shows a token, a key or a password."""
 
 import copy
 import logging
@@ -16,16 +16,16 @@ from sentry_members import AsyncSentryMembers, SentryMembers, errors
 from sentry_members.secret import Secret
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 
-from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.client_harness import USER_TOKEN, Caller, responding
 
 KEY = "gateway-key-0123456789"
 TESTS = str(Path(__file__).parent.parent)
 
 
-def shown(error: BaseException | None) -> str:
-    """What a traceback with the locals of every frame shows, causes and contexts included.
+def traceback_with_locals(error: BaseException | None) -> str:
+    """Return what a traceback with the locals of every frame shows, causes and contexts included.
 
-    But for the frames of the tests themselves, whose locals hold the token of course.
+    The frames of the tests themselves are left out: their locals hold the token.
     """
     seen: list[str] = []
     while error:
@@ -37,10 +37,10 @@ def shown(error: BaseException | None) -> str:
     return "".join(seen)
 
 
-def check(call: Callable[[], object]) -> None:
+def check_hides_secrets(call: Callable[[], object]) -> None:
     with pytest.raises(errors.SentryMembersError) as caught:
         call()
-    seen = shown(caught.value)
+    seen = traceback_with_locals(caught.value)
     assert USER_TOKEN[7:] not in seen
     assert KEY not in seen
 
@@ -63,26 +63,28 @@ BAD_ARGUMENTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("arguments", BAD_ARGUMENTS, ids=str)
-@pytest.mark.parametrize("kind", [SentryMembers, AsyncSentryMembers])
-def test_a_constructor_that_refuses(kind: Any, arguments: dict[str, Any]) -> None:
-    check(lambda: kind(**arguments))
+@pytest.mark.parametrize("client_type", [SentryMembers, AsyncSentryMembers])
+def test_hides_the_arguments_that_a_constructor_rejects(
+    client_type: Any, arguments: dict[str, Any]
+) -> None:
+    check_hides_secrets(lambda: client_type(**arguments))
 
 
 PASSWORD = "geheim-0123456789"
 
 
 def test_hides_the_password_in_a_url_and_in_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the locals of our frames, too: what the caller's own hold is the caller's."""
+    """Also in the locals of this package's frames."""
     monkeypatch.setenv("SENTRY_URL", f"https://user:{PASSWORD}@sentry.example")
     with pytest.raises(errors.ConfigurationError) as caught:
         SentryMembers(token=USER_TOKEN)
-    assert PASSWORD not in shown(caught.value)
+    assert PASSWORD not in traceback_with_locals(caught.value)
     with pytest.raises(errors.ConfigurationError) as caught:
         SentryMembers(token=USER_TOKEN, url=f"https://user:{PASSWORD}@sentry.example")
-    assert PASSWORD not in shown(caught.value)
+    assert PASSWORD not in traceback_with_locals(caught.value)
     with pytest.raises(errors.ConfigurationError) as caught:
         SentryMembers(gateway_url=f"https://user:{PASSWORD}@gw.example", gateway_key=KEY)
-    assert PASSWORD not in shown(caught.value)
+    assert PASSWORD not in traceback_with_locals(caught.value)
     monkeypatch.delenv("SENTRY_URL")
     for proxy in (
         f"gopher://user:{PASSWORD}@x",
@@ -93,29 +95,29 @@ def test_hides_the_password_in_a_url_and_in_a_proxy(monkeypatch: pytest.MonkeyPa
         monkeypatch.setitem(sys.modules, "socksio", None)
         with pytest.raises(errors.ConfigurationError) as caught:
             SentryMembers(token=USER_TOKEN)
-        assert PASSWORD not in shown(caught.value)
+        assert PASSWORD not in traceback_with_locals(caught.value)
 
 
-def test_a_credential_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hides_the_credentials_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
     monkeypatch.setenv("SENTRY_URL", "http://evil.example")
-    check(SentryMembers)
+    check_hides_secrets(SentryMembers)
     monkeypatch.setenv("SENTRY_GATEWAY_URL", "http://evil.example")
     monkeypatch.setenv("SENTRY_GATEWAY_KEY", KEY)
-    check(SentryMembers)
+    check_hides_secrets(SentryMembers)
 
 
 @pytest.mark.parametrize(
     "content",
     [f"token={USER_TOKEN}", f"[auth]\n{USER_TOKEN}", f"[auth]\ntoken={USER_TOKEN}\n[defaults]\nurl=http://x"],
 )  # fmt: skip
-def test_a_file_that_cannot_be_used(content: str, elsewhere: Path) -> None:
+def test_hides_the_token_of_a_file_that_cannot_be_used(content: str, elsewhere: Path) -> None:
     (elsewhere / ".sentryclirc").write_text(content)
-    check(SentryMembers)
+    check_hides_secrets(SentryMembers)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         httpx.ConnectError(f"refused {USER_TOKEN}"),
         httpx.ReadTimeout("slow"),
@@ -129,27 +131,29 @@ def test_a_file_that_cannot_be_used(content: str, elsewhere: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("operation", ["invite", "join"])
-def test_a_call_that_fails(
-    answer: httpx.Response | Exception, operation: str, caller: Caller, waits: list[float]
+def test_hides_the_token_when_a_call_fails(
+    response: httpx.Response | Exception, operation: str, caller: Caller, waits: list[float]
 ) -> None:
-    check(lambda: getattr(caller, operation)(answering(answer)))
+    check_hides_secrets(lambda: getattr(caller, operation)(responding(response)))
 
 
-def test_a_call_behind_a_gateway_that_fails(caller: Caller) -> None:
-    answer = httpx.Response(403, json={"detail": f"no: {KEY}"})
+def test_hides_the_key_when_a_call_behind_a_gateway_fails(caller: Caller) -> None:
+    response = httpx.Response(403, json={"detail": f"no: {KEY}"})
     options = {"token": None, "gateway_url": "https://gw.example", "gateway_key": KEY}
-    check(lambda: caller.join(answering(answer), options=options))
+    check_hides_secrets(lambda: caller.join(responding(response), options=options))
 
 
-def test_a_real_connection_that_breaks(waits: list[float]) -> None:
-    """The frames of httpcore and h11 hold the headers: the error must not lead to them."""
+def test_hides_the_token_when_a_real_connection_fails(waits: list[float]) -> None:
+    """The frames of httpcore and h11 hold the headers, so the traceback must not include them."""
     with SentryMembers(token=USER_TOKEN, url="http://127.0.0.1:9") as members:
-        check(lambda: members.add_an_organization_member_to_a_team("acme", "8", "backend"))
+        check_hides_secrets(
+            lambda: members.add_an_organization_member_to_a_team("acme", "8", "backend")
+        )
 
 
-def test_a_client_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_hides_the_credential_in_representations_and_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    transport = Caller("sync").transport(answering(httpx.Response(204)))
+    transport = Caller("sync").transport(responding(httpx.Response(204)))
     for options in ({"token": USER_TOKEN}, {"gateway_url": "https://x", "gateway_key": KEY}):
         members = SentryMembers(transport=transport, **options)  # type: ignore[arg-type]
         members.add_an_organization_member_to_a_team("acme", "8", "backend")
@@ -165,7 +169,7 @@ def test_a_client_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
             assert secret not in seen
 
 
-def test_the_representation_says_where_the_token_is_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_representation_names_the_source_of_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
     assert "<SentryMembers at https://sentry.io/ with user token from SENTRY_AUTH_TOKEN" in repr(
         SentryMembers()
@@ -173,15 +177,17 @@ def test_the_representation_says_where_the_token_is_from(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_nothing_with_a_token_is_pickled_or_copied(duplicate: Callable[[object], object]) -> None:
+def test_rejects_pickling_and_copying_what_holds_a_token(
+    duplicate: Callable[[object], object],
+) -> None:
     members = SentryMembers(token=USER_TOKEN)
     for thing in (members, members._transport.settings.credentials.secret, Secret(USER_TOKEN)):
         with pytest.raises(TypeError, match="can't be pickled or copied"):
             duplicate(thing)
 
 
-def test_a_redirect_is_never_followed(caller: Caller) -> None:
+def test_never_follows_a_redirect(caller: Caller) -> None:
     elsewhere = httpx.Response(307, headers={"Location": "https://evil.example/"})
     with pytest.raises(errors.ApiError, match="A redirect is never followed"):
-        caller.join(answering(elsewhere))
+        caller.join(responding(elsewhere))
     assert 1 == len(caller.requests)

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sentry_members import SentryMembers
 
 from tests.support.client_harness import USER_TOKEN
-from tests.support.endings import Kept
+from tests.support.endings import MemoryTransport
 from tests.support.raw_server import Recorder, recorder
 from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT
@@ -27,7 +27,7 @@ def server() -> Iterator[Recorder]:
         yield server
 
 
-def test_the_instrumentation_of_opentelemetry_sees_each_request(server: Recorder) -> None:
+def test_opentelemetry_makes_a_span_of_each_request(server: Recorder) -> None:
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
@@ -42,7 +42,7 @@ def test_the_instrumentation_of_opentelemetry_sees_each_request(server: Recorder
     assert USER_TOKEN[7:] not in span.to_json()
 
 
-def test_the_wrapper_of_the_readme_makes_a_span_for_sentry_sdk(server: Recorder) -> None:
+def test_the_transport_of_the_readme_makes_a_span_for_sentry_sdk(server: Recorder) -> None:
     [code] = [
         code
         for code in Readme(ROOT / "overlays/sentry_members/README.md").python
@@ -50,15 +50,15 @@ def test_the_wrapper_of_the_readme_makes_a_span_for_sentry_sdk(server: Recorder)
     ]
     names: dict[str, type[httpx.BaseTransport]] = {}
     exec(code.partition("\n\nwith ")[0], names)  # noqa: S102 - the README's own
-    kept = Kept()
-    sentry_sdk.init("https://key@sentry.example/1", transport=kept, traces_sample_rate=1.0)
+    transport = MemoryTransport()
+    sentry_sdk.init("https://key@sentry.example/1", transport=transport, traces_sample_rate=1.0)
     with (
         SentryMembers(token=USER_TOKEN, url=server.url(), transport=names["Traced"]()) as sentry,
         sentry_sdk.start_transaction(name="test"),
     ):
         sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
     sentry_sdk.flush()
-    events = b"".join(kept.events).decode()
+    events = b"".join(transport.events).decode()
     transaction = next(json.loads(line) for line in events.splitlines() if '"spans"' in line)
     [span] = transaction["spans"]
     assert ("http.client", "204") == (span["op"], str(span["data"]["http.response.status_code"]))

@@ -1,4 +1,4 @@
-"""What leaves, what is sent again, and how long is waited."""
+"""The transport: retries, waits, deadlines, limits, and the generated functions."""
 
 import asyncio
 import gzip
@@ -18,14 +18,14 @@ from sentry_members_api.api.organizations import add_a_member_to_an_organization
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from sentry_members_api.models import NewMember
 
-from tests.support.client_harness import USER_TOKEN, Caller, answering
+from tests.support.client_harness import USER_TOKEN, Caller, responding
 from tests.support.raw_server import Recorder, recorder
 
 DATE = {"Date": "Sun, 22 Nov 2026 03:10:38 GMT"}
-LIMITED = httpx.Response(
+RATE_LIMITED = httpx.Response(
     429, json="Too frequently", headers={**DATE, "X-Sentry-Rate-Limit-Reset": "1795317040"}
 )
-DONE = httpx.Response(204)
+NO_CONTENT = httpx.Response(204)
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def server() -> Iterator[Recorder]:
 @pytest.mark.parametrize(
     ("operation", "first", "attempts"),
     [
-        ("invite", LIMITED, 3),
-        ("join", LIMITED, 3),
+        ("invite", RATE_LIMITED, 3),
+        ("join", RATE_LIMITED, 3),
         ("invite", httpx.ConnectError("refused"), 3),
         ("invite", httpx.ConnectTimeout("slow"), 3),
         ("invite", httpx.PoolTimeout("busy"), 3),
@@ -63,7 +63,7 @@ def server() -> Iterator[Recorder]:
         ("join", httpx.Response(302), 1),
     ],
 )  # fmt: skip
-def test_what_is_safe_to_send_again_is(
+def test_retries_only_where_that_is_safe(
     operation: str,
     first: httpx.Response | Exception,
     attempts: int,
@@ -71,7 +71,7 @@ def test_what_is_safe_to_send_again_is(
     waits: list[float],
 ) -> None:
     with pytest.raises(errors.SentryMembersError):
-        getattr(caller, operation)(answering(first))
+        getattr(caller, operation)(responding(first))
     assert attempts == len(caller.requests)
     assert attempts - 1 == len(waits)
     bodies = {request.content for request in caller.requests}
@@ -92,60 +92,62 @@ def test_what_is_safe_to_send_again_is(
         ("join", 404, 1),
     ],
 )
-def test_what_a_gateway_did_not_send_is_sent_again(
+def test_retries_what_a_gateway_did_not_forward(
     operation: str, status: int, attempts: int, caller: Caller, waits: list[float]
 ) -> None:
     options = {"token": None, "gateway_url": "https://gw.example", "gateway_key": "key-0123456789"}
-    answer = httpx.Response(
+    response = httpx.Response(
         status, json={"gateway": True, "detail": "x"}, headers={"Retry-After": "3"}
     )
     with pytest.raises(errors.ApiError):
-        getattr(caller, operation)(answering(answer), options=options)
+        getattr(caller, operation)(responding(response), options=options)
     assert attempts == len(caller.requests)
     assert all(3 <= wait <= 3.5 for wait in waits)
 
 
-@pytest.mark.parametrize("first", [LIMITED, httpx.ConnectError("x"), httpx.Response(503)])
-def test_a_second_attempt_can_succeed(
+@pytest.mark.parametrize("first", [RATE_LIMITED, httpx.ConnectError("x"), httpx.Response(503)])
+def test_returns_the_outcome_of_a_second_attempt(
     first: httpx.Response | Exception, caller: Caller, waits: list[float]
 ) -> None:
-    assert AlreadyOnTeam() == caller.join(answering(first, DONE))
+    assert AlreadyOnTeam() == caller.join(responding(first, NO_CONTENT))
     assert 2 == len(caller.requests)
 
 
-def test_the_limiter_is_obeyed_by_its_own_clock(caller: Caller, waits: list[float]) -> None:
-    caller.join(answering(LIMITED, LIMITED, DONE))
+def test_waits_for_the_end_of_the_window_by_the_servers_clock(
+    caller: Caller, waits: list[float]
+) -> None:
+    caller.join(responding(RATE_LIMITED, RATE_LIMITED, NO_CONTENT))
     assert all(2 <= wait <= 2.5 for wait in waits)
     assert 2 == len(waits)
 
 
-def test_a_retry_after_is_obeyed(caller: Caller, waits: list[float]) -> None:
-    caller.join(answering(httpx.Response(503, headers={"Retry-After": "9"}), DONE))
+def test_waits_as_long_as_retry_after_says(caller: Caller, waits: list[float]) -> None:
+    caller.join(responding(httpx.Response(503, headers={"Retry-After": "9"}), NO_CONTENT))
     assert 9 <= waits[0] <= 9.5
 
 
-def test_past_the_cap_the_error_comes_at_once(caller: Caller, waits: list[float]) -> None:
+def test_raises_without_waiting_for_more_than_a_minute(caller: Caller, waits: list[float]) -> None:
     with pytest.raises(errors.RateLimitError) as caught:
-        caller.join(answering(httpx.Response(429, headers={"Retry-After": "61"})))
+        caller.join(responding(httpx.Response(429, headers={"Retry-After": "61"})))
     assert 61 == caught.value.retry_after
     assert ([], 1) == (waits, len(caller.requests))
 
 
-def test_all_waits_together_stay_below_the_cap(caller: Caller, waits: list[float]) -> None:
+def test_all_waits_together_take_at_most_a_minute(caller: Caller, waits: list[float]) -> None:
     with pytest.raises(errors.RateLimitError):
-        caller.join(answering(httpx.Response(429, headers={"Retry-After": "40"})))
+        caller.join(responding(httpx.Response(429, headers={"Retry-After": "40"})))
     assert 1 == len(waits)
 
 
-def test_attempts_can_be_chosen(caller: Caller, waits: list[float]) -> None:
+def test_sends_a_call_as_often_as_attempts_says(caller: Caller, waits: list[float]) -> None:
     with pytest.raises(errors.ServerError):
-        caller.join(answering(httpx.Response(500)), options={"attempts": 5})
+        caller.join(responding(httpx.Response(500)), options={"attempts": 5})
     assert 5 == len(caller.requests)
     assert sorted(waits) == waits
 
 
 @pytest.mark.parametrize(
-    ("operation", "lost", "kind", "may_have_arrived", "told"),
+    ("operation", "network_error", "error_type", "may_have_arrived", "message"),
     [
         ("invite", httpx.ConnectTimeout("x"), errors.AnswerTimeoutError, False, "within 5.0 s"),
         ("invite", httpx.ReadTimeout("x"), errors.AnswerTimeoutError, True, "within 30.0 s"),
@@ -155,25 +157,25 @@ def test_attempts_can_be_chosen(caller: Caller, waits: list[float]) -> None:
         ("invite", httpx.ReadError(""), errors.ConnectionFailedError, True, "Repeating it is safe"),
     ],
 )
-def test_a_lost_answer_says_whether_the_request_may_have_arrived(
+def test_says_whether_a_request_without_a_response_may_have_arrived(
     operation: str,
-    lost: Exception,
-    kind: type,
+    network_error: Exception,
+    error_type: type,
     may_have_arrived: bool,
-    told: str,
+    message: str,
     caller: Caller,
     waits: list[float],
 ) -> None:
     with pytest.raises(errors.NoAnswerError) as caught:
-        getattr(caller, operation)(answering(lost))
-    assert kind is type(caught.value)
+        getattr(caller, operation)(responding(network_error))
+    assert error_type is type(caught.value)
     assert may_have_arrived == caught.value.may_have_arrived
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "acme" in str(caught.value)
 
 
 @pytest.mark.parametrize(("operation", "attempts"), [("invite", 1), ("join", 3)])
-def test_a_success_whose_body_breaks_is_sent_again_where_that_is_safe(
+def test_retries_after_a_success_whose_body_breaks_where_that_is_safe(
     operation: str, attempts: int, caller: Caller, waits: list[float]
 ) -> None:
     def garbled(request: httpx.Request) -> httpx.Response:
@@ -185,11 +187,11 @@ def test_a_success_whose_body_breaks_is_sent_again_where_that_is_safe(
     assert attempts == len(caller.requests)
 
 
-def test_a_retry_is_logged_once_and_truly(
+def test_logs_each_retry_with_its_wait_and_its_reason(
     caller: Caller, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "sentry_members")
-    caller.join(answering(httpx.Response(500), httpx.ConnectError("refused"), DONE))
+    caller.join(responding(httpx.Response(500), httpx.ConnectError("refused"), NO_CONTENT))
     logged = [record.getMessage() for record in caplog.records if record.name == "sentry_members"]
     assert 2 == len(logged)
     assert logged[0].startswith(f"attempt 2 of 3 in {waits[0]:.1f} s, because of: ")
@@ -198,18 +200,18 @@ def test_a_retry_is_logged_once_and_truly(
     assert "ConnectError" in logged[1]
 
 
-def test_the_last_failure_is_not_logged_as_a_retry(
+def test_does_not_log_the_last_failure_as_a_retry(
     caller: Caller, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "sentry_members")
     with pytest.raises(errors.ServerError):
-        caller.join(answering(httpx.Response(500)), options={"attempts": 2})
+        caller.join(responding(httpx.Response(500)), options={"attempts": 2})
     assert 1 == len([record for record in caplog.records if record.name == "sentry_members"])
 
 
-def test_each_answer_is_logged(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_each_response(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "sentry_members")
-    caller.join(answering(DONE))
+    caller.join(responding(NO_CONTENT))
     [record] = [record for record in caplog.records if record.name == "sentry_members"]
     url = "https://sentry.io/api/0/organizations/acme/members/8/teams/backend/"
     assert f"POST {url}: 204" == record.getMessage()
@@ -218,7 +220,7 @@ def test_each_answer_is_logged(caller: Caller, caplog: pytest.LogCaptureFixture)
 def test_a_call_can_be_cancelled_while_it_waits() -> None:
     async def cancel() -> float:
         caller = Caller("async")
-        transport = caller.transport(answering(httpx.Response(429, headers={"Retry-After": "50"})))
+        transport = caller.transport(responding(httpx.Response(429, headers={"Retry-After": "50"})))
         async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as client:
             call = asyncio.ensure_future(
                 client.add_an_organization_member_to_a_team("acme", "8", "backend")
@@ -262,18 +264,20 @@ def generated(caller: Caller, handler: Any, number: int, *arguments: str, **body
     return asyncio.run(call())
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(520), httpx.Response(502, html="<html>"), httpx.Response(401), httpx.Response(400, json=["x"])])  # fmt: skip
+@pytest.mark.parametrize("response", [httpx.Response(520), httpx.Response(502, html="<html>"), httpx.Response(401), httpx.Response(400, json=["x"])])  # fmt: skip
 def test_a_generated_function_raises_the_same_errors(
-    answer: httpx.Response, caller: Caller, waits: list[float]
+    response: httpx.Response, caller: Caller, waits: list[float]
 ) -> None:
     with pytest.raises(errors.ApiError) as caught:
-        generated(caller, answering(answer), 1, "acme", "8", "backend")
-    assert answer.status_code == caught.value.status
+        generated(caller, responding(response), 1, "acme", "8", "backend")
+    assert response.status_code == caught.value.status
 
 
-def test_a_generated_function_gives_status_and_headers(caller: Caller, waits: list[float]) -> None:
-    answer = httpx.Response(202, headers={"X-Test": "1"})
-    response = generated(caller, answering(LIMITED, answer), 1, "acme", "8", "backend")
+def test_a_generated_function_returns_status_and_headers(
+    caller: Caller, waits: list[float]
+) -> None:
+    response = httpx.Response(202, headers={"X-Test": "1"})
+    response = generated(caller, responding(RATE_LIMITED, response), 1, "acme", "8", "backend")
     assert (202, "1") == (response.status_code, response.headers["X-Test"])
     assert f"Bearer {USER_TOKEN}" == caller.requests[0].headers["Authorization"]
 
@@ -304,7 +308,7 @@ def test_a_generated_function_reaches_no_other_endpoint(
         errors.InvalidArgumentError,
         match=r"can't be empty|not an operation of the",
     ):
-        generated(caller, answering(DONE), number, *arguments, **body)
+        generated(caller, responding(NO_CONTENT), number, *arguments, **body)
     assert [] == caller.requests
 
 
@@ -313,7 +317,7 @@ def test_any_ids_reach_their_own_endpoint_or_none(
     organization: str, member: str, team: str
 ) -> None:
     caller = Caller("sync")
-    transport = caller.transport(answering(DONE))
+    transport = caller.transport(responding(NO_CONTENT))
     with SentryMembers(token=USER_TOKEN, transport=transport) as client:
         for call in (
             lambda: client.add_an_organization_member_to_a_team(organization, member, team),
@@ -332,8 +336,8 @@ def test_any_ids_reach_their_own_endpoint_or_none(
         assert organization == httpx.URL(f"http://h/{parts[4]}").path[1:]
 
 
-def test_the_wrong_side_of_a_generated_client_is_refused_clearly() -> None:
-    transport = Caller("sync").transport(answering(DONE))
+def test_rejects_async_functions_with_a_sync_client_and_the_reverse() -> None:
+    transport = Caller("sync").transport(responding(NO_CONTENT))
     arguments = ("acme", "8", "backend")
     client = SentryMembers(token=USER_TOKEN, transport=transport).generated
     coroutine = add_an_organization_member_to_a_team.asyncio_detailed(*arguments, client=client)
@@ -345,29 +349,27 @@ def test_the_wrong_side_of_a_generated_client_is_refused_clearly() -> None:
 
 
 @pytest.mark.parametrize("status", [201, 403])
-def test_a_body_that_drips_ends_with_the_deadline(
-    status: int, caller: Caller, server: Recorder
-) -> None:
+def test_a_slow_body_ends_at_the_deadline(status: int, caller: Caller, server: Recorder) -> None:
     server.drip(b"HTTP/1.1 %d X\r\nContent-Length: 1000\r\n\r\n" % status)
     options = {"url": server.url(), "transport": None, "timeout": 0.1, "attempts": 1}
     expected = errors.UnreadableAnswerError if status == 201 else errors.ForbiddenError
     began = time.monotonic()
     with pytest.raises(expected, match="its body"):
-        caller.invite(answering(), options=options)
+        caller.invite(responding(), options=options)
     assert time.monotonic() - began < 5
 
 
-def test_headers_that_drip_end_with_the_deadline_of_an_async_client(server: Recorder) -> None:
-    """A sync client waits for them by httpx alone, which counts each part anew."""
+def test_slow_headers_end_at_the_deadline_of_an_async_client(server: Recorder) -> None:
+    """A sync client has no such deadline: httpx starts its timeout anew with each part."""
     server.drip(b"HTTP/1.1 204 X\r\nX-Long: ")
     options = {"url": server.url(), "transport": None, "timeout": 0.1, "attempts": 1}
     with pytest.raises(errors.AnswerTimeoutError, match=r"within 0\.4 s"):
-        Caller("async").join(answering(), options=options)
+        Caller("async").join(responding(), options=options)
 
 
 @pytest.mark.parametrize("status", [201, 403])
 @pytest.mark.parametrize("compressed", [True, False])
-def test_a_body_that_is_too_large_is_not_kept(
+def test_does_not_keep_a_body_that_is_too_large(
     status: int, compressed: bool, caller: Caller
 ) -> None:
     body = b" " * (256 * 1024 * 1024 if compressed else 64 * 1024 * 1024)
@@ -384,12 +386,14 @@ def test_a_body_that_is_too_large_is_not_kept(
         caller.invite(huge)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # httpx decompresses a part as a whole: of 64 KiB it makes 64 MiB, and holds them twice.
+    # httpx decompresses each part of 64 KiB as a whole, into 64 MiB, and holds them twice.
     assert peak < 3 * 64 * 1024**2
     assert b"" == caught.value.body
 
 
 class Parts(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that arrives in these parts."""
+
     def __init__(self, parts: Iterable[bytes]) -> None:
         self._parts = iter(parts)
 
@@ -401,7 +405,7 @@ class Parts(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield part
 
 
-def test_a_compressed_response_is_read(caller: Caller) -> None:
+def test_reads_a_compressed_response(caller: Caller) -> None:
     def compressed(request: httpx.Request) -> httpx.Response:
         content = gzip.compress(json.dumps({"detail": "Compressed."}).encode())
         stream = Parts([content])
@@ -412,7 +416,7 @@ def test_a_compressed_response_is_read(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         httpx.Response(201, json={"slug": "x"}),
         httpx.Response(201, html="<html>"),
@@ -422,19 +426,21 @@ def test_a_compressed_response_is_read(caller: Caller) -> None:
 )
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_generated_function_raises_for_a_success_that_cannot_be_read(
-    answer: httpx.Response, number: int, caller: Caller, waits: list[float]
+    response: httpx.Response, number: int, caller: Caller, waits: list[float]
 ) -> None:
     arguments = ("acme",) if number == 0 else ("acme", "8", "backend")
     body = {"body": NewMember(email="ada@example.com")} if number == 0 else {}
     with pytest.raises(errors.ApiError) as caught:
-        generated(caller, answering(answer), number, *arguments, **body)
-    assert answer.status_code == caught.value.status
-    assert (answer.status_code == 201) == isinstance(caught.value, errors.UnreadableAnswerError)
+        generated(caller, responding(response), number, *arguments, **body)
+    assert response.status_code == caught.value.status
+    assert (response.status_code == 201) == isinstance(caught.value, errors.UnreadableAnswerError)
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("strange", [RuntimeError("a bug"), LookupError("x"), MemoryError()])
-def test_what_is_not_about_the_network_passes_through(strange: Exception, caller: Caller) -> None:
-    with pytest.raises(type(strange)) as caught:
-        caller.join(answering(strange))
-    assert strange is caught.value
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), LookupError("x"), MemoryError()])
+def test_passes_through_an_error_that_is_not_about_the_network(
+    error: Exception, caller: Caller
+) -> None:
+    with pytest.raises(type(error)) as caught:
+        caller.join(responding(error))
+    assert error is caught.value

@@ -1,4 +1,4 @@
-"""What users write by mistake: every type checker finds an error in each line marked as wrong."""
+"""Mistakes of users: every type checker finds an error in each line marked as wrong."""
 
 from sentry_members import NewMember, Outcome, SentryMembers, TeamRoleAssignment
 from sentry_members.errors import ApiError, NoAnswerError
@@ -28,6 +28,6 @@ def join(sentry: SentryMembers, outcome: Outcome) -> None:
 
 
 def fail(error: ApiError) -> None:
-    ApiError("made by a test", status=404)  # wrong
-    NoAnswerError("made by a test", may_have_arrived="yes")  # wrong
+    ApiError("from a test", status=404)  # wrong
+    NoAnswerError("from a test", may_have_arrived="yes")  # wrong
     print(error.state)  # wrong

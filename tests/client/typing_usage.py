@@ -1,4 +1,4 @@
-"""What users write, for the type checkers: it is never run."""
+"""Correct uses of the client, for the type checkers. It is never run."""
 
 from typing import assert_never, assert_type
 
@@ -65,7 +65,7 @@ def generated(sentry: SentryMembers) -> None:
 
 
 def after_a_truth_test(outcome: Outcome) -> None:
-    """It raises at run time. The code after it is checked all the same."""
+    """Testing an outcome for truth raises, but type checkers still check the code after it."""
     if outcome:
         print("never")
     assert_type(outcome, Outcome)

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from overlays.reference.contract import Contract, Operation
+from tests.maintenance.query_pattern import anchored, query_pattern
 
 TEMPLATE = """\
 # Generated from openapi.yaml by make generate, which overwrites any edit.
@@ -27,29 +28,33 @@ map $request $gateway_methods {{
 """
 
 
-def operations(contract: Contract) -> Iterator[tuple[str, str, str]]:
-    """Yield the method of each operation, the pattern of its paths, and its ID."""
+def operations(contract: Contract) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the method of each operation, the patterns of its paths and queries, and its ID.
+
+    The pattern of the queries is empty if the operation has no query parameter.
+    """
     for operation in contract.operations:
+        if not re.fullmatch(r"[\w-]+", operation.id, re.ASCII):
+            sys.exit(
+                f"{operation.method} {operation.path}: it needs an operationId of letters and "
+                f"digits, which {operation.id!r} is not"
+            )
         patterns = dict(_patterns(operation))
         parts = re.split(r"\{(.+?)\}", operation.path)
         parts[::2] = map(re.escape, parts[::2])
         parts[1::2] = (patterns[name] for name in parts[1::2])
-        yield operation.method, "".join(parts), operation.id
+        yield operation.method, "".join(parts), query_pattern(operation), operation.id
 
 
 def _patterns(operation: Operation) -> Iterator[tuple[str, str]]:
     """Yield the name of each path parameter, and the pattern of its values as a group."""
     for parameter in operation.parameters:
-        if parameter.location != "path":
-            continue
-        pattern = parameter.schema.keywords.get("pattern", "")
-        if not (pattern.startswith("^") and pattern.endswith("$")):
-            sys.exit(f"the gateway needs a pattern from ^ to $ for the parameter {parameter.name}")
-        yield parameter.name, f"(?:{pattern[1:-1]})"
+        if parameter.location == "path":
+            yield parameter.name, f"(?:{anchored(parameter)})"
 
 
-def _row(method: str, path: str, value: str) -> str:
-    line = f"~^{method} {path} HTTP/1[.][01]$".replace("\\", r"\\").replace('"', r"\"")
+def _row(method: str, target: str, value: str) -> str:
+    line = f"~^{method} {target} HTTP/1[.][01]$".replace("\\", r"\\").replace('"', r"\"")
     return f'    "{line}" "{value}";'
 
 
@@ -57,11 +62,16 @@ def render(contract: Contract) -> str:
     """Return the maps of the gateway's configuration that list the allowed requests."""
     found = list(operations(contract))
     methods: dict[str, list[str]] = {}
-    for method, path, _ in found:
+    for method, path, query, _ in found:
         methods.setdefault(path, []).append(method)
+        if query:
+            methods.setdefault(path + query, []).append(method)
     return TEMPLATE.format(
-        operations="\n".join(_row(*operation) for operation in found),
-        methods="\n".join(_row("[^ ]+", path, ", ".join(of)) for path, of in methods.items()),
+        operations="\n".join(
+            _row(method, path + (query and f"(?:{query})?"), id_)
+            for method, path, query, id_ in found
+        ),
+        methods="\n".join(_row("[^ ]+", target, ", ".join(of)) for target, of in methods.items()),
     )
 
 

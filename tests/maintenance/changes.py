@@ -20,6 +20,7 @@ import yaml
 from packaging.version import Version
 
 from tests.maintenance import comparison
+from tests.maintenance.archives import extract
 from tests.maintenance.comparison import Change, Weight
 from tests.maintenance.validate import faults
 
@@ -52,29 +53,46 @@ ADDED = {
 
 
 def main(base: str = "") -> None:
-    base = base or _last_release()
+    base = base or last_release()
     if not base:
         print(
-            "there is no release yet: name a commit to compare with, as in make changes BASE=HEAD~1"
+            "nothing is released yet, so there is nothing to compare with: name a commit, as in "
+            "make changes BASE=HEAD~1"
         )
         return
     with TemporaryDirectory() as folder:
-        before, now = Path(folder), Path()
-        _unpack(base, before)
-        # A change is found twice where one package imports the changed name from another.
-        found = sorted({*_changes(before, now)}, key=lambda change: (-change.weight, *change[1:]))
-        released, present = _version(before), _version(now)
+        unpack(base, Path(folder))
+        if reason := compare(Path(folder), base):
+            sys.exit(reason)
+
+
+def compare(before: Path, base: str) -> str:
+    """Print what changed from a released tree to the present one.
+
+    Args:
+        before: The folder of the released tree.
+        base: The name of the release, for people.
+
+    Returns:
+        Which version is needed, if the present one is too low; empty if it is high enough.
+    """
+    if reason := _unreadable(before):
+        return f"{base} {reason}"
+    now = Path()
+    # A change is found twice where one package imports the changed name from another.
+    found = sorted({*_changes(before, now)}, key=lambda change: (-change.weight, *change[1:]))
     if not found:
-        print(f"{CONTRACT} and the public packages have not changed since {base}")
-        return
+        print(f"{CONTRACT} and the public packages have not changed since {base}", flush=True)
+        return ""
     for weight, group in groupby(found, key=lambda change: change.weight):
         print(f"{HEADINGS[weight]} since {base}:")
         for _, place, what in group:
             print(f"  {place}: {what}")
-    needed = _next(released, found[0].weight)
+    needed, present = _next(version(before), found[0].weight), version(now)
     if present < needed:
-        sys.exit(f"the next version is {needed}: raise the {present} in pyproject.toml")
-    print(f"the next version is {needed} or higher: {present} in pyproject.toml is enough")
+        return f"the next version is {needed}: raise the {present} in {CONTRACT}"
+    print(f"the next version is {needed} or higher: {present} in {CONTRACT} is enough", flush=True)
+    return ""
 
 
 def _git(*arguments: str) -> bytes | None:
@@ -83,9 +101,9 @@ def _git(*arguments: str) -> bytes | None:
     return None if ran.returncode else ran.stdout
 
 
-def _last_release() -> str:
+def last_release(excluded: str = "") -> str:
     """Return the last version tag among the ancestors of HEAD; empty if there is none."""
-    if tag := _git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*"):
+    if tag := _git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*", f"--exclude={excluded}"):
         return tag.decode().strip()
     if _git("rev-parse", "HEAD") is None:
         sys.exit("there is no history to compare with: this is not a git repository with commits")
@@ -94,30 +112,41 @@ def _last_release() -> str:
     return ""
 
 
-def _unpack(base: str, folder: Path) -> None:
+def unpack(base: str, folder: Path) -> None:
+    """Write the tree of a commit to a folder."""
     archive = _git("archive", "--format=tar", "--end-of-options", base)
     if archive is None:
         sys.exit(f"BASE={base} is not a commit of this repository")
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+        extract(tar, folder)
+
+
+def _unreadable(tree: Path) -> str:
+    """Return why a tree can't be compared with; empty if it can be."""
     for name in ("pyproject.toml", CONTRACT):
-        if not (folder / name).exists():
-            sys.exit(f"BASE={base} has no {name}: name another commit")
-    if fault := next(faults((folder / CONTRACT).read_text("utf-8")), None):
-        sys.exit(f"BASE={base} has a broken {CONTRACT}: name another commit ({fault})")
+        if not (tree / name).exists():
+            return f"has no {name}: name another commit, as in make changes BASE=HEAD~1"
+    if fault := next(faults((tree / CONTRACT).read_bytes()), None):
+        return (
+            f"has a broken {CONTRACT} ({fault}): name another commit, as in "
+            "make changes BASE=HEAD~1"
+        )
+    return ""
 
 
-def _project(tree: Path) -> dict[str, Any]:
-    return tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))
+def _contract(tree: Path) -> Any:
+    return yaml.safe_load((tree / CONTRACT).read_bytes())
 
 
-def _version(tree: Path) -> Version:
-    return Version(_project(tree)["project"]["version"])
+def version(tree: Path) -> Version:
+    """Return the version of a tree, which its contract has."""
+    return Version(_contract(tree)["info"]["version"])
 
 
 def _packages(tree: Path) -> dict[str, Path]:
     """Return the folders of the public packages of the wheel, by name."""
-    wheel = _project(tree)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    project = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     folders = [tree / path for path in wheel["packages"]]
     return {folder.name: folder for folder in folders if folder.name != COMMAND_LINE}
 
@@ -137,10 +166,11 @@ def _next(released: Version, weight: Weight) -> Version:
 
 def _changes(before: Path, now: Path) -> Iterator[Change]:
     """Yield what changed from one tree to another: in the contract, then in each package."""
-    old, new = ((tree / CONTRACT).read_text("utf-8") for tree in (before, now))
+    old, new = _contract(before), _contract(now)
+    for document in (old, new):
+        del document["info"]["version"]
     if old != new:
-        found = comparison.changes(yaml.safe_load(old), yaml.safe_load(new))
-        yield from _at_least(CONTRACT, found)
+        yield from _at_least(CONTRACT, comparison.changes(old, new))
     old_packages, new_packages = _packages(before), _packages(now)
     yield from (
         Change(Weight.BREAKING, name, "was removed") for name in old_packages.keys() - new_packages

@@ -10,13 +10,21 @@ import signal
 import ssl
 import subprocess
 import sys
-import tomllib
+import tarfile
+from contextlib import suppress
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 from urllib.parse import unquote
 
 import httpx
+from packaging.utils import InvalidSdistFilename, parse_sdist_filename
+from packaging.version import Version
+
+from tests.maintenance import changes
+from tests.maintenance.archives import extract
 
 NAME = "sentry-members"
 
@@ -68,8 +76,8 @@ def credentials(url: str) -> tuple[str, str]:
 
 
 def changelog_version() -> str:
-    """Return the version of pyproject.toml; fail if the changelog has no entry for it."""
-    version: str = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]["version"]
+    """Return the version of openapi.yaml; fail if the changelog has no entry for it."""
+    version = str(changes.version(Path()))
     heading = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$"
     if not re.search(heading, Path("CHANGELOG.md").read_text("utf-8"), re.MULTILINE):
         fail(f"CHANGELOG.md has no entry for {version}: write ## [{version}] - YYYY-MM-DD")
@@ -77,20 +85,38 @@ def changelog_version() -> str:
 
 
 class Listing(HTMLParser):
-    """A page of the simple API: the names of its files, with the SHA-256 where it states one."""
+    """A page of the simple API.
 
-    def __init__(self, page: str) -> None:
+    Attributes:
+        files: The SHA-256 of each file, by name; empty if the page doesn't state it.
+        links: The link to each file, by name.
+    """
+
+    def __init__(self, page: str = "") -> None:
         super().__init__()
         self.files: dict[str, str] = {}
+        self.links: dict[str, str] = {}
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "a":
-            path, _, fragment = (dict(attrs).get("href") or "").partition("#")
-            self.files[unquote(path).rpartition("/")[2]] = fragment.removeprefix("sha256=")
+            link, _, fragment = (dict(attrs).get("href") or "").partition("#")
+            name = unquote(link).rpartition("/")[2]
+            self.files[name] = fragment.removeprefix("sha256=")
+            self.links[name] = link
+
+    def releases(self) -> dict[Version, str]:
+        """Return the link to the sdist of each final release."""
+        found: dict[Version, str] = {}
+        for name, link in self.links.items():
+            with suppress(InvalidSdistFilename):
+                project, version = parse_sdist_filename(name)
+                if project == NAME and not version.is_prerelease:
+                    found[version] = link
+        return found
 
 
-def request(method: str, url: str, auth: tuple[str, str]) -> httpx.Response:
+def request(method: str, url: str, auth: tuple[str, str] | None) -> httpx.Response:
     """Return the response of the index; fail if it rejects the credentials."""
     # The certificate of a company's own index can only be verified with the system's authorities.
     certificates = ssl.create_default_context()
@@ -103,19 +129,57 @@ def request(method: str, url: str, auth: tuple[str, str]) -> httpx.Response:
     return response
 
 
-def files_on_index(simple: str, auth: tuple[str, str]) -> dict[str, str]:
-    """Return the files of this project on the index, with their SHA-256; none before a release."""
-    page = f"{simple.rstrip('/')}/{NAME}/"
+def listing(page: str, auth: tuple[str, str]) -> Listing:
+    """Return the index's page of this project; an empty one before the first release."""
     response = request("GET", page, auth)
     # Some indexes redirect to the public one for a project that they don't have.
     if response.status_code == 404 or response.url.host != httpx.URL(page).host:
         print(
             f"publish: {page} is empty (files elsewhere? export UV_PUBLISH_CHECK_URL)", flush=True
         )
-        return {}
+        return Listing()
     if not response.is_success:
         fail(f"the index responds with {response.status_code} at {page}")
-    return Listing(response.text).files
+    return Listing(response.text)
+
+
+def check_version(version: Version, page: str, there: Listing, auth: tuple[str, str]) -> None:
+    """Fail if the changes since the newest release require a higher version.
+
+    That is the newest of the index; if it has none, the last version tag. The present version is
+    not compared with itself: its upload may have been cut off, and it may be tagged.
+    """
+    releases = there.releases()
+    releases.pop(version, None)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        if releases:
+            newest = max(releases)
+            if version < newest:
+                fail(f"the index has {NAME} {newest}: raise the {version} in openapi.yaml")
+            before = unpack(str(httpx.URL(page).join(releases[newest])), page, folder, auth)
+            reason = changes.compare(before, f"{newest} on the index")
+        elif tag := changes.last_release(excluded=f"v{version}"):
+            changes.unpack(tag, folder)
+            reason = changes.compare(folder, tag)
+        else:
+            print("publish: nothing is released yet, so any version will do", flush=True)
+            return
+    if reason:
+        fail(reason)
+
+
+def unpack(url: str, page: str, folder: Path, auth: tuple[str, str]) -> Path:
+    """Unpack the sdist at a URL into a folder, and return the folder of its tree."""
+    is_on_index = httpx.URL(url).netloc == httpx.URL(page).netloc
+    response = request("GET", url, auth if is_on_index else None)
+    try:
+        with tarfile.open(fileobj=BytesIO(response.content)) as sdist:
+            extract(sdist, folder)
+        [tree] = folder.iterdir()
+    except (tarfile.TarError, ValueError):
+        fail(f"the newest release can't be read: {response.status_code} at {url}")
+    return tree
 
 
 def built_files() -> dict[str, str]:
@@ -131,9 +195,9 @@ def missing(files: dict[str, str], there: dict[str, str], version: str) -> list[
     """
     for name, digest in files.items():
         if there.get(name, digest) != digest:
-            fail(f"the index has another {name}: raise the version in pyproject.toml")
+            fail(f"the index has another {name}: raise the version in openapi.yaml")
     if files.keys() <= there.keys():
-        fail(f"the index has {NAME} {version} already: raise the version in pyproject.toml")
+        fail(f"the index has {NAME} {version} already: raise the version in openapi.yaml")
     return [f"dist/{name}" for name in files if name not in there]
 
 
@@ -172,9 +236,11 @@ def main() -> None:
     version = changelog_version()
     # An empty upload changes nothing, but the index rejects it if the password is wrong.
     request("POST", url, auth)
-    there = files_on_index(simple, auth)
+    page = f"{simple.rstrip('/')}/{NAME}/"
+    there = listing(page, auth)
+    check_version(Version(version), page, there, auth)
     make("build")
-    files = missing(built_files(), there, version)
+    files = missing(built_files(), there.files, version)
     if not upload(url, files, "--dry-run"):
         fail("uv can't upload these files (see above)")
     before = tested_state()

@@ -15,7 +15,7 @@ from tests.maintenance.comparison import Change, Weight
 from tests.support.repo_copy import ROOT, Tree
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
+TEXT = Path(__file__).with_name("example.yaml").read_text("utf-8")
 SPEC = yaml.load(TEXT, LOADER)
 
 INVITE = "addAMemberToAnOrganization"
@@ -441,7 +441,9 @@ class Client(_Base):
     "overlays/sentry_members_cli/__init__.py": "def main(): ...\n",
     "openapi.yaml": """
 openapi: 3.1.0
-info: {title: People, version: '1'}
+info:
+  title: People
+  version: 0.0.0
 paths:
   /people:
     get:
@@ -450,8 +452,6 @@ paths:
         '200': {description: Those who are here.}
 """,
     "pyproject.toml": """
-[project]
-version = "0.0.0"
 [tool.hatch.build.targets.wheel]
 packages = [
     "generated/sentry_members_api",
@@ -655,12 +655,12 @@ def test_requires_the_version_of_the_heaviest_change(
     tree.release("1.3.1")
     tree.edit("openapi.yaml", "{description: Those who", "{description: All who")
     tree.edit("openapi.yaml", "    get:\n", "    post: {responses: {}}\n    get:\n")
-    assert "the next version is 1.4.0: raise the 1.3.1 in pyproject.toml" == failure()
+    assert "the next version is 1.4.0: raise the 1.3.1 in openapi.yaml" == failure()
     tree.edit("generated/sentry_members_api/__init__.py", '    name: str = ""', "    name: str")
     tree.edit("overlays/sentry_members/client.py", "    def close", "    def end")
-    assert "the next version is 2.0.0: raise the 1.3.1 in pyproject.toml" == failure()
+    assert "the next version is 2.0.0: raise the 1.3.1 in openapi.yaml" == failure()
     capsys.readouterr()
-    tree.edit("pyproject.toml", "1.3.1", "2.0.0")
+    tree.edit("openapi.yaml", "1.3.1", "2.0.0")
     changes.main()
     assert (
         f"""\
@@ -672,7 +672,7 @@ Added since v1.3.1:
   {CLIENT}.end: is new
 Other changes since v1.3.1:
   list > response 200: has another description
-the next version is 2.0.0 or higher: 2.0.0 in pyproject.toml is enough
+the next version is 2.0.0 or higher: 2.0.0 in openapi.yaml is enough
 """
         == capsys.readouterr().out
     )
@@ -699,7 +699,8 @@ def test_asks_for_a_base_before_the_first_release(
     tree.git("tag", "--delete", "v0.3.1")
     changes.main()
     expected = (
-        "there is no release yet: name a commit to compare with, as in make changes BASE=HEAD~1\n"
+        "nothing is released yet, so there is nothing to compare with: name a commit, as in "
+        "make changes BASE=HEAD~1\n"
     )
     assert expected == capsys.readouterr().out
     (tree.path / "overlays/sentry_members/client.pyc").touch()
@@ -740,7 +741,9 @@ def test_rejects_a_base_without_a_compared_file(name: str, tree: Tree) -> None:
     tree.release("0.3.1")
     tree.git("rm", "-r", "--quiet", name)
     tree.git("commit", "--quiet", "--message=Remove it")
-    assert f"BASE=HEAD has no {name}: name another commit" == failure("HEAD")
+    assert f"HEAD has no {name}: name another commit, as in make changes BASE=HEAD~1" == failure(
+        "HEAD"
+    )
 
 
 @pytest.mark.parametrize(
@@ -754,5 +757,5 @@ def test_rejects_a_base_without_a_compared_file(name: str, tree: Tree) -> None:
 def test_rejects_a_base_with_a_broken_contract(text: str, fault: str, tree: Tree) -> None:
     (tree.path / "openapi.yaml").write_text(text)
     tree.release("0.3.1")
-    expected = f"BASE=HEAD has a broken openapi.yaml: name another commit ({fault})"
-    assert expected == failure("HEAD")
+    expected = f"HEAD has a broken openapi.yaml ({fault}): name another commit"
+    assert failure("HEAD").startswith(expected)

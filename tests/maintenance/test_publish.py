@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-import tomllib
 from collections.abc import Generator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,10 +17,9 @@ from tests.maintenance import publish
 from tests.support import pypi_server
 from tests.support.pypi_server import PASSWORD, USER, Index
 from tests.support.readme import Readme
-from tests.support.repo_copy import ROOT, VENV, Tree
+from tests.support.repo_copy import ROOT, VENV, VERSION, Tree
 
 README = Readme(ROOT / "tests/maintenance/README.md")
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 WHEEL, SDIST = f"sentry_members-{VERSION}-py3-none-any.whl", f"sentry_members-{VERSION}.tar.gz"
 CREDENTIALS = {"UV_PUBLISH_USERNAME": USER, "UV_PUBLISH_PASSWORD": PASSWORD}
 
@@ -139,7 +137,7 @@ def project(
 ) -> Project:
     tree = Tree(tmp_path / "project")
     tree.path.mkdir()
-    for name in ("pyproject.toml", ".gitignore"):
+    for name in ("pyproject.toml", "openapi.yaml", ".gitignore"):
         shutil.copy(ROOT / name, tree.path)
     (tree.path / "CHANGELOG.md").write_text(f"## [{VERSION}] - 2026-01-31\n")
     tree.commit()
@@ -250,6 +248,81 @@ def test_rejects_a_version_without_a_changelog_entry(entry: str, project: Projec
     (project.path / "CHANGELOG.md").write_text(f"{entry}\n")
     reason = project.publish("http://127.0.0.1:9/")
     assert f"CHANGELOG.md has no entry for {VERSION}: write ## [{VERSION}] - YYYY-MM-DD" == reason
+    assert [] == project.verbs()
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sdist of version 0.0.1, with an optional field that is required in this one."""
+    tree = Tree.copied(tmp_path_factory.mktemp("older") / "tree")
+    tree.edit("openapi.yaml", f"version: {VERSION}", "version: 0.0.1")
+    tree.edit("openapi.yaml", "required: [teamSlug, role]", "required: [teamSlug]")
+    tree.commit()
+    assert 0 == tree.make("build").returncode
+    return tree.path / "dist/sentry_members-0.0.1.tar.gz"
+
+
+@pytest.fixture
+def released(older: Path, project: Project, empty: Index) -> Index:
+    """An index that has the older version."""
+    shutil.copy(older, empty.packages)
+    for name in ("generated", "overlays"):
+        shutil.copytree(ROOT / name, project.path / name)
+    return empty
+
+
+def commit_version(project: Project, version: str) -> None:
+    tree = Tree(project.path)
+    tree.edit("openapi.yaml", f"version: {VERSION}", f"version: {version}")
+    (project.path / "CHANGELOG.md").write_text(f"## [{version}] - 2026-01-31\n")
+    tree.commit()
+
+
+BREAKING = "  request TeamRoleAssignment > role: is required now\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("0.0.2", "the next version is 0.1.0: raise the 0.0.2 in openapi.yaml"),
+        ("0.0.0", "the index has sentry-members 0.0.1: raise the 0.0.0 in openapi.yaml"),
+    ],
+)
+def test_rejects_a_version_too_low_for_the_changes_since_the_newest_release(
+    version: str, reason: str, project: Project, released: Index
+) -> None:
+    commit_version(project, version)
+    assert reason == project.publish(released.url)
+    assert (version > "0.0.1") == (BREAKING in project.output)
+    assert [] == project.verbs()
+
+
+def test_accepts_the_version_that_the_changes_require(project: Project, released: Index) -> None:
+    commit_version(project, VERSION)
+    assert "" == project.publish(released.url, DRY_RUN="1")
+    assert f"Breaking since 0.0.1 on the index:\n{BREAKING}" in project.output
+
+
+def test_compares_with_the_last_tag_if_the_index_is_empty(
+    project: Project, released: Index
+) -> None:
+    for file in released.packages.iterdir():
+        file.unlink()
+    tree = Tree(project.path)
+    tree.commit()
+    tree.git("tag", "v0.0.1")
+    tree.edit("openapi.yaml", "required: [teamSlug, role]", "required: [teamSlug]")
+    commit_version(project, "0.0.2")
+    tree.git("tag", "v0.0.2")
+    reason = project.publish(released.url)
+    assert f"the next version is {VERSION[:-1]}1: raise the 0.0.2 in openapi.yaml" == reason
+    assert [] == project.verbs()
+
+
+def test_reports_a_release_that_cannot_be_read(project: Project, released: Index) -> None:
+    (released.packages / "sentry_members-0.0.1.tar.gz").write_text("no archive")
+    reason = project.publish(released.url)
+    assert reason.startswith("the newest release can't be read: 200 at http://127.0.0.1:")
     assert [] == project.verbs()
 
 
@@ -392,4 +465,4 @@ def test_ignores_the_files_of_a_public_index(project: Project, fake_index: str) 
 
 def test_reads_the_listing_from_another_url(project: Project, fake_index: str) -> None:
     reason = project.publish(f"{fake_index}/404/", UV_PUBLISH_CHECK_URL=f"{fake_index}/200/+simple")
-    assert f"the index has another {WHEEL}: raise the version in pyproject.toml" == reason
+    assert f"the index has another {WHEEL}: raise the version in openapi.yaml" == reason

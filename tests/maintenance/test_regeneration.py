@@ -1,91 +1,79 @@
 """A change of the contract needs no other change, or what the verbs report.
 
 Each change is made in a released copy of the tree, with a maintainer's steps: `make generate`,
-`make changes`, the tests.
+`make changes`, the type checkers, the page, the tests. Changes that break nobody share one run.
 """
 
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
+import yaml
 
 from tests.maintenance import changes
 from tests.support.readme import Readme
-from tests.support.recordings import bodies
 from tests.support.repo_copy import ROOT, Tree
 
 RELEASED = "0.3.1"
-PATCH = f"the next version is 0.3.2: raise the {RELEASED} in pyproject.toml"
-MINOR = f"the next version is 0.4.0: raise the {RELEASED} in pyproject.toml"
+PATCH = f"the next version is 0.3.2: raise the {RELEASED} in openapi.yaml"
+MINOR = f"the next version is 0.4.0: raise the {RELEASED} in openapi.yaml"
+FAKE = "overlays/sentry_members_testing"
 
-FIELD = """        greeting:
-          type: string
-          description: What the invite begins with.
-"""
-FIELDS_END = "      required: [email]\n"
-RESPONSE_FIELDS_END = "      required: [id, email, name, user,"
-ROLE = "        - `billing`: can manage"
-ROLES = "enum: [billing, member,"
-
-# Changes that break nobody: each text of the contract with its replacement.
-HARMLESS = {
-    FIELDS_END: FIELD + FIELDS_END,
-    RESPONSE_FIELDS_END: FIELD + RESPONSE_FIELDS_END,
-    ROLE: f"        - `auditor`: can view all.\n{ROLE}",
-    ROLES: "enum: [auditor, billing, member,",
-    "How many members are on the team.": "How many people are on it.",
+TEXT = {"type": "string", "maxLength": 500}
+# Fields of each sort, some named as words of the code.
+FIELDS: dict[str, Any] = {
+    **dict.fromkeys(("message", "status", "detail", "fields", "name"), TEXT),
+    "amount": {"type": "integer", "minimum": 1},
+    "validUntil": {"type": "string", "format": "date-time"},
+    "backupRole": {"anyOf": [{"$ref": "#/components/schemas/OrganizationRole"}, {"type": "null"}]},
+    "roles": {"type": "array", "items": {"$ref": "#/components/schemas/OrganizationRole"}},
+    "mainTeam": {"$ref": "#/components/schemas/TeamRoleAssignment"},
 }
+GREETING = {"type": "string", "description": "What the invite begins with."}
 REPORTED = {
-    "  request NewMember > greeting: is new, and optional",
+    *(f"  request NewMember > {name}: is new, and optional" for name in FIELDS),
     "  response Member > greeting: is new",
     "  request NewMember > orgRole: the value auditor is new",
-    "  response Team > memberCount: has another description",
+    "  response Team: has another description",
 }
+RIGHTS = (
+    f"{FAKE}/permissions.py: the rights of the role auditor are not known, and the fake gives it "
+    "those of a member: add a row to ROLE_SCOPES\n"
+)
 
-OPERATION = """\
-  /api/0/organizations/{organization_id_or_slug}/members/{member_id}/:
-    parameters:
-      - $ref: '#/components/parameters/OrganizationIdOrSlug'
-      - $ref: '#/components/parameters/MemberId'
-    get:
-      operationId: retrieveAnOrganizationMember
-      tags: [Organizations]
-      summary: Retrieve an Organization Member
-      security:
-        - auth_token: ['member:read']
-      responses:
-        '200':
-          description: The member.
-          content:
-            application/json:
-              schema:
-                $ref: '#/components/schemas/Member'
-
-components:
-"""
-
-# A program that uses all of these changes.
+# A program that uses all of these changes, against the fake.
 USAGE = """
-import httpx
-from sentry_members import NewMember, SentryMembers, Team
+from datetime import UTC, datetime
+from sentry_members import ApiError, NewMember, SentryMembers, Team
+from sentry_members_testing import FakeSentry
 
-def respond(request: httpx.Request) -> httpx.Response:
-    print(request.content.decode())
-    return httpx.Response(201, json={MEMBER})
-
-sentry = SentryMembers(token="0" * 64, transport=httpx.MockTransport(respond))
-assert "What the invite begins with." in (NewMember.__doc__ or "")
-assert "How many people are on it." in (Team.__doc__ or "")
+fake = FakeSentry.example()
+token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+sentry = SentryMembers(token=token, transport=fake.transport())
+assert "What the message is." in (NewMember.__doc__ or "")
+assert "Another description." in (Team.__doc__ or "")
 member = sentry.add_a_member_to_an_organization(
-    "acme", NewMember(email="ada@example.com", org_role="auditor", greeting="Hello")
+    "acme",
+    NewMember(
+        email="ada@example.com", org_role="auditor", message="Hello", amount=3,
+        valid_until=datetime(2026, 1, 31, tzinfo=UTC), backup_role=None, roles=["auditor"],
+    ),
 )
-print(member.greeting)
-""".replace(
-    "{MEMBER}", repr(bodies("addAMemberToAnOrganization", 201)[0] | {"greeting": "Welcome"})
-)
-MISUSE = USAGE.replace('greeting="Hello"', "greeting=5")
+greeting: object = member.greeting
+assert "auditor" == member.org_role
+sent = fake.requests[-1].body
+assert sent["validUntil"] == "2026-01-31T00:00:00+00:00" and sent["roles"] == ["auditor"]
+wrong = NewMember(email="bob@example.com", message=["Hello"])  # type: ignore[arg-type]
+try:
+    sentry.add_a_member_to_an_organization("acme", wrong)
+except ApiError as error:
+    print(error)
+"""
+MISUSE = USAGE.replace("amount=3", 'amount="3"')
 
 # The fastest tests that cover every field and every value.
 TESTS = (
@@ -93,7 +81,128 @@ TESTS = (
     "tests/client/test_models.py",
     "tests/client/test_client.py",
     "tests/onboarding/test_people.py",
+    "tests/testing/test_contract.py",
+    "tests/reference/test_make.py::test_only_the_contract_names_operations_and_fields",
 )
+
+LISTING: dict[str, Any] = {
+    "operationId": "listAnOrganizationsMembers",
+    "tags": ["Organizations"],
+    "summary": "List an Organization's Members",
+    "description": "List the members of an organization.",
+    "security": [{"auth_token": ["member:read"]}],
+    "parameters": [
+        {
+            "name": "cursor",
+            "in": "query",
+            "description": "Where the page begins.",
+            "schema": {"type": "string", "pattern": r"^-?\d+:\d+:[01]$"},
+            "example": "0:100:0",
+        },
+        {
+            "name": "query",
+            "in": "query",
+            "description": "Only members that match.",
+            "schema": {"type": "string"},
+        },
+    ],
+    "responses": {
+        "200": {
+            "description": "The members.",
+            "headers": {"Link": {"schema": {"type": "string"}, "description": "More pages."}},
+            "content": {
+                "application/json": {
+                    "schema": {"type": "array", "items": {"$ref": "#/components/schemas/Member"}}
+                }
+            },
+        },
+        "403": {"$ref": "#/components/responses/Forbidden"},
+    },
+}
+LIST = "list_an_organizations_members"
+NEEDS = [
+    f"overlays/sentry_members/client.py: SentryMembers has no method {LIST}",
+    f"overlays/sentry_members/client.py: AsyncSentryMembers has no method {LIST}",
+    (
+        f"overlays/sentry_members/scopes.py: the scopes of {LIST} are missing: add a row to "
+        "_TABLE, and the name to Operation"
+    ),
+    f"{FAKE}/operations.py: the fake has no handler of {LIST}: add a row to ENDPOINTS",
+]
+INVITES = "add_a_member_to_an_organization"
+METHOD = f'''\
+    def {LIST}(
+        self, organization_id_or_slug: str, **query: str
+    ) -> list[Member]:
+        """List the members of an organization."""
+        request = self._request(
+            list_members, organization_id_or_slug=organization_id_or_slug, **query
+        )
+        members: list[Member] = self._transport.handle_request(request).extensions[PARSED]
+        return members
+
+'''
+ASYNC_METHOD = METHOD.replace("    def", "    async def", 1).replace(
+    "self._transport.handle_request(request).extensions",
+    "(await self._transport.handle_async_request(request)).extensions",
+)
+# What is written by hand for it: a text of a file, and what is written before the text.
+PIECES = {
+    "overlays/sentry_members/client.py": {
+        "from sentry_members_api.models import Member": (
+            f"from sentry_members_api.api.organizations import {LIST} as list_members\n"
+        ),
+        f"    def {INVITES}": METHOD,
+        f"    async def {INVITES}": ASYNC_METHOD,
+    },
+    "overlays/sentry_members/scopes.py": {
+        f'"{INVITES}"': f'"{LIST}", ',
+        "_TOKEN_NAMES": f"""\
+_READ = (frozenset({{"member:read"}}),)
+_TABLE["{LIST}"] = {{
+    "internal integration": _Row(on=_READ, off=_READ),
+    "user": _Row(on=_READ, off=_READ),
+}}
+
+""",
+    },
+    f"{FAKE}/operations.py": {
+        "class Endpoint": """\
+def _list_members(state: State, limits: Limits, access: Access, request: Request) -> Response:
+    members = access.organization.members.values()
+    response = json_response(200, [_invite_body(state, member) for member in members])
+    response.headers["Link"] = f'<https://sentry.io{request.path}?cursor=0:100:0>; rel="next"'
+    return response
+
+
+""",
+    },
+}
+ENDPOINT = f"""
+
+ENDPOINTS["{LIST}"] = Endpoint(
+    "GET",
+    ENDPOINTS["{INVITES}"].path,
+    ENDPOINTS["{INVITES}"].allow,
+    frozenset({{"member:read", "member:write", "member:admin"}}),
+    _list_members,
+)
+"""
+LISTS = f"""
+from sentry_members import SentryMembers
+from sentry_members_api.api.organizations import {LIST} as operation
+from sentry_members_testing import FakeSentry
+
+fake = FakeSentry.example()
+token = fake.issue_token("acme", owner="owner", scopes=["member:read"])
+sentry = SentryMembers(token=token, transport=fake.transport())
+response = operation.sync_detailed("acme", client=sentry.generated, cursor="0:100:0", query="a b")
+print(fake.requests[-1].path, response.headers["Link"])
+"""
+CALLS = f"""
+{LISTS}
+assert ["owner", "manager"] == [each.name for each in sentry.{LIST}("acme", query="a")][:2]
+"""
 
 
 @pytest.fixture
@@ -104,6 +213,29 @@ def released(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.chdir(tree.path)
     return tree
+
+
+class Edit:
+    """An edit of the contract of a tree, by its structure."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._file = tree.path / "openapi.yaml"
+        self.document: Any = yaml.safe_load(self._file.read_bytes())
+        self.schemas = self.document["components"]["schemas"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        text = yaml.dump(self.document, sort_keys=False, allow_unicode=True, Dumper=_Plain)
+        self._file.write_text(text, "utf-8")
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what appears twice twice, since aliases are rejected."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def generate(tree: Tree) -> str:
@@ -121,7 +253,9 @@ def report_changes(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def errors(*checker: str) -> list[str]:
@@ -129,51 +263,131 @@ def errors(*checker: str) -> list[str]:
     return [line for line in run("-m", *checker).stdout.splitlines() if "error: " in line]
 
 
-def test_harmless_changes_need_no_other_change_and_a_required_field_needs_its_callers(
+def assert_passes(*tests: str) -> None:
+    tested = run("-m", "pytest", "--quiet", "-p", "no:cacheprovider", *tests)
+    assert 0 == tested.returncode, tested.stdout
+
+
+def test_changes_that_break_nobody_need_no_handwritten_line(
     released: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All in one test, because each run of the checkers takes seconds."""
-    for text, replacement in HARMLESS.items():
-        released.edit("openapi.yaml", text, replacement)
-    assert "" == generate(released)
+    with Edit(released) as edit:
+        for name, schema in FIELDS.items():
+            described = {**schema, "description": f"What the {name} is."}
+            edit.schemas["NewMember"]["properties"][name] = described
+        edit.schemas["Member"]["properties"]["greeting"] = GREETING
+        role = edit.schemas["OrganizationRole"]
+        role["enum"].insert(2, "auditor")
+        role["description"] = role["description"].replace("- `man", "- `auditor`: Looks.\n- `man")
+        edit.schemas["Team"]["description"] = "Another description."
+    assert RIGHTS == generate(released)
+    assert 0 == released.make("check").returncode
     lines = report_changes(capsys).splitlines()
     assert REPORTED <= {*lines}
     assert f"Breaking since v{RELEASED}:" not in lines
     assert PATCH == lines[-1]
-    tested = run("-m", "pytest", "--quiet", "-p", "no:cacheprovider", *TESTS)
-    assert 0 == tested.returncode, tested.stdout
-    for name, code in (("usage.py", USAGE), ("misuse.py", MISUSE)):
-        (released.path / name).write_text(code)
+    assert 0 == released.make("reference").returncode
+    page = Path("overlays/reference/site/index.html").read_text("utf-8")
+    assert all(f'data-name="{name}"' in page for name in FIELDS)
+    assert_passes(*TESTS)
+    for file, code in (("usage.py", USAGE), ("misuse.py", MISUSE)):
+        (released.path / file).write_text(code)
     used = run("usage.py")
-    sent = '{"email":"ada@example.com","orgRole":"auditor","greeting":"Hello"}'
-    assert f"{sent}\nWelcome\n" == used.stdout, used.stderr
+    assert "Not a valid string" in used.stdout, used.stderr
     [error] = errors("mypy", "overlays", "usage.py", "misuse.py")
     assert "misuse.py" in error
-    assert "greeting" in error
+    assert "amount" in error
 
-    released.git("checkout", "--quiet", ".")
-    released.edit("openapi.yaml", "required: [email]", "required: [email, orgRole]")
+
+def test_changes_that_break_somebody_name_whom(
+    released: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Edit(released) as edit:
+        edit.schemas["NewMember"]["required"].append("orgRole")
     assert "" == generate(released)
     assert report_changes(capsys) in Readme(ROOT / "tests/maintenance/README.md").blocks("")
     found = errors("mypy")
     assert found
     for error in found:
         assert re.match(r"overlays/.*:\d+: error: Argument \"org_role\" to \"NewMember\"", error)
+    rejected = run("-c", REJECTED.format(field="orgRole", value="member"))
+    assert "400 {'orgRole': ['This field is required.']}\n201" in rejected.stdout, rejected.stderr
+
+    released.git("checkout", "--quiet", ".")
+    with Edit(released) as edit:
+        fields = edit.schemas["NewMember"]["properties"]
+        fields["sendEmail"] = fields.pop("sendInvite")
+        role = edit.schemas["OrganizationRole"]
+        role["enum"].remove("billing")
+    assert (
+        f"{FAKE}/permissions.py: openapi.yaml has no role billing: remove its row of ROLE_SCOPES\n"
+        f"{FAKE}/invite_form.py: NewMember has no field sendInvite any more: rename or remove its "
+        "check\n"
+    ) == generate(released)
+    lines = report_changes(capsys).splitlines()
+    assert {
+        "  request NewMember > sendInvite: was removed",
+        "  request NewMember > orgRole: the value billing was removed",
+    } <= {*lines}
+    assert MINOR == lines[-1]
+    rejected = run("-c", REJECTED.format(field="sendEmail", value="perhaps"))
+    assert "400 {'sendEmail': ['Must be a valid boolean.']}" in rejected.stdout, rejected.stderr
+    ignored = run("-c", REJECTED.format(field="sendInvite", value="perhaps"))
+    assert "201\n201" in ignored.stdout, ignored.stderr
 
 
-def test_a_new_operation_needs_its_method(released: Tree) -> None:
-    released.edit("openapi.yaml", "components:\n", OPERATION)
-    assert "" == generate(released)
-    before = released.files("")
-    compared = released.make("changes")
-    assert 2 == compared.returncode
-    assert "  retrieveAnOrganizationMember: is new\n" in compared.stdout
-    assert compared.stderr.startswith(f"{PATCH}\n")
-    assert before == released.files("")
+# Invites without a field and with it, by a client that knows no model.
+REJECTED = """
+import httpx
+from sentry_members_testing import FakeSentry
+
+fake = FakeSentry.example()
+token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
+for number, more in enumerate(({{}}, {{"{field}": "{value}"}})):
+    with httpx.Client(transport=fake.transport(), base_url="https://sentry.io") as client:
+        response = client.post(
+            "/api/0/organizations/acme/members/",
+            headers={{"Authorization": f"Bearer {{token}}"}},
+            json={{"email": f"a{{number}}@example.com", **more}},
+        )
+    print(response.status_code, *([response.json()] if response.is_error else []))
+"""
+
+
+def test_a_new_operation_needs_three_pieces(
+    released: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Edit(released) as edit:
+        [item] = [
+            item
+            for item in edit.document["paths"].values()
+            if item.get("post", {}).get("operationId") == "addAMemberToAnOrganization"
+        ]
+        item["get"] = LISTING
+    assert NEEDS == generate(released).splitlines()
+    lines = report_changes(capsys).splitlines()
+    assert "  listAnOrganizationsMembers: is new" in lines
+    assert PATCH == lines[-1]
     allowed = (released.path / "overlays/gateway/operations.conf.template").read_text("utf-8")
-    assert '"retrieveAnOrganizationMember"' in allowed
-    tested = run("-m", "pytest", "-p", "no:cacheprovider", "tests/contract/test_overlay.py")
-    assert "has no method for retrieveAnOrganizationMember" in tested.stdout
+    assert '"listAnOrganizationsMembers"' in allowed
+    assert "cursor=" in allowed
+
+    written = 0
+    for file, pieces in PIECES.items():
+        for text, piece in pieces.items():
+            released.edit(file, text, piece + text)
+            written += len(piece.splitlines())
+    with (released.path / FAKE / "operations.py").open("a") as file_:
+        file_.write(ENDPOINT)
+    assert 60 >= written + len(ENDPOINT.splitlines())
+    assert "" == generate(released)
+    (released.path / "calls.py").write_text(CALLS)
+    called = run("calls.py")
+    path = "/api/0/organizations/acme/members/"
+    link = f'<https://sentry.io{path}?cursor=0:100:0>; rel="next"'
+    assert f"{path}?cursor=0%3A100%3A0&query=a+b {link}\n" == called.stdout, called.stderr
+    assert [] == errors("mypy", "overlays", "calls.py")
+    assert_passes("tests/contract/test_overlay.py", "tests/client/test_scopes.py")
 
 
 def test_a_renamed_operation_needs_its_imports(

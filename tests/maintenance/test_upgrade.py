@@ -6,7 +6,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.support.repo_copy import Tree
+from tests.support.repo_copy import ROOT, Tree
 
 CLIENT = "generated/sentry_members_api/client.py"
 
@@ -50,6 +50,13 @@ def pins(tree: Tree) -> dict[str, str]:
     return dict(re.findall(r'"([\w-]+)==(.+)"', (tree.path / "pyproject.toml").read_text()))
 
 
+def version_of(name: str) -> str:
+    [version] = re.findall(
+        rf"^{name}==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    )
+    return str(version)
+
+
 def test_shows_and_tests_the_upgraded_client(tree: Tree) -> None:
     before = pins(tree)
     upgraded = upgrade(tree)
@@ -65,6 +72,14 @@ def test_shows_and_tests_the_upgraded_client(tree: Tree) -> None:
     ]
     assert sorted(parts, key=output.index) == parts
     assert "\n+# A new file.\n" in output
+    _, _, summary = output.partition("the tests run\n")
+    assert [
+        "upgrade: every test passes with the newest versions",
+        f"attrs: {version_of('attrs')} → 98",
+        f"ruff: {before['ruff']} → 99.1",
+        "the generated files: 2 files changed, 2 insertions(+)",
+        'next: read what is staged (git diff --cached), and git commit -m "Raise the pins"',
+    ] == summary.splitlines()
     assert "1\n" == tree.git("rev-list", "--count", "HEAD")
 
 
@@ -97,4 +112,7 @@ def test_rejects_uncommitted_changes(tree: Tree) -> None:
 def test_reports_that_all_versions_are_the_newest(tree: Tree) -> None:
     upgraded = upgrade(tree, 'cp "$1" requirements.lock')
     assert "upgrade: requirements.lock already has the newest versions\n" in upgraded.stdout
-    assert "the tests run" in upgraded.stdout
+    _, _, summary = upgraded.stdout.partition("the tests run\n")
+    assert ["no package rose", "the generated files: 2 files changed, 2 insertions(+)"] == (
+        summary.splitlines()[1:3]
+    )

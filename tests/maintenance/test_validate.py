@@ -1,4 +1,4 @@
-"""Faults of the contract are reported with their places."""
+"""Faults of a contract are reported with their places, each in one line."""
 
 import subprocess
 import sys
@@ -6,39 +6,118 @@ from pathlib import Path
 
 import pytest
 
-from tests.maintenance.validate import faults
+from tests.maintenance.validate import RESERVED, faults
 from tests.support.repo_copy import ROOT
 
-TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
+CONTRACT = """\
+openapi: 3.1.0
+info:
+  title: People
+  version: 1.2.0
+paths:
+  /people/{id}/:
+    parameters:
+      - $ref: '#/components/parameters/Id'
+    post:
+      operationId: add
+      requestBody:
+        required: true
+        content: {application/json: {schema: {$ref: '#/components/schemas/Person'}}}
+      responses:
+        '201': {description: The person was added.}
+components:
+  parameters:
+    Id: {name: id, in: path, required: true, schema: {type: string, pattern: '^[a-z]+$'}}
+  schemas:
+    Person:
+      type: object
+      properties:
+        email: {type: string}
+        givenName: {type: string}
+      required: [email]
+"""
+# Ten values of ten values of ten values …
+EXPLODING = "a0: &a0 [" + "x," * 10 + "x]\n"
+for depth in range(20):
+    EXPLODING += f"a{depth + 1}: &a{depth + 1} [" + f"*a{depth}," * 10 + f"*a{depth}]\n"
+
+
+def test_finds_nothing_in_a_valid_contract() -> None:
+    assert [] == list(faults(CONTRACT))
+    assert [] == list(faults(CONTRACT.encode()))
 
 
 @pytest.mark.parametrize(
     ("text", "mistake", "fault"),
     [
-        ("  title: Sentry", "  title: [Sentry", "line 4: expected ',' or ']', but got ':'"),
-        ("schemas/NewMember'", "schemas/Nobody'", "'#/components/schemas/Nobody' leads nowhere"),
-        ("responses/NotFound'", "responses/Lost'", "'#/components/responses/Lost' leads nowhere"),
-        ("    post:", "    post: {}\n    post:", "the key 'post' is a duplicate"),
+        ("  title: ", "  title: [", "line 4: expected ',' or ']', but got ':'"),
+        ("schemas/Person'", "schemas/Nobody'", "line 13: '#/components/schemas/Nobody' leads now"),
+        ("rameters/Id'", "rameters/Lost'", "line 8: '#/components/parameters/Lost' leads nowhere"),
+        ("    post:", "    post: {}\n    post:", "line 10: the key 'post' is a duplicate"),
         ("        required: true", "        requird: true", "post > requestBody: Unevaluated"),
-        ("required: [email]", "required: [emial]", "'emial' is required but not a property"),
-        ("in: path", "in: way", "components > parameters > MemberId > in: 'way' is not one of"),
+        ("required: [email]", "required: [emial]", "line 25: 'emial' is required but not a prop"),
+        ("in: path", "in: way", "components > parameters > Id > in: 'way' is not one of"),
         (
-            "        orgRole:\n",
-            "        org_role: {}\n        orgRole:\n",
-            "the fields 'org_role' and 'orgRole' get the same name in Python: remove one of them",
+            "email: {",
+            "given_name: {}\n        email: {",
+            "line 25: the fields 'given_name' and 'givenName' get the same name in Python: remove",
         ),
+        ("'201'", "201", "line 15: the key 201 is not a text: write it in quotes"),
+        ("email: {type: string}", "email: &e {}", None),
+        ("{type: string}", "&text {type: string, x-same: *text}", "line 23: *text is an alias of "),
+        ("1.2.0", "1.2-x", "info > version: Invalid version: '1.2-x', which a package can't have"),
+        ("1.2.0", "1.2", "info > version: 1.2 is not of type 'string'"),
+        ("People", "2026-02-30", "the document: day is out of range for month"),
+        ("People", "\a", "the document: unacceptable character #x0007"),
+        ("People", "[" * 2000 + "]" * 2000, "the document: it is nested too deeply"),
+        ("[email]", "[[email]]", "required > 0: ['email'] is not of type 'string'"),
+        ("      properties:", "      properties: text\n      x-fields:", "properties: 'text' is"),
+        ("      properties:", "      properties: [a]\n      x-fields:", "properties: ['a'] is"),
+        ("paths:", "paths:\nx-paths:", "paths: None is not of type 'object'"),
+        ("paths:", "tags: [[]]\npaths:", "tags > 0: [] is not of type 'object'"),
+        ("  /people/{id}/:", "  ? [people]\n  :", "line 6: found unhashable key"),
     ],
 )
-def test_reports_a_fault_with_its_place(text: str, mistake: str, fault: str) -> None:
-    assert text in TEXT
-    assert any(fault in found for found in faults(TEXT.replace(text, mistake)))
+def test_reports_a_fault_with_its_place(text: str, mistake: str, fault: str | None) -> None:
+    assert text in CONTRACT
+    found = list(faults(CONTRACT.replace(text, mistake, 1)))
+    assert fault is None or any(fault in line for line in found), found
+    assert bool(fault) == bool(found)
+    assert all(1 == len(line.splitlines()) for line in found)
 
 
-def test_exits_with_the_fault(tmp_path: Path) -> None:
-    document = tmp_path / "openapi.yaml"
-    document.write_text("openapi: [", "utf-8")
+@pytest.mark.parametrize("name", ["to_dict", "fromDict", "additionalProperties", "d", "datetime"])
+def test_rejects_a_field_that_breaks_the_generated_class(name: str) -> None:
+    assert any(name.replace("_", "").lower() == reserved for reserved in RESERVED)
+    [fault] = faults(CONTRACT.replace("givenName", name))
+    assert fault.startswith(f"line 24: a field {name!r} breaks the generated class")
+
+
+def exit_of(document: Path) -> str:
+    """Return what the program exits with, which it prints in one line."""
     command = [sys.executable, "-m", "tests.maintenance.validate", str(document)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert 1 == result.returncode
-    assert result.stderr.startswith(f"{document}: line 1: expected")
-    assert "Traceback" not in result.stderr
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (1, 1) == (result.returncode, len(result.stderr.splitlines())), result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"openapi: [", "line 1: expected"),
+        (b"", "line 1: not an OpenAPI document"),
+        (b"\xff\xfe\xff", "the document: unacceptable character"),
+        (EXPLODING.encode(), "line 2: *a0 is an alias of YAML: write a $ref instead"),
+    ],
+    ids=["bad YAML", "empty", "binary", "exploding aliases"],
+)
+def test_exits_with_the_fault(content: bytes, fault: str, tmp_path: Path) -> None:
+    document = tmp_path / "openapi.yaml"
+    document.write_bytes(content)
+    assert exit_of(document).startswith(f"{document}: {fault}")
+
+
+def test_exits_if_there_is_no_document(tmp_path: Path) -> None:
+    assert f"{tmp_path} can't be read: Is a directory\n" == exit_of(tmp_path)

@@ -1,7 +1,8 @@
 """Raise the exact pins of pyproject.toml and all of requirements.lock: `make upgrade`.
 
 Run as `python -m tests.maintenance.upgrade COMMAND…`. The command, which writes requirements.lock,
-is run in a folder whose pyproject.toml pins no version exactly.
+is run in a folder whose pyproject.toml pins no version exactly. Without a command it sums up what an
+upgrade has staged.
 """
 
 import re
@@ -19,7 +20,33 @@ def versions(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w-]+)==(\S+)", lock, re.MULTILINE))
 
 
-def main(compile_lock: list[str]) -> None:
+def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return a line for each package whose version differs."""
+    return [
+        f"{name}: {before.get(name, 'new')} → {after.get(name, 'removed')}"
+        for name in sorted(before | after)
+        if before.get(name) != after.get(name)
+    ]
+
+
+def summarize() -> None:
+    """Print what the upgrade did, and the next step."""
+    released = _git("show", f"HEAD:{LOCK}")
+    risen = differences(versions(released), versions(LOCK.read_text("utf-8")))
+    generated = _git("diff", "--cached", "--shortstat", "generated", "overlays/gateway").strip()
+    print("upgrade: every test passes with the newest versions")
+    print("\n".join(risen) or "no package rose")
+    print(f"the generated files: {generated or 'unchanged'}")
+    if _git("diff", "--cached", "--name-only"):
+        print('next: read what is staged (git diff --cached), and git commit -m "Raise the pins"')
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def raise_pins(compile_lock: list[str]) -> None:
+    """Write the newest versions to pyproject.toml and requirements.lock, and list them."""
     project, lock = PROJECT.read_text("utf-8"), LOCK.read_text("utf-8")
     with TemporaryDirectory() as folder:
         (folder / PROJECT).write_text(PIN.sub(r'"\1"', project), "utf-8")
@@ -31,12 +58,14 @@ def main(compile_lock: list[str]) -> None:
     before, after = versions(lock), versions(newest)
     if before == after:
         print("upgrade: requirements.lock already has the newest versions", flush=True)
-    for name in sorted(before | after):
-        if before.get(name) != after.get(name):
-            print(f"{name}: {before.get(name, 'new')} → {after.get(name, 'removed')}", flush=True)
+    for line in differences(before, after):
+        print(line, flush=True)
     PROJECT.write_text(PIN.sub(lambda pin: f'"{pin[1]}=={after[pin[1]]}"', project), "utf-8")
     LOCK.write_text(newest, "utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1:]:
+        raise_pins(sys.argv[1:])
+    else:
+        summarize()

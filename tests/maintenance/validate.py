@@ -10,31 +10,65 @@ from typing import Any
 
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from packaging.version import InvalidVersion, Version
 
 from overlays.reference.contract import follow
 
+# The generator's own names in a class, as `_python_name` has them. It gives a field the same name
+# without a warning, and the class doesn't work or doesn't type-check.
+RESERVED = frozenset(
+    {"additionalkeys", "additionalproperties", "cls", "d", "datetime", "fielddict", "fromdict"}
+    | {"srcdict", "todict"}
+)
 
-def faults(text: str) -> Iterator[str]:
+
+def faults(text: str | bytes) -> Iterator[str]:
     """Yield each fault of a document, its place first."""
     try:
+        # An alias may stand for a value that holds two of another alias, and so on: what is a page
+        # of text then fills the memory.
+        for event in yaml.parse(text, yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                line = event.start_mark.line + 1
+                yield f"line {line}: *{event.anchor} is an alias of YAML: write a $ref instead"
+                return
         root = yaml.compose(text, yaml.SafeLoader)
         document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         yield f"line {line}: {error.problem}"
         return
+    except (yaml.YAMLError, ValueError) as error:
+        yield f"the document: {' '.join(str(error).split())}"
+        return
+    except RecursionError:
+        yield "the document: it is nested too deeply"
+        return
     if not isinstance(root, yaml.MappingNode):
         yield "line 1: not an OpenAPI document"
         return
     # The validator is asked only if none of these is found, because it would report them less
     # clearly, or not at all.
-    yield from list(_unnoticed(root, document)) or _errors(document)
+    yield from list(_unnoticed(root, document)) or list(_errors(document)) or _version(document)
 
 
 def _errors(document: Any) -> Iterator[str]:
-    for error in OpenAPIV31SpecValidator(document).iter_errors():
-        place = " > ".join(str(part) for part in error.absolute_path) or "the document"
-        yield f"{place}: {error.message}"
+    found = False
+    try:
+        for error in OpenAPIV31SpecValidator(document).iter_errors():
+            found = True
+            place = " > ".join(str(part) for part in error.absolute_path) or "the document"
+            yield f"{place}: {' '.join(error.message.split())}"
+    except Exception as error:  # noqa: BLE001 - after a fault in the structure it fails somehow
+        if not found:
+            yield f"the document: the validator fails ({type(error).__name__}: {error})"
+
+
+def _version(document: Any) -> Iterator[str]:
+    try:
+        Version(document["info"]["version"])
+    except InvalidVersion as error:
+        yield f"info > version: {error}, which a package can't have: write one such as 1.2.3"
 
 
 def _python_name(name: str) -> str:
@@ -53,37 +87,62 @@ def _unnoticed(node: yaml.Node, document: Any) -> Iterator[str]:
             yield from _unnoticed(item, document)
     if not isinstance(node, yaml.MappingNode):
         return
-    parts = {key.value: value for key, value in node.value}
-    if isinstance(parts.get("required"), yaml.SequenceNode) and "properties" in parts:
-        properties = {key.value for key, _ in parts["properties"].value}
-        for name in parts["required"].value:
-            if name.value not in properties:
-                line = name.start_mark.line + 1
-                yield f"line {line}: {name.value!r} is required but not a property"
-    if isinstance(parts.get("properties"), yaml.MappingNode):
-        fields: dict[str, str] = {}
-        for key, _ in parts["properties"].value:
-            other = fields.setdefault(_python_name(key.value), key.value)
-            # The generator would give one of them another name without a warning.
-            if other != key.value:
-                yield (
-                    f"line {key.start_mark.line + 1}: the fields {other!r} and {key.value!r} get "
-                    "the same name in Python: remove one of them"
-                )
-    seen = set()
+    seen: set[str] = set()
     for key, value in node.value:
+        if key.tag != "tag:yaml.org,2002:str":
+            yield f"{_line(key)}: the key {key.value} is not a text: write it in quotes"
+            continue
         if key.value in seen:
-            yield f"line {key.start_mark.line + 1}: the key {key.value!r} is a duplicate"
+            yield f"{_line(key)}: the key {key.value!r} is a duplicate"
         seen.add(key.value)
         if key.value == "$ref" and isinstance(value, yaml.ScalarNode):
             try:
                 follow({"$ref": value.value}, document)
             except LookupError as error:
-                yield f"line {key.start_mark.line + 1}: {error.args[0]}"
+                yield f"{_line(key)}: {error.args[0]}"
         yield from _unnoticed(value, document)
+    parts = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+    fields = parts.get("properties")
+    if isinstance(fields, yaml.MappingNode):
+        yield from _badly_named(fields)
+        yield from _missing(parts.get("required"), fields)
+
+
+def _badly_named(fields: yaml.MappingNode) -> Iterator[str]:
+    """Yield the fields that the generator can't give a Python name of their own."""
+    names: dict[str, str] = {}
+    for key, _ in fields.value:
+        name = _python_name(str(key.value))
+        other = names.setdefault(name, key.value)
+        if other != key.value:
+            yield (
+                f"{_line(key)}: the fields {other!r} and {key.value!r} get the same name in "
+                "Python: remove one of them"
+            )
+        if name in RESERVED:
+            yield (
+                f"{_line(key)}: a field {key.value!r} breaks the generated class, which has that "
+                "name itself: remove it, so that it is one of the additional properties"
+            )
+
+
+def _missing(required: yaml.Node | None, fields: yaml.MappingNode) -> Iterator[str]:
+    """Yield the required fields that are not among the properties."""
+    if isinstance(required, yaml.SequenceNode):
+        names = {str(key.value) for key, _ in fields.value}
+        for name in required.value:
+            if isinstance(name, yaml.ScalarNode) and name.value not in names:
+                yield f"{_line(name)}: {name.value!r} is required but not a property"
+
+
+def _line(node: yaml.Node) -> str:
+    return f"line {node.start_mark.line + 1}"
 
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    found = [f"{path}: {fault}" for fault in faults(path.read_text(encoding="utf-8"))]
+    try:
+        found = [f"{path}: {fault}" for fault in faults(path.read_bytes())]
+    except OSError as error:
+        sys.exit(f"{path} can't be read: {error.strerror}")
     sys.exit("\n".join(found) or 0)

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 import zipfile
 from collections.abc import Generator
 from pathlib import Path
@@ -13,10 +12,9 @@ import pytest
 
 from tests.support import pypi_server
 from tests.support.pypi_server import PASSWORD, USER, Index
-from tests.support.repo_copy import ROOT, VENV
+from tests.support.repo_copy import ROOT, VENV, VERSION
 
 README = (ROOT / "README.md").read_text("utf-8")
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 SHOWN_URL = "https://packages.example.com/"
 
 USAGE = """

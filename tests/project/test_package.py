@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.maintenance.archives import extract
 from tests.support.repo_copy import ROOT, VENV, Tree, tracked_files
 
 EXTRA = 'sentry-members: the command line needs more: pip install "sentry-members[cli]"\n'
@@ -49,12 +50,21 @@ def file_of(built: Path, suffix: str) -> Path:
     return file
 
 
-def test_wheel_contains_only_the_packages(built: Path) -> None:
-    contained = {
-        name
-        for name in zipfile.ZipFile(file_of(built, ".whl")).namelist()
-        if not name.startswith("sentry_members-")
+def wheel_names(wheel: Path) -> set[str]:
+    """Return the names of the files of a wheel, but for its metadata."""
+    return {
+        name for name in zipfile.ZipFile(wheel).namelist() if not name.startswith("sentry_members-")
     }
+
+
+def sdist_names(sdist: Path) -> set[str]:
+    """Return the names of the files of an sdist."""
+    with tarfile.open(sdist) as archive:
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def test_wheel_contains_only_the_packages(built: Path) -> None:
+    contained = wheel_names(file_of(built, ".whl"))
     assert {name.partition("/")[2] for name in SOURCES} == contained
     modules = [Path(package).name for package in PACKAGES if [*(ROOT / package).glob("*.py")]]
     assert {f"{name}/py.typed" for name in modules} <= contained
@@ -62,20 +72,52 @@ def test_wheel_contains_only_the_packages(built: Path) -> None:
 
 
 def test_sdist_contains_only_the_sources_of_the_wheel(built: Path) -> None:
-    with tarfile.open(file_of(built, ".tar.gz")) as sdist:
-        contained = {name.partition("/")[2] for name in sdist.getnames()}
+    contained = sdist_names(file_of(built, ".tar.gz"))
     assert SOURCES | OTHER_SOURCES | {".gitignore", "PKG-INFO"} == contained
 
 
 def test_builds_are_reproducible(built: Path, tree: Tree) -> None:
+    tree.commit()
     assert 0 == tree.make("build").returncode
     first = {f"dist/{file.name}": file.read_bytes() for file in built.iterdir()}
     assert first == tree.files("dist")
 
 
+def test_packs_only_what_git_tracks(built: Path, tree: Tree) -> None:
+    """Files that git ignores may hold a token; a new file is packed before it is committed."""
+    tree.commit()
+    (tree.path / ".git/info/exclude").write_text(".env\n")
+    package = tree.path / "overlays/sentry_members"
+    (package / ".env").write_text("SENTRY_AUTH_TOKEN=sntryu_1\n")
+    (package / "new.py").touch()
+    assert 0 == tree.make("build").returncode
+    new = tree.path / "dist"
+    packed = wheel_names(file_of(new, ".whl"))
+    assert wheel_names(file_of(built, ".whl")) | {"sentry_members/new.py"} == packed
+    packed = sdist_names(file_of(new, ".tar.gz"))
+    assert sdist_names(file_of(built, ".tar.gz")) | {"overlays/sentry_members/new.py"} == packed
+
+
+def test_builds_the_commit_of_a_clean_tree(built: Path, tree: Tree) -> None:
+    """Even if git was made not to see a change."""
+    tree.commit()
+    tree.git("update-index", "--assume-unchanged", "README.md")
+    tree.edit("README.md", "#", "# Changed")
+    assert "" == tree.git("status", "--porcelain")
+    assert 0 == tree.make("build").returncode
+    first = {f"dist/{file.name}": file.read_bytes() for file in built.iterdir()}
+    assert first == tree.files("dist")
+
+
+def test_builds_nothing_outside_a_repository(tree: Tree) -> None:
+    failed = tree.make("build")
+    assert 2 == failed.returncode
+    assert failed.stderr.startswith("build: only what git tracks is packed, and this is not a")
+
+
 def test_sdist_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
     with tarfile.open(file_of(built, ".tar.gz")) as sdist:
-        sdist.extractall(tmp_path, filter="data")
+        extract(sdist, tmp_path)
     [unpacked] = tmp_path.iterdir()
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
     subprocess.run(command, cwd=unpacked, capture_output=True, check=True)

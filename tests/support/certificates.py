@@ -44,7 +44,7 @@ class Authority:
         command += f" -noenc -days 1 -subj /CN={name} -keyout {name}.key -out {name}.pem"
         if issuer:
             command += f" -CA {issuer}.pem -CAkey {issuer}.key"
-        # Without openssl's own configuration, which would make every certificate an authority's.
+        # openssl's own configuration would make every certificate an authority's.
         subprocess.run(
             [*command.split(), "-config", "/dev/null", "-addext", extension],
             cwd=self._folder,
@@ -56,14 +56,14 @@ class Authority:
 
 @contextmanager
 def tls_proxy(url: str, authority: Authority) -> Generator[str]:
-    """Serve a plain server with TLS, byte by byte, as `localhost` on a free port."""
+    """Accept TLS as `localhost` on a free port, and forward every byte to an http server."""
     target = urlsplit(url)
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with socket.create_connection((target.hostname, target.port)) as plain:
-                threading.Thread(target=copy, args=(plain, self.request), daemon=True).start()
-                copy(self.request, plain)
+            with socket.create_connection((target.hostname, target.port)) as upstream:
+                threading.Thread(target=copy, args=(upstream, self.request), daemon=True).start()
+                copy(self.request, upstream)
 
     def copy(source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
@@ -75,7 +75,7 @@ def tls_proxy(url: str, authority: Authority) -> Generator[str]:
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            pass  # A client that goes away.
+            pass  # The client closed the connection.
 
     with Server(("127.0.0.1", 0), Handler) as server:
         server.socket = authority.context("localhost").wrap_socket(server.socket, server_side=True)

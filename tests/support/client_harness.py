@@ -1,4 +1,4 @@
-"""The clients, sync and async, behind one way of calling them."""
+"""Calls the sync and the async client in one way, with prepared responses."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,10 +13,11 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 class Caller:
-    """Calls an operation of a client whose requests a handler answers; keeps the requests.
+    """Calls the operations of a client whose requests a handler responds to.
 
     Attributes:
         mode: `"sync"` or `"async"`.
+        requests: The requests that the client has sent.
     """
 
     def __init__(self, mode: str) -> None:
@@ -24,13 +25,16 @@ class Caller:
         self.requests: list[httpx.Request] = []
 
     def transport(self, handler: Handler) -> Any:
-        def kept(request: httpx.Request) -> httpx.Response:
+        """Return an httpx transport that records each request and passes it to the handler."""
+
+        def record(request: httpx.Request) -> httpx.Response:
             self.requests.append(request)
             return handler(request)
 
-        return httpx.MockTransport(kept)
+        return httpx.MockTransport(record)
 
     def call(self, handler: Handler, operation: str, *arguments: Any, options: Any = None) -> Any:
+        """Call an operation of a new client, which is made with these options."""
         options = {"token": USER_TOKEN, "transport": self.transport(handler), **(options or {})}
         if self.mode == "sync":
             with SentryMembers(**options) as client:
@@ -58,16 +62,21 @@ class Caller:
         return self.call(handler, operation, "acme", "8", team, options=options)
 
 
-def answering(*answers: httpx.Response | Exception) -> Handler:
-    """A handler that gives these answers one after the other, the last one for ever."""
-    left = list(answers)
+def responding(*responses: httpx.Response | Exception) -> Handler:
+    """Return a handler that gives these responses in turn, and the last one from then on.
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        given = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(given, Exception):
-            raise given
+    An exception is raised in place of a response.
+    """
+    remaining = list(responses)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        response = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+        if isinstance(response, Exception):
+            raise response
         return httpx.Response(
-            given.status_code, headers=given.headers, stream=httpx.ByteStream(given.content)
+            response.status_code,
+            headers=response.headers,
+            stream=httpx.ByteStream(response.content),
         )
 
-    return answer
+    return respond

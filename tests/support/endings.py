@@ -26,11 +26,11 @@ ARGUMENTS = ("acme", "8", "backend")
 
 
 class LimitError(Exception):
-    """What a signal handler raises, such as a time limit of a task queue."""
+    """Raised by a signal handler, as a task queue does for its time limit."""
 
 
-class Kept(sentry_sdk.transport.Transport):
-    """Keeps the events that would leave for Sentry."""
+class MemoryTransport(sentry_sdk.transport.Transport):
+    """Keeps the events that sentry_sdk would send."""
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
@@ -44,8 +44,8 @@ def raise_limit(*_: object) -> None:
     raise LimitError
 
 
-def after(seconds: float, number: int) -> None:
-    """Send this process a signal, once the call waits for its response."""
+def signal_after(seconds: float, number: int) -> None:
+    """Send this process a signal after some time, when the call waits for its response."""
     threading.Timer(seconds, os.kill, (os.getpid(), number)).start()
 
 
@@ -65,20 +65,20 @@ def bad_argument() -> None:
 
 
 def interrupted_anywhere() -> None:
-    """Raise at every call of a function while the request is sent: there a signal may arrive."""
+    """Repeat a call, and raise at the first, second, … function call inside httpcore and h11."""
     failures: list[LimitError] = []
     with SentryMembers(attempts=1, timeout=1) as sentry:
         for number in range(400):
-            left = number
+            remaining = number
 
             def interrupt(frame: Any, event: str, _: object) -> None:
-                nonlocal left
+                nonlocal remaining
                 module = frame.f_globals.get("__name__", "")
-                # Interrupted between a lock and its release, httpcore would wait for itself.
-                is_there = module.startswith(("httpcore", "h11")) and "synchron" not in module
-                if event == "call" and is_there:
-                    left -= 1
-                    if left < 0:
+                # Interrupted between a lock and its release, httpcore would wait for ever.
+                is_inside = module.startswith(("httpcore", "h11")) and "synchron" not in module
+                if event == "call" and is_inside:
+                    remaining -= 1
+                    if remaining < 0:
                         sys.setprofile(None)
                         raise LimitError
 
@@ -88,7 +88,7 @@ def interrupted_anywhere() -> None:
             except LimitError as error:
                 failures.append(error)
             except SentryMembersError:
-                break  # It has waited for the response: there was nothing more to interrupt.
+                break  # The response timed out: every function call has been interrupted.
             finally:
                 sys.setprofile(None)
     raise ExceptionGroup("everywhere", failures)
@@ -106,19 +106,19 @@ def generated() -> None:
 
 
 def ctrl_c() -> None:
-    after(0.3, signal.SIGINT)
+    signal_after(0.3, signal.SIGINT)
     method()
 
 
 def alarm() -> None:
     signal.signal(signal.SIGALRM, raise_limit)
-    after(0.3, signal.SIGALRM)
+    signal_after(0.3, signal.SIGALRM)
     method()
 
 
 def alarm_in_a_generated_function() -> None:
     signal.signal(signal.SIGALRM, raise_limit)
-    after(0.3, signal.SIGALRM)
+    signal_after(0.3, signal.SIGALRM)
     generated()
 
 
@@ -153,7 +153,7 @@ async def cancel() -> None:
 
 
 async def cancel_anywhere() -> None:
-    """Cancel after each number of steps of the event loop."""
+    """Repeat a call, and cancel it after 0, 1, 2, … steps of the event loop."""
     failures: list[BaseException] = []
     async with AsyncSentryMembers(attempts=1, timeout=1) as sentry:
         for steps in range(60):
@@ -185,7 +185,7 @@ async def group() -> None:
 
 
 async def async_ctrl_c() -> None:
-    after(0.3, signal.SIGINT)
+    signal_after(0.3, signal.SIGINT)
     await async_method()
 
 
@@ -205,7 +205,7 @@ def locals_of(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
             for value in frame.f_locals.values():
-                with suppress(AttributeError):  # An object that is half made.
+                with suppress(AttributeError):  # Its constructor has not finished.
                     yield repr(value)
         error = error.__cause__ or error.__context__
 
@@ -232,17 +232,18 @@ def report(error: BaseException, events: list[bytes]) -> None:
 
 
 def main(name: str) -> None:
-    """End a call so, and report it."""
-    kept = Kept()
-    sentry_sdk.init("https://key@sentry.example/1", transport=kept, include_local_variables=True)
-    ending = ENDINGS[name]
+    """End a call in the named way, and print what the reporters show."""
+    transport = MemoryTransport()
+    sentry_sdk.init(
+        "https://key@sentry.example/1", transport=transport, include_local_variables=True
+    )
     try:
-        awaitable = ending()
+        awaitable = ENDINGS[name]()
         if awaitable is not None:
             asyncio.run(awaitable)
         time.sleep(1)
-    except BaseException as error:  # noqa: BLE001 - of every kind
-        report(error, kept.events)
+    except BaseException as error:  # noqa: BLE001 - whatever was raised
+        report(error, transport.events)
     else:
         print("no exception")
 

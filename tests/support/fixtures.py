@@ -1,4 +1,4 @@
-"""An environment without credentials, both clients, and no waiting."""
+"""Fixtures: an environment without credentials, both clients, and recorded waits."""
 
 import os
 import time
@@ -10,14 +10,14 @@ from hypothesis import settings
 
 from tests.support.client_harness import Caller
 
-# A slow machine is no failure, and one that decides over a change should decide the same twice.
+# A slow machine must not fail a test, and CI must generate the same examples in every run.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A working directory below an empty home, and an environment that says nothing."""
+    """Change to a directory below an empty home, in an environment without Sentry's variables."""
     for name in tuple(os.environ):
         if name.startswith("SENTRY_"):
             monkeypatch.delenv(name)
@@ -34,12 +34,13 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["sync", "async"])
 def caller(request: pytest.FixtureRequest) -> Caller:
+    """Run the test once with the sync client, and once with the async one."""
     return Caller(request.param)
 
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of each wait, which is over at once."""
+    """Record the seconds of each wait, without waiting."""
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:

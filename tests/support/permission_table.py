@@ -1,4 +1,4 @@
-"""The table of accepted scopes as Markdown, as the documentation shows it."""
+"""Renders the table of accepted scopes as Markdown, as the docstrings show it."""
 
 from sentry_members.scopes import (
     _ORG_READ,
@@ -11,7 +11,7 @@ from sentry_members.scopes import (
     _any_of,
 )
 
-# What the table adds where Open Membership is off: about a user auth token with these scopes.
+# Notes on a user auth token with these scopes where Open Membership is off.
 _FOOTNOTES: dict[Scopes, str] = {
     _ORG_READ: (
         "Members of the organization are held to this scope: their call always ends in 202, a "
@@ -25,17 +25,17 @@ _FOOTNOTES: dict[Scopes, str] = {
 
 
 def permissions(operation: Operation) -> str:
-    """Render the part of an operation."""
+    """Render the accepted scopes of an operation: a table, or a sentence if one says it all."""
     rows = _TABLE[operation]
     first, *others = [cell for row in rows.values() for cell in (row.on, row.off)]
     if all(cell == first for cell in others):
         return f"Accepted scopes, whatever the token and Open Membership: {_any_of(first)}."
     numbers = {scopes: f" ({number})" for number, scopes in enumerate(_FOOTNOTES, 1)}
     cells = [("Open Membership", "on", "off")]
-    for kind, row in rows.items():
-        notes = numbers if kind == "user" else {}
+    for token_kind, row in rows.items():
+        notes = numbers if token_kind == "user" else {}
         off = ", ".join(_all_of(scopes) + notes.get(scopes, "") for scopes in row.off)
-        cells.append((_TOKEN_NAMES[kind], ", ".join(map(_all_of, row.on)), off))
+        cells.append((_TOKEN_NAMES[token_kind], ", ".join(map(_all_of, row.on)), off))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ("-" * widths[0], "-" * widths[1], "-" * widths[2]))
     lines = [

@@ -15,7 +15,7 @@ class Recorder(socketserver.ThreadingTCPServer):
     """Records requests, and sends the same bytes in response to each.
 
     Attributes:
-        answer: The bytes of the response.
+        response: The bytes of the response.
         closes: Whether it closes the connection after each response.
         requests: The received requests, oldest first, each as its head and its body.
         connections: How many connections it has accepted.
@@ -34,7 +34,7 @@ class Recorder(socketserver.ThreadingTCPServer):
 
     def reset(self) -> None:
         """Forget the requests, and respond with 204 from now on."""
-        self.answer = NO_CONTENT
+        self.response = NO_CONTENT
         self.dripping = b""
         self.closes = False
         self.requests: list[tuple[bytes, bytes]] = []
@@ -50,16 +50,16 @@ class Recorder(socketserver.ThreadingTCPServer):
         """Send this response from now on; `_` in a header's name stands for `-`."""
         lines = [f"HTTP/1.1 {status} Some Reason", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        self.answer = "\r\n".join([*lines, "", ""]).encode() + body
+        self.response = "\r\n".join([*lines, "", ""]).encode() + body
 
-    def drip(self, answer: bytes) -> None:
+    def drip(self, response: bytes) -> None:
         """Send this part of a response from now on, then 1,000 single bytes, 20 a second."""
-        self.answer = answer
+        self.response = response
         self.dripping = b"x" * 1000
 
-    def break_off(self, answer: bytes = b"") -> None:
+    def break_off(self, response: bytes = b"") -> None:
         """Send this part of a response from now on, then close the connection."""
-        self.answer = answer
+        self.response = response
         self.closes = True
 
 
@@ -80,7 +80,7 @@ class _Handler(socketserver.StreamRequestHandler):
             self.server.requests.append((head, self.rfile.read(size)))
             # Read first: as soon as the response is sent, the test may change it.
             closes = self.server.closes
-            self.wfile.write(self.server.answer)
+            self.wfile.write(self.server.response)
             for byte in self.server.dripping:
                 time.sleep(0.05)
                 self.wfile.write(bytes([byte]))

@@ -1,4 +1,4 @@
-"""The README files of the tree, and what they show."""
+"""Reads the README files of the repository: their code blocks, commands and tables."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ class Readme:
 
     Attributes:
         text: All of it.
-        python: Its Python blocks, but for those that are tests.
+        python: Its Python blocks that are not tests.
         tests: Its Python blocks that are tests.
         shell: Its shell blocks.
     """
@@ -30,17 +30,17 @@ class Readme:
         self.shell = self.blocks("sh")
 
     def blocks(self, language: str) -> list[str]:
-        """Return the fenced blocks of a language; `""` for those that name none."""
+        """Return the fenced blocks of a language; `""` stands for blocks that name none."""
         fences = re.findall(r"^```(\w*)\n(.*?)^```$", self.text, re.DOTALL | re.MULTILINE)
         return [code for named, code in fences if named == language]
 
     def commands(self) -> list[str]:
-        """Return the lines of the shell blocks, those that go on joined, without comments."""
+        """Return the commands of the shell blocks, each on one line and without its comment."""
         lines = "".join(self.shell).replace("\\\n", " ").splitlines()
         without_comments = (re.sub(r"(^| +)#.*", "", line).strip() for line in lines)
         return [line for line in without_comments if line]
 
     def table(self, name: str) -> dict[str, str]:
-        """Return the second column of a table by its first, which has this name."""
+        """Return the table whose first column has this name: its second column by its first."""
         [rows] = re.findall(rf"^\| {name} +\|.*\n\|[ |-]+\n((?:\|.*\n)+)", self.text, re.MULTILINE)
         return dict(re.findall(r"^\| (.+?) +\| (.+?) +\|.*$", rows, re.MULTILINE))

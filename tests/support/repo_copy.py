@@ -11,6 +11,9 @@ from typing import Self
 
 ROOT = Path(__file__).parent.parent.parent
 VENV = Path(sys.prefix)
+[VERSION] = re.findall(
+    r"^  version: (\S+)$", (ROOT / "openapi.yaml").read_text("utf-8"), re.MULTILINE
+)
 MAKE = ["make", "--no-print-directory", f"VENV={VENV}", f"--assume-old={VENV}/.ready"]
 
 
@@ -83,10 +86,10 @@ class Tree:
 
     def release(self, version: str) -> None:
         """Commit the present state as a version, and tag it."""
-        project = self.path / "pyproject.toml"
-        text = project.read_text("utf-8")
-        project.write_text(
-            re.sub('^version = ".*"$', f'version = "{version}"', text, flags=re.MULTILINE)
+        contract = self.path / "openapi.yaml"
+        text = contract.read_text("utf-8")
+        contract.write_text(
+            re.sub("^(  version:) .*$", rf"\1 {version}", text, count=1, flags=re.MULTILINE)
         )
         self.commit(f"Release {version}")
         self.git("tag", f"v{version}")

@@ -375,8 +375,9 @@ def test_rejects_bad_tokens() -> None:
 
 
 def test_rejects_other_methods() -> None:
-    response = client(FakeSentry.example()).get(INVITES.format("acme"))
-    assert (405, {"detail": 'Method "GET" not allowed.'}) == (response.status_code, response.json())
+    response = client(FakeSentry.example()).request("TRACE", INVITES.format("acme"))
+    expected = (405, {"detail": 'Method "TRACE" not allowed.'})
+    assert expected == (response.status_code, response.json())
 
 
 def rate_limits(response: httpx.Response) -> dict[str, str]:

@@ -1,0 +1,47 @@
+"""Build the wheel and the sdist into dist/, from a copy of what git tracks: `make build`.
+
+hatchling would also pack what only git ignores, such as a file with a token.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+DIST = Path("dist")
+
+
+def export(folder: Path) -> None:
+    """Write the files that git tracks, or would track once added, to a folder, as they are now."""
+    index = folder / "index"
+    try:
+        present = _git("rev-parse", "--path-format=absolute", "--git-path", "index")
+        shutil.copyfile(present, index)
+        # Of a clean tree this is the commit itself: git sees no change, and so adds nothing.
+        _git("add", "--all", GIT_INDEX_FILE=str(index))
+        _git("checkout-index", "--all", f"--prefix={folder}/tree/", GIT_INDEX_FILE=str(index))
+    except (OSError, subprocess.CalledProcessError):
+        sys.exit("build: only what git tracks is packed, and this is not a git repository")
+
+
+def _git(*arguments: str, **variables: str) -> str:
+    command = ["git", *arguments]
+    environment = {**os.environ, **variables}
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def main() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        export(folder)
+        shutil.rmtree(DIST, ignore_errors=True)
+        command = [sys.executable, "-m", "hatchling", "build", "--directory", str(DIST.absolute())]
+        sys.exit(subprocess.run(command, cwd=folder / "tree", check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
