@@ -272,7 +272,7 @@
     if (Array.isArray(value)) return value.flatMap((item) => messagesOf(item, name));
     if (value?.message) return messagesOf(value.message, name);
     return Object.entries(value ?? {})
-      .filter(([key]) => !["error", "errorId"].includes(key))
+      .filter(([key]) => !key.startsWith("error"))
       .flatMap(([key, item]) =>
         messagesOf(item, ["detail", "info"].includes(key) ? "" : `${key}: `),
       );

@@ -148,8 +148,12 @@ def _packages(tree: Path) -> dict[str, Path]:
     project = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     folders = [tree / path for path in wheel["packages"]]
-    importable = (folder for folder in folders if (folder / "__init__.py").is_file())
-    return {folder.name: folder for folder in importable if folder.name != COMMAND_LINE}
+    # One without modules is the contract in another form, whose changes are listed as the contract's.
+    return {
+        folder.name: folder
+        for folder in folders
+        if folder.name != COMMAND_LINE and any(folder.glob("*.py"))
+    }
 
 
 def _next(released: Version, weight: Weight) -> Version:
