@@ -82,9 +82,14 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             InvalidArgumentError: `timeout`, `attempts` or `transport` can't be used.
         """
         own_token, own_url, gateway, key = map(_secret, (token, url, gateway_url, gateway_key))
-        extra = None if headers is None else {name: Secret(headers[name]) for name in headers}
+        extra = None
+        if isinstance(headers, Mapping):
+            extra = {str(name): Secret(value) for name, value in headers.items()}
+        is_no_mapping = headers is not None and extra is None
         # From here on, no local variable holds a secret that a traceback could show.
         del token, url, gateway_url, gateway_key, headers
+        if is_no_mapping:
+            raise InvalidArgumentError("headers must map the names of headers to their values")
         credentials = resolve(own_token, own_url, region, gateway, key, extra)
         settings = Settings(credentials, _finite(timeout), _positive(attempts))
         self._use(self._make_transport(transport, settings))

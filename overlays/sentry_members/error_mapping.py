@@ -194,6 +194,8 @@ def _build(
     status = response.status_code
     phrase = f" {HTTPStatus(status).phrase}" if status in list(HTTPStatus) else ""
     title = f"{call}: {status}{phrase} from {call.host}"
+    if details.request_id:
+        title += f", request ID {details.request_id}"
     return error(
         join_sentences(title, *details.messages, note, advice),
         operation=call.route.name,

@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from contextlib import aclosing, closing
-from threading import Semaphore
+from threading import TIMEOUT_MAX, Semaphore
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 import httpx
@@ -137,7 +137,10 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
     @property
     def is_ended(self) -> bool:
         """Whether this transport, or the one that it was made from, sends nothing any more."""
-        return self._is_ended or (self._parent is not None and self._parent.is_ended)
+        transport: _Transport[TransportT, SlotsT] | None = self
+        while transport is not None and not transport._is_ended:
+            transport = transport._parent
+        return transport is not None
 
     def end(self) -> bool:
         """Send nothing from now on; return whether the connections must be closed, too."""
@@ -161,10 +164,11 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
             raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
         call = identify(request, credentials)
-        # The user may have given the generated client a timeout with parts that are None.
+        # The user may have given the generated client a timeout with parts that never end.
         given: dict[str, float | None] = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
-            part: given.get(part) or seconds for part, seconds in self._timeout.items()
+            part: part_given if 0 < (part_given := given.get(part) or 0) <= TIMEOUT_MAX else seconds
+            for part, seconds in self._timeout.items()
         }
         if credentials.header != "Authorization":
             request.headers.pop("Authorization", None)
@@ -187,8 +191,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         """
         call, response, note = exchange.call, exchange.response, ""
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
-            error.__cause__ = error.__context__ = None
-            raise error.with_traceback(None)
+            raise error
         if response is None:
             assert isinstance(error, Exception)
             return _no_answer(call, error)
@@ -218,6 +221,13 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
     """Sends the requests of a sync client."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._send(request)
+        except BaseException as error:  # noqa: BLE001 - raised again
+            failure = error
+        raise _without_inner_frames(failure)
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
         with self.network.slots:
             call, retries = self._prepare(request)
             while True:
@@ -235,7 +245,7 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
             with closing(response):
                 for part in response.iter_bytes():
                     exchange.add(part)
-        except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
+        except BaseException as error:  # noqa: BLE001 - judged below
             failure = error
             if not isinstance(error, _NETWORK_ERRORS):
                 self.network.renew()  # The pool may have been left locked for ever.
@@ -252,6 +262,13 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
     """Sends the requests of an async client."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._send(request)
+        except BaseException as error:  # noqa: BLE001 - raised again
+            failure = error
+        raise _without_inner_frames(failure)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
         from anyio import sleep  # Imported here: a sync client doesn't need it.
 
         async with self.network.slots:
@@ -276,7 +293,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
                         exchange.add(part)
             if scope.cancelled_caught:
                 failure = TimeoutError("the deadline has passed")
-        except BaseException as error:  # noqa: BLE001 - raised again, without its inner frames
+        except BaseException as error:  # noqa: BLE001 - judged below
             failure = error
         return self._outcome(exchange, failure)
 
@@ -287,11 +304,14 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
         )
 
 
-def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembersError:
-    """Convert a network error to NoAnswerError, without the original traceback.
+def _without_inner_frames(error: BaseException) -> BaseException:
+    """Cut off what leads to the frames of a request, which hold the credential."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
-    Its frames hold the token.
-    """
+
+def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembersError:
+    """Convert a network error to NoAnswerError."""
     name, description = type(error).__name__, call.redacted_line(str(error)) or "no reason"
     if _is_about_a_certificate(error):
         return errors.ConfigurationError(

@@ -557,3 +557,28 @@ def test_the_async_methods_have_the_docstrings_of_the_sync_ones(operation: str) 
     documented = inspect.getdoc(getattr(SentryMembers, operation))
     assert documented
     assert documented == inspect.getdoc(getattr(AsyncSentryMembers, operation))
+
+
+def test_a_long_chain_of_siblings_can_be_used_and_closed() -> None:
+    parent = sibling = client()
+    for _ in range(1500):
+        sibling = sibling.with_options(timeout=3)
+    assert AlreadyOnTeam() == sibling.add_an_organization_member_to_a_team("acme", "8", "b")
+    parent.close()
+    assert sibling.is_closed
+
+
+@pytest.mark.parametrize("endless", [math.inf, math.nan, -1, 1e300])
+def test_replaces_a_timeout_of_the_generated_client_that_never_ends(endless: float) -> None:
+    caller = Caller("sync")
+    members = client(transport=caller.transport(responding(NO_CONTENT)))
+    patient = members.generated.with_timeout(httpx.Timeout(endless))
+    add_an_organization_member_to_a_team.sync_detailed("acme", "8", "backend", client=patient)
+    timeout = {"connect": 5, "read": 30, "write": 30, "pool": 30}
+    assert timeout == caller.requests[0].extensions["timeout"]
+
+
+@pytest.mark.parametrize("headers", [[("X-One", "1")], "X-One: 1", 5])
+def test_rejects_headers_that_are_not_a_mapping(headers: Any) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="headers must map"):
+        client(headers=headers)

@@ -22,6 +22,7 @@ from rich.traceback import Traceback
 from sentry_members import AsyncSentryMembers, NewMember, SentryMembers, SentryMembersError
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as join
 
+INTERRUPTED = ("h11", "httpcore", "httpx", "sentry_members.")
 ARGUMENTS = ("acme", "8", "backend")
 
 
@@ -68,14 +69,14 @@ def interrupted_anywhere() -> None:
     """Repeat a call, and raise at the first, second, … function call inside httpcore and h11."""
     failures: list[LimitError] = []
     with SentryMembers(attempts=1, timeout=1) as sentry:
-        for number in range(400):
+        for number in range(1000):
             remaining = number
 
             def interrupt(frame: Any, event: str, _: object) -> None:
                 nonlocal remaining
                 module = frame.f_globals.get("__name__", "")
                 # Interrupted between a lock and its release, httpcore would wait for ever.
-                is_inside = module.startswith(("httpcore", "h11")) and "synchron" not in module
+                is_inside = module.startswith(INTERRUPTED) and "synchron" not in module
                 if event == "call" and is_inside:
                     remaining -= 1
                     if remaining < 0:
