@@ -34,7 +34,7 @@ MAX_SAFE_INTEGER = 2**53 - 1  # the largest integer that JavaScript represents e
 
 
 class Unrenderable(Exception):
-    """A part of the contract for which the page has no form; the message names it."""
+    """A part of the contract for which the page has no control; the message says why."""
 
 
 @cache
@@ -62,8 +62,9 @@ class Control:
     """What a value is entered with.
 
     Attributes:
-        type: The script's reader for it: text, number, choice, list, optional or object.
-        value_type: The type of the value, in words.
+        type: The script's reader for it: text, number, choice, list, optional, object; or missing,
+            where the page has no control.
+        value_type: The type of the value, in words; why the control is missing.
         required: Whether a value must be sent.
         nullable: Whether null can be sent.
         attributes: Attributes of its HTML element.
@@ -105,31 +106,28 @@ def parameter_field(parameter: Parameter) -> Field:
     """Return the field of a parameter.
 
     Raises:
-        Unrenderable: It is not part of the path, or has no pattern.
+        Unrenderable: It is part of the path, and has no pattern.
     """
-    if parameter.location != "path" or "pattern" not in parameter.schema.keywords:
+    is_in_path = parameter.location == "path"
+    if is_in_path and "pattern" not in parameter.schema.keywords:
         raise Unrenderable(
-            f"the parameter {parameter.name}: it must be part of the path and have a pattern, "
-            "for the page to reject what would lead to another path"
+            f"the parameter {parameter.name}: it must have a pattern, for the page to reject what "
+            "would lead to another path"
         )
-    return _field(parameter.name, parameter.schema, required=True, beside=parameter.node)
+    required = is_in_path or parameter.node.get("required", False)
+    return _field(parameter.name, parameter.schema, required=required, beside=parameter.node)
 
 
 def body_field(body: Part) -> Field:
-    """Return the field of a request body, which has no name.
-
-    Raises:
-        Unrenderable: The page has no form for a part of it.
-    """
+    """Return the field of a request body, which has no name."""
     schema = body.content["application/json"]
-    _reject_recursion(schema)
     return _field("", schema, required=True, beside=body.node)
 
 
 def _reject_recursion(schema: Schema, names_around: tuple[str, ...] = ()) -> None:
     """Raise Unrenderable if a component contains itself, at any depth."""
     if schema.name in names_around:
-        raise Unrenderable(f"{schema.name} contains itself: its form would have no end")
+        raise Unrenderable(f"{schema.name} contains itself")
     if schema.name:
         names_around = (*names_around, schema.name)
     items = [schema.items] if "items" in schema.keywords else []
@@ -139,7 +137,10 @@ def _reject_recursion(schema: Schema, names_around: tuple[str, ...] = ()) -> Non
 
 def _field(name: str, schema: Schema, *, required: bool, beside: Node | None = None) -> Field:
     """Return the field of a schema; the keywords of its parameter or body describe it, too."""
-    control = _control(name, schema, required)
+    try:
+        control = _control(name, schema, required)
+    except Unrenderable as unrenderable:
+        control = Control("missing", str(unrenderable), required)
     keywords = {**schema.keywords, **(beside or {})}
     if control.type in ("text", "number"):
         placeholder = str(keywords.get("example", "")) if required else "not sent"
@@ -154,6 +155,8 @@ def _field(name: str, schema: Schema, *, required: bool, beside: Node | None = N
 
 
 def _control(name: str, schema: Schema, required: bool) -> Control:
+    if name:
+        _reject_recursion(schema)
     schema, json_type, nullable = _without_null(schema)
     keywords = schema.keywords
     value_type = json_type + " or null" * nullable
@@ -171,8 +174,8 @@ def _control(name: str, schema: Schema, required: bool) -> Control:
     if json_type == "object" and schema.properties and schema.name:
         return _object(schema, required, nullable)
     raise Unrenderable(
-        f"{name}: the page has forms for texts, numbers, booleans, enums, lists, and components "
-        "with properties; each of them alone or with null"
+        "it is not a text, a number, a boolean, an enum, a list, or a component with properties, "
+        "each of them alone or with null"
     )
 
 

@@ -32,7 +32,7 @@ def render(text: str) -> str:
         text: The contract, in YAML; it must be valid.
 
     Raises:
-        Unrenderable: The page has no form for a part of it.
+        Unrenderable: A parameter of a path has no pattern.
     """
     contract = Contract(yaml.safe_load(text))
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -65,7 +65,14 @@ def _operations(contract: Contract) -> Iterator[Node]:
     for operation in contract.operations:
         call = PythonIdentifier(operation.id, FIELD_PREFIX)
         path = operation.path
-        parameters = [parameter_field(parameter) for parameter in operation.parameters]
+        fields = {
+            location: [
+                parameter_field(parameter)
+                for parameter in operation.parameters
+                if parameter.location == location
+            ]
+            for location in ("path", "query")
+        }
         yield {
             "id": operation.id,
             "call": call,
@@ -76,7 +83,8 @@ def _operations(contract: Contract) -> Iterator[Node]:
             "description": operation.node["description"],
             "deprecated": operation.node.get("deprecated", False),
             # The generated function has them in the order of the path.
-            "parameters": sorted(parameters, key=lambda each: path.index(f"{{{each.name}}}")),
+            "parameters": sorted(fields["path"], key=lambda each: path.index(f"{{{each.name}}}")),
+            "query": fields["query"],
             "body": body_field(operation.body) if operation.body else None,
             "responses": list(_responses(operation.responses, call)),
         }

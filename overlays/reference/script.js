@@ -28,15 +28,12 @@
   const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
   const indented = (text) => text.replace(/^/gm, "    ");
-  // Python's brackets around parts, each on a line of its own.
   const listed = (open, parts, close) =>
     parts.length ? `${open}\n${indented(parts.join(",\n"))},\n${close}` : open + close;
-  // The same on one line, if that is short.
   const compact = (open, parts, close) => {
     const line = open + parts.join(", ") + close;
     return line.length > 40 || line.includes("\n") ? listed(open, parts, close) : line;
   };
-  // Import statements, with all names of a module in one of them.
   function importLines(lines) {
     const from = {};
     for (const line of lines) {
@@ -55,7 +52,6 @@
   const controlIn = (element) => element.querySelector("[data-control]");
   const nameOf = (control) => control.closest("[data-name]").dataset.name;
   const rowsOf = (list) => [...list.querySelector(":scope > ol").children];
-  // Whether the checkbox "null" beside a control is checked.
   const isNull = (control) => control.nextElementSibling?.control?.checked;
 
   // A single value; its Python calls the converter of the control, if it has one.
@@ -72,6 +68,7 @@
 
   // Each type of control has a reader. It returns undefined if nothing is to be sent.
   const readers = {
+    missing: () => undefined,
     text: (control) => readInput(control, String),
     number: (control) => readInput(control, Number),
     choice: (control) => readInput(control, JSON.parse),
@@ -166,22 +163,26 @@
 
   function requestOf(form) {
     const parameters = fieldsOf(form.querySelector(".parameters"));
-    const body = form.querySelector(".body > [data-control]");
+    const query = fieldsOf(form.querySelector(".query"));
+    const pairs = Object.entries(query.json).flatMap(([name, json]) =>
+      [json].flat().map((each) => `&${name}=${encodeURIComponent(each)}`),
+    );
+    const body = form.querySelector(".body > [data-control=object]");
     const path = form.dataset.path.replace(/\{(.*?)\}/g, (braced, name) =>
       parameters.json[name] === braced ? braced : encodeURIComponent(parameters.json[name]),
     );
     const fields = body && { ...body.dataset, ...fieldsOf(body) };
-    return { method: form.dataset.method, path, parameters, body: fields };
+    return { method: form.dataset.method, path: path + pairs.join("").replace("&", "?"), parameters, query, body: fields };
   }
 
   function pythonCode(form) {
-    const { parameters, body } = requestOf(form);
+    const { parameters, query, body } = requestOf(form);
     const bodyImports = body ? [body.import, ...body.imports] : [];
     const client = "from sentry_members import SentryMembers";
-    const imports = importLines([client, ...parameters.imports, ...bodyImports]);
+    const imports = importLines([client, ...parameters.imports, ...bodyImports, ...query.imports]);
     const urlLine = address() && [`gateway_url = ${python(address())}`];
     const model = body ? [listed(`${body.python}(`, body.keywords, ")")] : [];
-    const callArguments = [...parameters.positional, ...model];
+    const callArguments = [...parameters.positional, ...model, ...query.keywords];
     return [
       ...imports,
       "",
@@ -328,7 +329,6 @@
 
   // --- Rows of lists.
 
-  // How many rows were added, to give each row IDs of its own.
   let added = 0;
 
   function addRow(list) {

@@ -7,9 +7,10 @@ from sentry_members.scopes import Operation, Scopes, TokenKind, accepted_scopes,
 
 from .output import out, print_json
 
-_OPERATIONS: dict[str, Operation] = {
-    "invite": "add_a_member_to_an_organization",
-    "add-to-team": "add_an_organization_member_to_a_team",
+# The operations that have a command of their own.
+_COMMANDS: dict[Operation, str] = {
+    "add_a_member_to_an_organization": "invite",
+    "add_an_organization_member_to_a_team": "add-to-team",
 }
 
 
@@ -19,7 +20,8 @@ def print_scopes(
     """Print the scopes that an operation accepts, or each of them."""
     rows: list[tuple[str, Operation, TokenKind, bool]] = [
         (command, name, caller, setting == "on")
-        for command, name in _OPERATIONS.items()
+        for name in get_args(Operation)
+        for command in [_COMMANDS.get(name, name)]
         for caller in get_args(TokenKind)
         for setting in ("on", "off")
         if operation in (None, command, name)

@@ -80,7 +80,8 @@ class Caller:
         except errors.ApiError as error:
             # The gateway adds an ID of its own.
             attributes = {**vars(error), "host": "", "request_id": ""}
-            return type(error), str(error).replace(error.host, ""), attributes
+            message = str(error).replace(error.host, "")
+            return type(error), message.replace(f", request ID {error.request_id}", ""), attributes
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -174,7 +175,8 @@ def test_a_path_that_the_gateway_rejects_raises_without_advice_about_sentry(
     caller: Caller, gate: Gateway, upstream: Recorder
 ) -> None:
     with pytest.raises(
-        errors.NotFoundError, match=r"404 Not Found from [\d.:]+\. The gateway [^.]+\.$"
+        errors.NotFoundError,
+        match=r"404 Not Found from [\d.:]+, request ID \w+\. The gateway [^.]+\.$",
     ) as caught:
         caller.join(organization="acme.example", **behind(gate))
     assert caught.value.from_gateway is True

@@ -13,7 +13,7 @@ from sentry_members_testing import FakeSentry
 
 from tests.support import gateway
 from tests.support.browser import Visit, render
-from tests.support.repo_copy import Tree
+from tests.support.repo_copy import ROOT, Tree
 
 INVITE, JOIN = 0, 1
 
@@ -229,3 +229,43 @@ def test_fields_added_to_the_contract_are_in_the_form_and_the_code(
             invite.get_by_label(name, exact=True).fill("")
         assert before == len(visit.requests)
         assert [] == [line for line in visit.console if "Failed to load resource" not in line]
+
+
+QUERY = """\
+  /api/0/organizations/{organization_id_or_slug}/roles/:
+    get:
+      operationId: listRoles
+      tags: [Organizations]
+      summary: List roles
+      description: Lists them.
+      parameters:
+        - $ref: '#/components/parameters/OrganizationIdOrSlug'
+        - {name: cursor, in: query, description: Where to go on., schema: {type: string}}
+        - {name: per-page, in: query, required: true, schema: {type: integer, minimum: 1}}
+        - {name: state, in: query, schema: {type: array, items: {type: string, enum: [open, shut]}}}
+      responses: {'200': {description: The roles.}}
+
+components:
+"""
+
+
+def test_a_query_is_in_the_form_the_request_and_the_code(browser: Browser, tmp_path: Path) -> None:
+    text = (ROOT / "openapi.yaml").read_text("utf-8").replace("components:\n", QUERY, 1)
+    (tmp_path / "openapi.yaml").write_text(text, "utf-8")
+    render(tmp_path / "openapi.yaml", tmp_path / "site")
+    with browser.new_context(reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto((tmp_path / "site/index.html").as_uri())
+        roles = page.locator("#listRoles")
+        roles.get_by_label("organization_id_or_slug").fill("acme")
+        roles.get_by_label("cursor").fill("0:100&x")
+        roles.get_by_label("per-page").fill("25")
+        for value in ("open", "shut"):
+            roles.get_by_role("button", name="Add to state").click()
+            roles.get_by_label("Item of state").last.select_option(label=value)
+        python, curl = (block.inner_text() for block in roles.locator("aside pre").all())
+    assert "/organizations/acme/roles/?cursor=0%3A100%26x&per-page=25&state=open&state=shut" in curl
+    assert '"acme",' in python
+    assert 'cursor="0:100&x",' in python
+    assert "per_page=25," in python
+    assert "state=[" in python
