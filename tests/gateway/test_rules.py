@@ -401,3 +401,23 @@ class TestPage:
             response = gate.http.request(method, "/")
             assert_from_gateway(response, 405)
             assert "GET, HEAD" == response.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [
+        (
+            '<https://sentry.io/api/0/x/?cursor=0:0:1>; rel="previous"; results="false", '
+            '<https://sentry.io/api/0/x/?cursor=0:100:0>; rel="next"; results="true"',
+            '</api/0/x/?cursor=0:0:1>; rel="previous"; results="false", '
+            '</api/0/x/?cursor=0:100:0>; rel="next"; results="true"',
+        ),
+        ('<http://sentry.example:9000/api/0/x/>; rel="next"', '</api/0/x/>; rel="next"'),
+        ("something else", None),
+    ],
+)
+def test_links_do_not_name_the_host_of_sentry(
+    sent: str, received: str | None, gate: Gateway, upstream: Recorder
+) -> None:
+    upstream.respond(201, b"{}", Link=sent)
+    assert received == post(gate, INVITE).headers.get("Link")
