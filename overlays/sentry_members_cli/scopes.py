@@ -7,7 +7,6 @@ from sentry_members.scopes import Operation, Scopes, TokenKind, accepted_scopes,
 
 from .output import out, print_json
 
-# The operations that have a command of their own.
 _COMMANDS: dict[Operation, str] = {
     "add_a_member_to_an_organization": "invite",
     "add_an_organization_member_to_a_team": "add-to-team",
@@ -18,13 +17,13 @@ def print_scopes(
     operation: str | None, token_kind: str | None, open_membership: str | None, *, as_json: bool
 ) -> None:
     """Print the scopes that an operation accepts, or each of them."""
+    operations: tuple[Operation, ...] = get_args(Operation)
     rows: list[tuple[str, Operation, TokenKind, bool]] = [
-        (command, name, caller, setting == "on")
-        for name in get_args(Operation)
-        for command in [_COMMANDS.get(name, name)]
+        (_COMMANDS.get(name, name), name, caller, setting == "on")
+        for name in operations
         for caller in get_args(TokenKind)
         for setting in ("on", "off")
-        if operation in (None, command, name)
+        if operation in (None, _COMMANDS.get(name), name)
         if token_kind in (None, caller.replace(" ", "-"))
         if open_membership in (None, setting)
     ]
