@@ -407,10 +407,14 @@ class TestPage:
     ("sent", "received"),
     [
         (
-            '<https://sentry.io/api/0/x/?cursor=0:0:1>; rel="previous"; results="false", '
-            '<https://sentry.io/api/0/x/?cursor=0:100:0>; rel="next"; results="true"',
-            '</api/0/x/?cursor=0:0:1>; rel="previous"; results="false", '
-            '</api/0/x/?cursor=0:100:0>; rel="next"; results="true"',
+            (
+                '<https://sentry.io/api/0/x/?cursor=0:0:1>; rel="previous"; results="false", '
+                '<https://sentry.io/api/0/x/?cursor=0:100:0>; rel="next"; results="true"'
+            ),
+            (
+                '</api/0/x/?cursor=0:0:1>; rel="previous"; results="false", '
+                '</api/0/x/?cursor=0:100:0>; rel="next"; results="true"'
+            ),
         ),
         ('<http://sentry.example:9000/api/0/x/>; rel="next"', '</api/0/x/>; rel="next"'),
         ("something else", None),
