@@ -266,7 +266,7 @@ def mcp(org: Organization = None, token_file: TokenFile = None) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("jsonschema", "mcp"):
             raise
-        typer.echo('sentry-members: mcp needs more: pip install "sentry-members[mcp]"', err=True)
+        typer.echo("sentry-members: mcp needs sentry-members[mcp], from your index", err=True)
         raise typer.Exit(Exit.CONFIGURATION) from error
     serve(org, token_file)
 
