@@ -352,6 +352,11 @@ def test_prints_the_scopes(arguments: tuple[str, ...], count: int, shell: Shell)
         assert all(scope in table for scopes in accepted for scope in scopes)
 
 
+def test_says_that_any_one_set_of_scopes_is_enough(shell: Shell) -> None:
+    shell.set(COLUMNS="120")
+    assert "Accepted: any one of" in shell("scopes").out
+
+
 def test_the_client_does_not_import_the_command_line() -> None:
     # httpx imports rich for a command of its own where click is installed, too.
     script = "import sys; sys.modules['click'] = None; "
