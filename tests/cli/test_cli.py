@@ -925,6 +925,14 @@ def test_help_is_whole_on_a_narrow_terminal(command: str, shell: Shell) -> None:
     assert not command or f"  sentry-members {command}" in text, "there is an example"
 
 
+def test_only_the_help_of_onboard_speaks_of_bad_rows(shell: Shell) -> None:
+    for command in ("invite", "add-to-team"):
+        text = shell(command, "-h").out
+        assert "Print each request." in text
+        assert "bad" not in text
+    assert "each row that is bad" in shell("onboard", "-h").out
+
+
 def test_a_table_folds_on_a_narrow_terminal(shell: Shell) -> None:
     shell.set(COLUMNS="50")
     assert "…" not in shell("scopes").out
