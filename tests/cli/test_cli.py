@@ -796,6 +796,15 @@ def test_onboard_lists_at_most_twenty_refused_rows(shell: Shell, elsewhere: Path
     assert "--retry-refused" in ran.out
 
 
+def test_onboard_says_who_got_no_teams(shell: Shell, elsewhere: Path) -> None:
+    hint = "Who was there already got no teams"
+    people(elsewhere, "email\nowner@acme.example\n")
+    assert hint not in shell("onboard", "people.csv").out
+    people(elsewhere, "email,teams\nowner@acme.example,backend\n")
+    for _ in "first run", "nothing left to send":
+        assert hint in shell("onboard", "people.csv").out
+
+
 def test_onboard_lets_sentry_send_no_e_mail(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\n")
     assert 0 == shell("onboard", "people.csv", "--no-email").code
