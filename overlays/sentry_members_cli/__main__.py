@@ -41,7 +41,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
-        _fail('the command line needs more: pip install "sentry-members[cli]"')
+        _fail("the command line needs sentry-members[cli], from your index")
     # Both are None if the shell has closed them.
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()

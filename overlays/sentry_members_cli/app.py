@@ -44,9 +44,7 @@ TokenFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Print each request, and each row that is bad.")
-]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print each request.")]
 NoEmail = Annotated[bool, typer.Option("--no-email", help="Let Sentry send no e-mail.")]
 
 
@@ -113,7 +111,9 @@ def onboard(
     token_file: TokenFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
-    verbose: Verbose = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print each request, and each row that is bad.")
+    ] = False,
 ) -> None:
     """Invite many people, or add many members to teams: one for each row of a file.
 
@@ -266,7 +266,7 @@ def mcp(org: Organization = None, token_file: TokenFile = None) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("jsonschema", "mcp"):
             raise
-        typer.echo('sentry-members: mcp needs more: pip install "sentry-members[mcp]"', err=True)
+        typer.echo("sentry-members: mcp needs sentry-members[mcp], from your index", err=True)
         raise typer.Exit(Exit.CONFIGURATION) from error
     serve(org, token_file)
 

@@ -260,6 +260,9 @@ def _hints(counts: Counter[RowOutcome], people: People, *, is_quota: bool) -> li
         )
     if counts[RowOutcome.ACCESS_REQUESTED]:
         hints.append("Somebody has to approve the access requests in Sentry.")
+    there = counts[RowOutcome.ALREADY_MEMBER] + counts[RowOutcome.ALREADY_INVITED]
+    if there and any(row.team for row in people):
+        hints.append("Who was there already got no teams: add them by rows with a member_id.")
     if is_quota:
         hints.append("Run the same command again tomorrow, when Sentry takes more invites.")
     elif any(not outcome.is_final for outcome in +counts):

@@ -27,7 +27,7 @@ def print_scopes(
         if token_kind in (None, caller.replace(" ", "-"))
         if open_membership in (None, setting)
     ]
-    names = ("Operation", "Token", "Open Membership", "Accepted scopes", "Access request only")
+    names = ("Operation", "Token", "Open Membership", "Accepted: any one of", "May only request")
     table = Table(*(Column(name, overflow="fold") for name in names))
     values: list[dict[str, object]] = []
     for command, name, caller, is_open in rows:

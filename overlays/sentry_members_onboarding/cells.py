@@ -86,7 +86,7 @@ def _workbook(content: bytes) -> Iterator[tuple[int, list[str]]]:
         openpyxl: Any = import_module("openpyxl")
     except ModuleNotFoundError as error:
         raise PeopleError(
-            'the people file is a workbook: pip install "sentry-members[xlsx]" reads it, or save '
+            "the people file is a workbook: sentry-members[xlsx], from your index, reads it, or save "
             "it as CSV in UTF-8"
         ) from error
     try:

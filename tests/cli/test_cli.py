@@ -352,6 +352,11 @@ def test_prints_the_scopes(arguments: tuple[str, ...], count: int, shell: Shell)
         assert all(scope in table for scopes in accepted for scope in scopes)
 
 
+def test_says_that_any_one_set_of_scopes_is_enough(shell: Shell) -> None:
+    shell.set(COLUMNS="120")
+    assert "Accepted: any one of" in shell("scopes").out
+
+
 def test_the_client_does_not_import_the_command_line() -> None:
     # httpx imports rich for a command of its own where click is installed, too.
     script = "import sys; sys.modules['click'] = None; "
@@ -791,6 +796,15 @@ def test_onboard_lists_at_most_twenty_refused_rows(shell: Shell, elsewhere: Path
     assert "--retry-refused" in ran.out
 
 
+def test_onboard_says_who_got_no_teams(shell: Shell, elsewhere: Path) -> None:
+    hint = "Who was there already got no teams"
+    people(elsewhere, "email\nowner@acme.example\n")
+    assert hint not in shell("onboard", "people.csv").out
+    people(elsewhere, "email,teams\nowner@acme.example,backend\n")
+    for _ in "first run", "nothing left to send":
+        assert hint in shell("onboard", "people.csv").out
+
+
 def test_onboard_lets_sentry_send_no_e_mail(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\n")
     assert 0 == shell("onboard", "people.csv", "--no-email").code
@@ -918,6 +932,14 @@ def test_help_is_whole_on_a_narrow_terminal(command: str, shell: Shell) -> None:
     assert "..." not in text.replace("[ARGS]...", "")
     assert "<bool>" not in text
     assert not command or f"  sentry-members {command}" in text, "there is an example"
+
+
+def test_only_the_help_of_onboard_speaks_of_bad_rows(shell: Shell) -> None:
+    for command in ("invite", "add-to-team"):
+        text = shell(command, "-h").out
+        assert "Print each request." in text
+        assert "bad" not in text
+    assert "each row that is bad" in shell("onboard", "-h").out
 
 
 def test_a_table_folds_on_a_narrow_terminal(shell: Shell) -> None:

@@ -60,5 +60,5 @@ def test_reads_member_ids_that_a_workbook_has_as_numbers() -> None:
 
 def test_names_the_extra_that_reads_workbooks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(PeopleError, match=r'pip install "sentry-members\[xlsx\]" reads it'):
+    with pytest.raises(PeopleError, match=r"sentry-members\[xlsx\], from your index, reads"):
         read_people(BytesIO(b"PK\3\4"))

@@ -14,7 +14,7 @@ import pytest
 from tests.maintenance.archives import extract
 from tests.support.repo_copy import ROOT, VENV, Tree, tracked_files
 
-EXTRA = 'sentry-members: the command line needs more: pip install "sentry-members[cli]"\n'
+EXTRA = "sentry-members: the command line needs sentry-members[cli], from your index\n"
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
 PACKAGES: list[str] = TOOLS["hatch"]["build"]["targets"]["wheel"]["packages"]
 SOURCES = {
