@@ -1,4 +1,4 @@
-# Every verb of the project. `make` alone lists them.
+# Every target of the project. `make` alone lists them.
 .DEFAULT_GOAL := help
 # No target runs beside another: generate replaces files that build packs.
 .NOTPARALLEL:
@@ -23,7 +23,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help
-help: ## list the verbs
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-9s %s\n", $$1, $$2 }'
 
 # The project's own environment, set up again whenever the lock or the package's metadata changes.

@@ -19,7 +19,7 @@ from .form import CONVERTERS, FIELD_PREFIX, PACKAGE, module_of
 
 HERE = Path(__file__).parent
 KEY_HEADER = "X-Gateway-Key"
-# Relative to where the document is: the gateway replaces it by its own URL when it serves it.
+# Relative to the URL of the document. When the gateway serves it, it fills in its own URL.
 GATEWAY = {"url": "/", "description": "The gateway, which adds the Sentry token."}
 KEY = {
     "type": "apiKey",
@@ -30,7 +30,7 @@ KEY = {
 
 
 def documents(text: str) -> dict[str, str]:
-    """Return the documents of a contract, which must be valid, by the names of their files."""
+    """Return the documents of a valid contract, by file name."""
     contract = Contract(yaml.safe_load(text))
     return {
         "llms.txt": _in_words(contract),
@@ -40,11 +40,15 @@ def documents(text: str) -> dict[str, str]:
 
 
 def _resolved(document: Node) -> Node:
-    """Return the contract of the gateway; only a component that contains itself is a reference."""
+    """Return the contract as the gateway offers it, with each `$ref` replaced by its target.
+
+    A component that contains itself can't be replaced: it stays a reference into `components`.
+    """
     components: Node = {"securitySchemes": {"gateway_key": KEY}}
     security: list[Node] = [{"gateway_key": []}]
 
     def resolve(value: Any, references: tuple[str, ...] = ()) -> Any:
+        """Return a value without references; it is inside the targets of the given ones."""
         if isinstance(value, list):
             return [resolve(item, references) for item in cast(list[object], value)]
         if not isinstance(value, dict):
@@ -52,10 +56,11 @@ def _resolved(document: Node) -> Node:
         node = cast(Node, value)
         reference = node.get("$ref")
         if isinstance(reference, str):
-            if reference in references:
+            if reference in references:  # The component contains itself.
                 _, _, category, name = reference.split("/")
                 if name not in components.setdefault(category, {}):
-                    components[category][name] = {}  # It is in itself.
+                    # Present before its content is resolved, so that the recursion ends.
+                    components[category][name] = {}
                     target = follow(node, document)
                     components[category][name] = resolve(target, (reference,))
                 return node
@@ -109,7 +114,7 @@ def _line(text: str) -> str:
 
 
 def _inputs(operation: Operation) -> Iterator[tuple[str, str, str, bool]]:
-    """Yield name, place, description and if it is required for each input of an operation."""
+    """Yield the name, place and description of each input, and whether it is required."""
     for parameter in operation.parameters:
         yield parameter.name, parameter.location, parameter.description, parameter.required
     for name, schema, required in _fields(_body(operation)):
@@ -119,7 +124,7 @@ def _inputs(operation: Operation) -> Iterator[tuple[str, str, str, bool]]:
 def _fields(
     schema: Schema | None, prefix: str = "", around: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Schema, bool]]:
-    """Yield the properties of an object, and of those in it and in its lists."""
+    """Yield the properties of an object, and those of the objects and lists inside it."""
     if schema is None or (schema.name and schema.name in around):
         return
     around = (*around, schema.name)

@@ -24,7 +24,7 @@ INPUTS = {
     "uri": {"inputmode": "url"},
     "date": {"type": "date"},
 }
-# The Python that makes, of a text of a format, the value that the generated package accepts.
+# The Python functions that convert a text of a format to the type that the generated package takes.
 CONVERTERS = {
     "date": "datetime.date.fromisoformat",
     "date-time": "datetime.datetime.fromisoformat",
@@ -53,7 +53,7 @@ def _public_names() -> frozenset[str]:
 
 
 def module_of(model: str) -> str:
-    """Return the module that a model is imported from: the client's package if it has the name."""
+    """Return the module to import a model from: the client's package if it exports the model."""
     return PACKAGE if model in _public_names() else MODELS
 
 
@@ -155,6 +155,12 @@ def _field(name: str, schema: Schema, *, required: bool, beside: Node | None = N
 
 
 def _control(name: str, schema: Schema, required: bool) -> Control:
+    """Return the control of a schema.
+
+    Raises:
+        Unrenderable: The page has no control for it.
+    """
+    # Not for a body, which has no name: its fields are checked one by one.
     if name:
         _reject_recursion(schema)
     schema, json_type, nullable = _without_null(schema)
@@ -193,7 +199,7 @@ def _object(schema: Schema, required: bool, nullable: bool) -> Control:
 
 
 def _without_null(schema: Schema) -> tuple[Schema, str, bool]:
-    """Return the schema without null, its type (empty for several), and if null is allowed."""
+    """Return the schema without null, its type (empty for several), and whether null is allowed."""
     others = [choice for choice in schema.alternatives if choice.types != ("null",)]
     if len(others) == 1 < len(schema.alternatives):
         other, json_type, _ = _without_null(others[0])

@@ -85,13 +85,13 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         extra = None
         if isinstance(headers, Mapping):
             extra = {str(name): Secret(value) for name, value in headers.items()}
-        is_no_mapping = headers is not None and extra is None
+        headers_are_invalid = headers is not None and extra is None
         # From here on, no local variable holds a secret that a traceback could show.
         del token, url, gateway_url, gateway_key, headers
-        if is_no_mapping:
+        if headers_are_invalid:
             raise InvalidArgumentError("headers must map the names of headers to their values")
         credentials = resolve(own_token, own_url, region, gateway, key, extra)
-        settings = Settings(credentials, _finite(timeout), _positive(attempts))
+        settings = Settings(credentials, _checked_timeout(timeout), _checked_attempts(attempts))
         self._use(self._make_transport(transport, settings))
 
     @abstractmethod
@@ -158,9 +158,9 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         """
         settings = self._transport.settings
         if timeout is not None:
-            settings = settings._replace(timeout=_finite(timeout))
+            settings = settings._replace(timeout=_checked_timeout(timeout))
         if attempts is not None:
-            settings = settings._replace(attempts=_positive(attempts))
+            settings = settings._replace(attempts=_checked_attempts(attempts))
         sibling = object.__new__(type(self))
         sibling._use(self._transport.sibling(settings))
         return sibling
@@ -430,7 +430,8 @@ def _secret(text: str | None) -> Secret | None:
     return None if text is None else Secret(text)
 
 
-def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
+def _checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
+    """Return the timeout as httpx takes it, or raise `InvalidArgumentError` unless it is finite."""
     whole: object = READ_TIMEOUT if timeout is None else timeout
     if isinstance(whole, int | float) and not isinstance(whole, bool):
         whole = httpx.Timeout(whole, connect=min(whole, CONNECT_TIMEOUT))
@@ -443,7 +444,8 @@ def _finite(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
     )
 
 
-def _positive(attempts: int) -> int:
+def _checked_attempts(attempts: int) -> int:
+    """Return the number of attempts, or raise `InvalidArgumentError`."""
     if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
         raise InvalidArgumentError("attempts must be a whole number above 0")
     return attempts

@@ -33,7 +33,7 @@ def set_verbosity(*, quiet: bool, verbose: bool) -> None:
         logging.basicConfig(format="%(message)s")
 
 
-# What the client calls by the names of its arguments.
+# The client's messages name its arguments; here are the options in place of them.
 _OPTIONS = {
     "the argument token": "the token of --token-file",
     "SENTRY_GATEWAY_KEY, or gateway_key,": "SENTRY_GATEWAY_KEY",
@@ -44,7 +44,7 @@ _OPTIONS = {
 
 
 def in_terms_of_options(message: str) -> str:
-    """Return a message of the client with the names of options in it."""
+    """Return a message of the client that names options instead of Python arguments."""
     for name, option in _OPTIONS.items():
         message = message.replace(name, option)
     return message
@@ -104,7 +104,7 @@ def print_error(title: str, error: SentryMembersError, *, as_json: bool) -> None
 
 
 def print_block(title: str, *lines: str) -> None:
-    """Print to stderr a title, and lines below it."""
+    """Print a title and indented lines below it to stderr."""
     err.print(Text(title, "bold red"))
     for line in lines:
         err.print(f"    {line}", soft_wrap=True)

@@ -197,10 +197,10 @@ def _check_slug(slug: str) -> None:
 
 
 def check_row(row: Row) -> None:
-    """Check that the fields of a row can be sent, whatever made it.
+    """Check the fields of a row, which need not come from a file.
 
     Raises:
-        ValueError: They can't.
+        ValueError: A field can't be sent.
     """
     if isinstance(row, Invite):
         check_email(row.email)
@@ -234,7 +234,7 @@ def _open(content: bytes) -> tuple[Header, Iterator[tuple[int, list[str]]]]:
 
 
 def _rows(line: int, header: Header, cells: list[str]) -> Iterator[Row]:
-    """Yield the rows to send of a row of the file.
+    """Yield the rows to send for a row of the file.
 
     Raises:
         RowError: The row can't be sent; the message says why.

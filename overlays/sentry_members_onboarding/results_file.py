@@ -93,7 +93,7 @@ class ResultsFile:
         # Another program took the file away, or it can't be written.
         self._lost: ResultsFileError | None = None
         self._failed: ResultsFileError | None = None
-        # Nothing can be locked, or renamed, in a folder that isn't there.
+        # The lock and the new file are beside this one, so the folder must exist.
         if not self.path.parent.is_dir():
             raise self._unwritable("No such file or directory")
         if self.path.is_dir():
@@ -102,7 +102,7 @@ class ResultsFile:
             raise ResultsFileError(f"{self.path} is not a regular file: name another")
         self._target = self.path.resolve()
         lock = self._target.with_name(f".{self._target.name}.lock")
-        # Another thread than this one may close the file.
+        # The file may be closed from another thread, so the lock must not belong to this one.
         self._lock = FileLock(lock, timeout=0, thread_local=False)
         try:
             self._lock.acquire()
@@ -125,12 +125,12 @@ class ResultsFile:
         return None if key in self._forgotten else outcome
 
     def results(self, rows: Iterable[Row]) -> Iterator[Result]:
-        """Yield the recorded results of rows. The whole file is read for that, once."""
+        """Yield the recorded results of rows, in one pass over the whole file."""
         wanted = {self._key(row): row for row in rows}
         for line in self._lines():
             if line.key in wanted and self._is_latest(line):
                 row = wanted.pop(line.key)
-                # Of an addition the row has it.
+                # An addition needs no member ID in its result, because its row has one.
                 member_id = line.member_id if line.email else ""
                 yield Result(row, line.row_outcome, member_id, line.detail)
 
@@ -280,6 +280,7 @@ class ResultsFile:
             )
 
     def _lines(self) -> Iterator[Line]:
+        """Yield each line of the file, or nothing if there was no file and none is written yet."""
         if self._file:
             with open(self._target, "rb") as file:
                 yield from read_lines(file, self._delimiter)

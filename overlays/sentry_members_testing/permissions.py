@@ -45,7 +45,7 @@ _HIERARCHY = (
 
 
 def counted_scopes(state: State, scopes: Iterable[str]) -> frozenset[str]:
-    """Return the scopes that the server counts where a token was given these."""
+    """Return the scopes that the server grants to a token with these."""
     given = frozenset(scopes)
     if not state.is_current:
         return given - {"member:invite"}
@@ -56,11 +56,11 @@ def counted_scopes(state: State, scopes: Iterable[str]) -> frozenset[str]:
 
 def roles(state: State) -> tuple[OrganizationRole, ...]:
     """Return the server's organization roles, from the lowest to the highest."""
-    listed: tuple[OrganizationRole, ...] = get_args(OrganizationRole)
-    # The lowest are those of the contract whose rights are not known here: all may give them.
+    in_contract: tuple[OrganizationRole, ...] = get_args(OrganizationRole)
     ranks = {role: rank for rank, role in enumerate(ROLE_SCOPES)}
-    every = sorted(listed, key=lambda role: ranks.get(role, -1))
-    return tuple(role for role in every if state.is_current or role != "billing")
+    # A role of the contract that ROLE_SCOPES lacks ranks lowest, so that everybody may give it.
+    by_rank = sorted(in_contract, key=lambda role: ranks.get(role, -1))
+    return tuple(role for role in by_rank if state.is_current or role != "billing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,14 @@ class Access:
         return self.organization.allow_member_invite or manages_members
 
     def may_invite_to(self, teams: set[str]) -> bool:
-        # Sentry applies the rule only while members may invite.
+        """Whether an invite of the caller may name these teams."""
+        # Sentry restricts the teams only while members may invite.
         if self.organization.open_membership or not self.organization.allow_member_invite:
             return True
         return "member:admin" in self.scopes or teams <= set(self.own_teams)
 
     def may_add_to(self, team: Team) -> bool:
+        """Whether the caller may add others to a team; otherwise the call requests access."""
         if self.organization.open_membership or self.administers_all_teams:
             return True
         if self.caller is None:
@@ -144,7 +146,7 @@ def authenticate(state: State, request: Request) -> Token:
 
 
 def caller(state: State, request: Request) -> str:
-    """Return the caller whom the rate limiter counts a request of."""
+    """Return the caller under whom the rate limiter counts a request."""
     try:
         return authenticate(state, request).caller
     except Refused:

@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        pass
+        """Print nothing; the base class would print a line for each request to stderr."""
 
     def respond(self) -> None:
         server = cast(_Server, self.server)

@@ -105,14 +105,15 @@ class Organization:
     member_limit: int | None
     teams: dict[str, Team] = field(default_factory=dict[str, Team])
     members: dict[str, Member] = field(default_factory=dict[str, Member])
-    # Member ids by name and by e-mail address.
+    # Member IDs by name and by e-mail address.
     ids: dict[str, str] = field(default_factory=dict[str, str])
 
     def get(self, email: str) -> Member | None:
+        """Return the member or invite with an e-mail address, if there is one."""
         return self.members.get(self.ids.get(email, ""))
 
     def has_seat(self, member: Member) -> bool:
-        """Whether the plan has a seat for a member: those who were added first have one."""
+        """Whether the plan has a seat for a member. Seats go to those who were added first."""
         if self.member_limit is None:
             return True
         accepted = [each.id for each in self.members.values() if each.user_id is not None]
@@ -121,7 +122,7 @@ class Organization:
     def add(self, member: Member) -> None:
         self.members[member.id] = member
         self.ids[member.name] = self.ids[member.email] = member.id
-        # Pending invites count, requests to be invited or to join don't.
+        # Pending invites count as members of a team; requests to be invited or to join don't.
         for team in member.teams:
             self.teams[team].member_count += member.invite_status == "approved"
 
@@ -208,6 +209,7 @@ class State:
         """Delete the invites that expired long ago, and the access requests for them."""
         if not self._invites:
             return
+        # The invites are in the order of their dates: the first one to keep ends the search.
         kept_after = self.now() - _INVITE_LIFETIME - _EXPIRED_INVITE_RETENTION
         while self._invites and self._invites[0].date_created <= kept_after:
             invite = self._invites.popleft()

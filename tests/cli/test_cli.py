@@ -481,7 +481,8 @@ def test_onboard_prints_each_result_and_a_summary(shell: Shell, elsewhere: Path)
 
 
 def test_onboard_prints_json(shell: Shell, elsewhere: Path) -> None:
-    people(elsewhere, "email\nada@example.com\nowner@acme.example\nnobody\n")
+    people(elsewhere, "email\nada@example.com\nowner@acme.example\nnot-an-address\n")
+    # A bad row stops the run, unless --skip-bad leaves it out.
     *bad, stopped, summary = shell("onboard", "people.csv", "--json").values
     assert {"outcomes": {}, "results_file": "people.results.csv", "exit_code": 2} == summary
     assert [RESULT] == [set(value) for value in bad]

@@ -232,7 +232,7 @@ def test_reads_no_scopes_from_other_challenges(challenge: str, caller: Caller) -
     assert () == raised_error(caller, "invite", response).accepted_scopes
 
 
-HINT = "the URL of a self-hosted Sentry goes into the argument url, SENTRY_URL or .sentryclirc"
+URL_HINT = "the URL of a self-hosted Sentry goes into the argument url, SENTRY_URL or .sentryclirc"
 
 
 @pytest.mark.parametrize("status", [401, 404])
@@ -241,11 +241,11 @@ def test_says_where_to_set_the_url_when_none_is_set(
     status: int, operation: str, caller: Caller
 ) -> None:
     response = json_response(status, {"detail": "x"})
-    assert HINT in str(raised_error(caller, operation, response))
+    assert URL_HINT in str(raised_error(caller, operation, response))
     options = {"attempts": 1, "url": "https://sentry.io"}
     with pytest.raises(errors.ApiError) as caught:
         getattr(caller, operation)(responding(response), options=options)
-    assert HINT not in str(caught.value)
+    assert URL_HINT not in str(caught.value)
 
 
 def response_of(rule: Rule) -> httpx.Response:

@@ -14,15 +14,15 @@ from tests.support.gateway import START, address, settings
 from tests.support.repo_copy import MAKE, Tree
 
 
-def kill_make(process: subprocess.Popen[bytes], program: int) -> None:
+def kill_make(process: subprocess.Popen[bytes], program_pid: int) -> None:
     process.kill()
 
 
-def kill_program(process: subprocess.Popen[bytes], program: int) -> None:
-    os.kill(program, signal.SIGKILL)
+def kill_program(process: subprocess.Popen[bytes], program_pid: int) -> None:
+    os.kill(program_pid, signal.SIGKILL)
 
 
-def kill_group(process: subprocess.Popen[bytes], program: int) -> None:
+def kill_group(process: subprocess.Popen[bytes], program_pid: int) -> None:
     os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -40,10 +40,11 @@ def test_a_killed_gateway_leaves_neither_nginx_nor_files(
         start_new_session=True,
     )
     assert process.stderr
+    # The first line names the command that reloads the keys, and with it the process ID of run.py.
     line = process.stderr.readline().decode()
-    program = int(line.partition("kill -HUP ")[2].split()[0])
-    [folder] = Path(environment["TMPDIR"]).iterdir()
-    kill(process, program)
+    program_pid = int(line.partition("kill -HUP ")[2].split()[0])
+    [folder] = Path(environment["TMPDIR"]).iterdir()  # It has the secrets.
+    kill(process, program_pid)
     process.wait(START)
     end = monotonic() + START
     while folder.exists() or is_served(environment):

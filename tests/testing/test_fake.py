@@ -437,10 +437,11 @@ def test_a_served_fake_limits_the_requests_in_flight() -> None:
         slow = pool.submit(httpx.post, url + "/api/0/nothing/", headers=headers, timeout=60)
         while not fake.requests:
             time.sleep(0.001)
-        refused = http.post("/api/0/nothing/", headers=headers)
-        assert 429 == refused.status_code
-        assert "Concurrency limit is 1" in refused.json()["detail"]
+        rejected = http.post("/api/0/nothing/", headers=headers)
+        assert 429 == rejected.status_code
+        assert "Concurrency limit is 1" in rejected.json()["detail"]
         assert not slow.done()
+    # Closing the fake ends the delay: it sends the response, or closes the connection before.
     assert slow.exception() is not None or slow.result().status_code == 404
 
 
