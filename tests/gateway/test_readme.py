@@ -200,3 +200,14 @@ def test_the_client_raises_the_errors_shown(gate: Gateway, upstream: Recorder) -
 def test_the_files_are_those_of_the_folder() -> None:
     files = {f"`{file.name}`" for file in FOLDER.iterdir() if file.is_file()}
     assert files - {"`README.md`"} == README.table("file").keys()
+
+
+def test_the_compose_file_fits_the_schema_of_compose_files() -> None:
+    command = [
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        FOLDER / "compose.yaml",
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert 0 == ran.returncode, ran.stdout

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from sentry_members_testing import FakeSentry
 
 from tests.maintenance.archives import extract
 from tests.support.repo_copy import ROOT, VENV, Tree, tracked_files
@@ -23,7 +26,6 @@ SOURCES = {
     if name.startswith(tuple(f"{package}/" for package in PACKAGES))
 }
 OTHER_SOURCES = {"CHANGELOG.md", "LICENSE", "README.md", "openapi.yaml", "pyproject.toml"}
-TYPING = ROOT / "tests/client/typing_usage.py"
 
 UNRELATED = """
 import sys
@@ -160,24 +162,6 @@ def test_pytest_plugin_imports_the_project_only_for_its_fixture(
     assert "pytest_sentry_members" in ran.stdout
 
 
-def test_installed_wheel_is_typed(installed: Path, tmp_path: Path) -> None:
-    usage = tmp_path / TYPING.name
-    usage.write_bytes(TYPING.read_bytes())
-    mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(installed)]
-    pyright = [sys.executable, "-m", "pyright", "--pythonpath", str(installed)]
-    settings = {
-        "typeCheckingMode": "strict",
-        "reportUnnecessaryTypeIgnoreComment": True,
-        "enableTypeIgnoreComments": False,
-    }
-    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
-    for checker in (mypy, pyright):
-        checked = subprocess.run(
-            [*checker, usage.name], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert 0 == checked.returncode, checked.stdout
-
-
 @pytest.mark.parametrize(
     "command", [["bin/python", "-m", "sentry_members_cli"], ["bin/sentry-members"]]
 )
@@ -192,3 +176,78 @@ def test_command_line_without_its_extra_names_the_extra(
         check=False,
     )
     assert (8, "", EXTRA) == (ran.returncode, ran.stdout, ran.stderr)
+
+
+CHECKERS = {
+    "mypy": ["mypy", "--strict", "--python-executable", "{python}"],
+    "pyright": ["pyright", "--pythonpath", "{python}"],
+    "ty": ["ty", "check", "--output-format", "concise", "--python", "{python}"],
+    "pyrefly": ["pyrefly", "check", "--output-format", "min-text", "--python-interpreter-path", "{python}"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_a_type_checker_finds_what_users_get_wrong_and_nothing_else(
+    checker: str, installed: Path, tmp_path: Path
+) -> None:
+    for name in ("typing_usage.py", "typing_mistakes.py"):
+        (tmp_path / name).write_bytes((ROOT / "tests/client" / name).read_bytes())
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict"}))
+    command = [part.format(python=installed) for part in CHECKERS[checker]]
+    checked = subprocess.run(
+        [VENV / "bin" / command[0], *command[1:], "typing_usage.py", "typing_mistakes.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    found = set(re.findall(r"(typing_\w+\.py):(\d+)", checked.stdout))
+    lines = (tmp_path / "typing_mistakes.py").read_text().splitlines()
+    wrong = {str(number) for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
+    assert {("typing_mistakes.py", number) for number in wrong} == found, checked.stdout
+
+
+@pytest.mark.parametrize("typer", ["typer==0.19.0", "typer"], ids=["lowest", "newest"])
+def test_the_command_line_works_with_each_end_of_its_range(
+    typer: str, installed: Path, tmp_path: Path
+) -> None:
+    uv = [VENV / "bin/uv", "pip", "install", "--quiet", "--python", installed, "--upgrade"]
+    subprocess.run([*uv, typer, "rich"], check=True, timeout=120)
+    token = (fake := FakeSentry.example()).issue_token(
+        "acme", owner="owner", scopes=["member:admin"]
+    )
+    with fake.serve() as url:
+        environment = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token, "SENTRY_ORG": "acme"}
+        for arguments, status in (
+            (["--version"], 0),
+            (["--help"], 0),
+            (["onboard", "-h"], 0),
+            (["scopes"], 0),
+            (["invite", "ada@example.com", "--role", "member"], 0),
+            (["invite", "ada@example.com"], 3),
+            (["invte"], 2),
+        ):
+            ran = subprocess.run(
+                [installed.with_name("sentry-members"), *arguments],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            assert status == ran.returncode, f"{arguments}: {ran.stdout}{ran.stderr}"
+            assert "Traceback" not in ran.stderr
+
+
+def test_a_client_is_made_without_the_metadata_of_the_package(installed: Path) -> None:
+    """Functions as a service are often packed without it."""
+    [metadata] = installed.parent.parent.glob("lib/*/site-packages/sentry_members-*.dist-info")
+    shutil.rmtree(metadata)
+    code = (
+        "from sentry_members import SentryMembers\n"
+        "print(SentryMembers(token='0' * 64).generated.get_httpx_client().headers['User-Agent'])"
+    )
+    ran = subprocess.run([installed, "-c", code], capture_output=True, text=True, check=False)
+    assert ("sentry-members\n", "") == (ran.stdout, ran.stderr)
