@@ -9,12 +9,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
-import yaml
 
 from tests.maintenance import changes
+from tests.support.contracts import Edit
 from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT, Tree
 
@@ -213,29 +213,6 @@ def released(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.chdir(tree.path)
     return tree
-
-
-class Edit:
-    """An edit of the contract of a tree, by its structure."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._file = tree.path / "openapi.yaml"
-        self.document: Any = yaml.safe_load(self._file.read_bytes())
-        self.schemas = self.document["components"]["schemas"]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        text = yaml.dump(self.document, sort_keys=False, allow_unicode=True, Dumper=_Plain)
-        self._file.write_text(text, "utf-8")
-
-
-class _Plain(yaml.SafeDumper):
-    """Writes what appears twice twice, since aliases are rejected."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
 
 
 def generate(tree: Tree) -> str:

@@ -8,9 +8,8 @@ from playwright.sync_api import Browser, expect
 from sentry_members_testing import FakeSentry
 
 from tests.support import gateway
-from tests.support.browser import Visit
+from tests.support.browser import INVITE, JOIN, Visit
 
-INVITE, JOIN = 0, 1
 ACME = {"organization_id_or_slug": "acme"}
 
 
@@ -124,8 +123,8 @@ def test_the_headline_is_sentrys_own_message(body: str, message: str, ready: Vis
 
 
 def test_the_schema_of_each_response_is_shown(visit: Visit) -> None:
-    for number in (INVITE, JOIN):
-        responses = visit.operation(number).locator("dl > div")
+    for name in (INVITE, JOIN):
+        responses = visit.operation(name).locator("dl > div")
         for response in responses.all():
             links = response.locator("a[href^='#s-']")
             status = response.get_attribute("data-status")
