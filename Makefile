@@ -86,6 +86,7 @@ upstream: $(READY) ## compare openapi.yaml with Sentry's published schema (SCHEM
 .PHONY: reference
 reference: $(READY) ## render the reference page from openapi.yaml into overlays/reference/site
 	@python -m tests.maintenance.validate openapi.yaml
+	@python -m tests.maintenance.overlay_imports
 	@python -c 'import jinja2, markdown_it' 2>/dev/null \
 		|| { echo "jinja2 and markdown-it-py are needed: remove $(VENV), and make sets it up again"; exit 1; }
 	@python -m overlays.reference.render openapi.yaml overlays/reference/site

@@ -119,7 +119,8 @@ def test_utcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> None:
             "url": f"{served.url}/openapi.json",
             "http_method": "GET",
         }
-        variables = {"sentry_API_KEY_0": served.key, "sentry_API_KEY_1": served.key}
+        keys = (f"sentry_API_KEY_{number}" for number in range(len(OPERATIONS)))
+        variables = dict.fromkeys(keys, served.key)
         config = {"manual_call_templates": [template], "variables": variables}
         client = await UtcpClient.create(config=config)
         organization = {"organization_id_or_slug": "acme"}
