@@ -57,7 +57,7 @@ from sentry_members_testing import FakeSentry
 fake = FakeSentry.example()
 token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
 sentry = SentryMembers(token=token, transport=fake.transport())
-assert "What the message is." in (NewMember.__doc__ or "")
+assert "What the amount is." in (NewMember.__doc__ or "")
 assert "Another description." in (Team.__doc__ or "")
 member = sentry.add_a_member_to_an_organization(
     "acme",
