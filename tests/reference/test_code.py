@@ -95,7 +95,7 @@ def test_takes_the_url_from_the_environment_if_the_page_has_none(
 ) -> None:
     before = len(fake.requests)
     visit.operation(INVITE).get_by_label("organization_id_or_slug").fill("acme")
-    visit.operation(INVITE).get_by_label("email").fill("environment@example.com")
+    visit.operation(INVITE).get_by_label("email", exact=True).fill("environment@example.com")
     python, curl = run(visit, INVITE, SENTRY_GATEWAY_URL=served.url)
     assert ("", True) == (python.stderr, python.stdout.startswith("Member("))
     assert "HTTP/1.1 400 Bad Request" in curl.stdout
@@ -108,7 +108,7 @@ def test_takes_the_url_from_the_environment_if_the_page_has_none(
 def test_changes_with_each_keystroke_and_shows_no_key(
     ready: Visit, served: gateway.Gateway
 ) -> None:
-    field = ready.operation(INVITE).get_by_label("email")
+    field = ready.operation(INVITE).get_by_label("email", exact=True)
     for end in range(1, 4):
         field.press_sequentially("ada"[end - 1])
         for code in ready.code(INVITE):

@@ -285,7 +285,7 @@ def test_a_double_click_sends_one_request(ready: Visit, fake: FakeSentry) -> Non
     fake.fail_next("slow", seconds=0.3)
     button = ready.operation(INVITE).get_by_role("button", name="Send")
     ready.operation(INVITE).get_by_label("organization_id_or_slug").fill("acme")
-    ready.operation(INVITE).get_by_label("email").fill("once@example.com")
+    ready.operation(INVITE).get_by_label("email", exact=True).fill("once@example.com")
     button.dblclick()
     assert "Sentry responded with 201" in ready.result(INVITE)
     assert before + 1 == len(fake.requests)
