@@ -67,7 +67,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             timeout: The seconds to wait for each part of a response: 30 if None, and at most 5 for
                 the connection. Or an `httpx.Timeout` whose parts are all finite. An attempt takes
                 at most the sum of the parts, however slowly a response arrives; a sync client
-                checks this only once the headers of the response have arrived.
+                checks this only when a part of the body has arrived.
             attempts: How many times a call is sent at most. It is sent again where that is safe:
                 after the rate limiter's 429, and where no connection could be made; an addition to
                 a team also after a 5xx or a connection that broke. The waits between the attempts
@@ -106,7 +106,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             token="",  # The transport adds the credential.
             auth_header_name=credentials.header,
             timeout=timeout,
-            headers={"User-Agent": _user_agent()},
+            headers={"User-Agent": _user_agent(), "Accept-Encoding": "gzip, deflate"},
             httpx_args={"transport": transport},
         )
         # Made here, because making them on first use is not safe across threads.
