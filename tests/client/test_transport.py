@@ -367,6 +367,7 @@ def test_slow_headers_end_at_the_deadline_of_an_async_client(server: Recorder) -
         Caller("async").join(responding(), options=options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [201, 403])
 @pytest.mark.parametrize("compressed", [True, False])
 def test_does_not_keep_a_body_that_is_too_large(

@@ -168,6 +168,7 @@ def quick(tree: Tree) -> Tree:
     return tree
 
 
+@pytest.mark.slow
 def test_uploads_the_tested_files(
     quick: Tree, empty: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +282,7 @@ def commit_version(project: Project, version: str) -> None:
 BREAKING = "  request TeamRoleAssignment > role: is required now\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "reason"),
     [

@@ -142,6 +142,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin/python"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "test", [UNRELATED, USING_THE_FIXTURE], ids=["an unrelated test", "a test with the fixture"]
 )
@@ -186,6 +187,7 @@ CHECKERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_a_type_checker_finds_what_users_get_wrong_and_nothing_else(
     checker: str, installed: Path, tmp_path: Path
@@ -208,6 +210,7 @@ def test_a_type_checker_finds_what_users_get_wrong_and_nothing_else(
     assert {("typing_mistakes.py", number) for number in wrong} == found, checked.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typer", ["typer==0.19.0", "typer"], ids=["lowest", "newest"])
 def test_the_command_line_works_with_each_end_of_its_range(
     typer: str, installed: Path, tmp_path: Path

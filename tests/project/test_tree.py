@@ -36,6 +36,7 @@ def test_no_file_names_a_package_registry() -> None:
         assert not any(host.encode() in content for host in REGISTRIES), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "checker",
     [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["pyright"]],

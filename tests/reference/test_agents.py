@@ -153,6 +153,7 @@ def test_fastmcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> Non
     assert invited(fake, "fastmcp@example.com")
 
 
+@pytest.mark.slow
 def test_the_code_in_llms_txt_runs(served: Gateway, fake: FakeSentry, tmp_path: Path) -> None:
     (tmp_path / "llms.txt").write_text(DOCUMENTS["llms.txt"])
     words = Readme(tmp_path / "llms.txt")
