@@ -403,6 +403,10 @@ def test_uploads_with_a_password_from_a_keyring(project: Project, empty: Index) 
     assert {WHEEL, SDIST} == empty.files().keys()
 
 
+def test_the_environment_hides_no_keyring_of_the_user() -> None:
+    assert not (VENV / "bin/keyring").exists()
+
+
 @pytest.mark.parametrize("verb", ["build", "check", "test"])
 def test_uploads_nothing_if_a_verb_fails(verb: str, project: Project, empty: Index) -> None:
     project.program("make", f'{FAKE_MAKE}[ "$2" != {verb} ]')
