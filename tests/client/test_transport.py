@@ -218,7 +218,7 @@ def test_logs_each_response(caller: Caller, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_a_call_can_be_cancelled_while_it_waits() -> None:
-    async def cancel() -> float:
+    async def cancel() -> None:
         caller = Caller("async")
         transport = caller.transport(responding(httpx.Response(429, headers={"Retry-After": "50"})))
         async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as client:
@@ -228,13 +228,12 @@ def test_a_call_can_be_cancelled_while_it_waits() -> None:
             while not caller.requests:
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
-            started = time.monotonic()
             call.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await call
-            return time.monotonic() - started
+            async with asyncio.timeout(40):  # It would wait for 50 s.
+                with pytest.raises(asyncio.CancelledError):
+                    await call
 
-    assert asyncio.run(cancel()) < 5
+    asyncio.run(cancel())
 
 
 GENERATED = {
@@ -356,7 +355,7 @@ def test_a_slow_body_ends_at_the_deadline(status: int, caller: Caller, server: R
     began = time.monotonic()
     with pytest.raises(expected, match="its body"):
         caller.invite(responding(), options=options)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 40  # The body takes 50 s.
 
 
 def test_slow_headers_end_at_the_deadline_of_an_async_client(server: Recorder) -> None:
