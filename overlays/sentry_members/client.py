@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
+from json import JSONEncoder
 from threading import TIMEOUT_MAX, Semaphore
 from types import ModuleType
 from typing import Generic, NoReturn, Self, TypeVar
@@ -28,6 +29,7 @@ from .transport import MAX_CONCURRENT_CALLS, PARSED, AsyncTransport, Settings, S
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _DOTS = re.compile(r"(?<=/)\.{1,2}(?=/)")
 
 NetworkT = TypeVar("NetworkT", httpx.BaseTransport, httpx.AsyncBaseTransport)
@@ -111,7 +113,9 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         )
         # Made here, because making them on first use is not safe across threads.
         self._generated.get_async_httpx_client()
-        self._headers: httpx.Headers = self._generated.get_httpx_client().headers.copy()
+        headers = self._generated.get_httpx_client().build_request("GET", "").headers.raw
+        self._headers: dict[str, str] = {name.decode(): value.decode() for name, value in headers}
+        self._root: str = self.url.removesuffix("/")
 
     @property
     def generated(self) -> AuthenticatedClient:
@@ -178,14 +182,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             elif name != "body":
                 raise InvalidArgumentError(f"{name} must be a text, not {type(argument).__name__}")
         try:
-            kwargs = operation._get_kwargs(**arguments)
-            # httpx would resolve `.` and `..` in the path. Encoded, the transport rejects them.
-            route = _DOTS.sub(lambda dots: "%2E" * len(dots[0]), kwargs["url"])
-            kwargs["url"] = self.url.removesuffix("/") + route
-            headers = self._headers.copy()
-            headers.update(kwargs.pop("headers", None))
-            # httpx.Client.build_request would parse the URL a second time.
-            return httpx.Request(**kwargs, headers=headers)
+            return self._build(**operation._get_kwargs(**arguments))
         except (httpx.InvalidURL, *BAD_DATA) as error:
             shown = ", ".join(f"{name}={reprlib.repr(arguments[name])}" for name in arguments)
             reason = f"{shown} can't be sent ({type(error).__name__}: {error})"
@@ -194,6 +191,31 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
                 fields = (f"{field.name}: {field.type}" for field in attrs.fields(model))
                 reason = f"{reason}. The body is a {model.__name__} with {', '.join(fields)}"
             raise InvalidArgumentError(reason) from error
+
+    def _build(
+        self,
+        *,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        json: object = None,
+    ) -> httpx.Request:
+        """Build a request as `httpx.Client` would, but parse its URL and make its headers once."""
+        if "/." in url:
+            # httpx would resolve `.` and `..` in the path. Encoded, the transport rejects them.
+            url = _DOTS.sub(lambda dots: "%2E" * len(dots[0]), url)
+        content = b"" if json is None else _encode(json).encode()
+        length = {"Content-Length": str(len(content))}
+        request = httpx.Request(
+            method,
+            self._root + url,
+            params=params,
+            headers=self._headers | length | (headers or {}),
+            stream=httpx.ByteStream(content),
+        )
+        request.read()  # The user's transport may ask for its content.
+        return request
 
     def __repr__(self) -> str:
         # A traceback may show a client whose constructor raised.

@@ -547,6 +547,7 @@ def test_recognizes_the_token_kind_by_the_prefix(token: str, token_kind: str | N
     assert token_kind == resolve(Secret(token)).token_kind
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_sends_any_token_unaltered_or_rejects_it(token: str) -> None:
     """A rejection is a ConfigurationError, and nothing else."""

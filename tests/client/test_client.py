@@ -28,6 +28,7 @@ from sentry_members import (
     errors,
 )
 from sentry_members.connections import _ssl_context
+from sentry_members_api.api.organizations import add_a_member_to_an_organization
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from sentry_members_api.types import UNSET
 
@@ -65,6 +66,26 @@ def test_invites_a_member(caller: Caller) -> None:
     assert "application/json" == request.headers["Content-Type"]
     assert request.headers["User-Agent"].startswith("sentry-members/")
     assert "Accept-Language" not in request.headers
+
+
+def test_sends_what_the_generated_functions_send() -> None:
+    sent: list[httpx.Request] = []
+
+    class Network(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            assert len(request.content) == int(request.headers["Content-Length"])
+            sent.append(request)
+            return responding(TEAM if "/teams/" in request.url.path else MEMBER)(request)
+
+    body = NewMember(email="adé@example.com")
+    with client(transport=Network()) as members:
+        members.add_a_member_to_an_organization("acmé", body)
+        add_a_member_to_an_organization.sync("acmé", client=members.generated, body=body)
+        members.add_an_organization_member_to_a_team("acmé", "8", "é")
+        add_an_organization_member_to_a_team.sync("acmé", "8", "é", client=members.generated)
+    for method, function in zip(sent[::2], sent[1::2], strict=True):
+        for part in ("method", "url", "headers", "content"):
+            assert getattr(function, part) == getattr(method, part)
 
 
 @pytest.mark.parametrize(

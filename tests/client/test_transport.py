@@ -220,7 +220,7 @@ def test_logs_each_response(caller: Caller, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_a_call_can_be_cancelled_while_it_waits() -> None:
-    async def cancel() -> float:
+    async def cancel() -> None:
         caller = Caller("async")
         transport = caller.transport(responding(httpx.Response(429, headers={"Retry-After": "50"})))
         async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as client:
@@ -230,13 +230,12 @@ def test_a_call_can_be_cancelled_while_it_waits() -> None:
             while not caller.requests:
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
-            started = time.monotonic()
             call.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await call
-            return time.monotonic() - started
+            async with asyncio.timeout(40):  # It would wait for 50 s.
+                with pytest.raises(asyncio.CancelledError):
+                    await call
 
-    assert asyncio.run(cancel()) < 5
+    asyncio.run(cancel())
 
 
 GENERATED = {
@@ -358,7 +357,7 @@ def test_a_slow_body_ends_at_the_deadline(status: int, caller: Caller, server: R
     began = time.monotonic()
     with pytest.raises(expected, match="its body"):
         caller.invite(responding(), options=options)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 40  # The body takes 50 s.
 
 
 def test_slow_headers_end_at_the_deadline_of_an_async_client(server: Recorder) -> None:
@@ -369,16 +368,17 @@ def test_slow_headers_end_at_the_deadline_of_an_async_client(server: Recorder) -
         Caller("async").join(responding(), options=options)
 
 
-MIB = 1024**2
+LARGE = bytes(2 * transport.MAX_BODY)
 TOO_LARGE = {
-    "plain": bytes(64 * MIB),
-    "decompressed": gzip.compress(bytes(256 * MIB)),
+    "plain": LARGE,
+    "decompressed": gzip.compress(LARGE),
     # These have nothing, or hardly anything, to decompress.
-    "a file name": b"\x1f\x8b\x08\x08" + bytes(6) + b"x" * 64 * MIB,
-    "what follows": gzip.compress(b"{}") + bytes(64 * MIB),
+    "a file name": b"\x1f\x8b\x08\x08" + bytes(6) + LARGE.replace(b"\0", b"x"),
+    "what follows": gzip.compress(b"{}") + LARGE,
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [201, 403])
 @pytest.mark.parametrize("what", TOO_LARGE)
 def test_does_not_keep_a_body_that_is_too_large(status: int, what: str, caller: Caller) -> None:

@@ -26,6 +26,7 @@ def kill_group(process: subprocess.Popen[bytes], program_pid: int) -> None:
     os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [kill_make, kill_program, kill_group])
 def test_a_killed_gateway_leaves_neither_nginx_nor_files(
     kill: Callable[[subprocess.Popen[bytes], int], None], tree: Tree, tmp_path: Path

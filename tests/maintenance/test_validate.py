@@ -47,6 +47,7 @@ def test_finds_nothing_in_a_valid_contract() -> None:
     assert [] == list(faults(CONTRACT.encode()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "mistake", "fault"),
     [

@@ -519,6 +519,7 @@ def test_stops_at_the_invite_quota_and_goes_on_the_next_day(
     )
 
 
+@pytest.mark.slow
 def test_sends_as_fast_as_the_rate_limiter_allows(clock: Clock, fake: FakeSentry) -> None:
     fake.limit_requests(per_second=40, concurrent=25)
     began = clock.now

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import editorconfig
 import pytest
 
 from tests.support.repo_copy import ROOT, Tree, tracked_files
@@ -30,12 +31,29 @@ def test_top_level_has_only_the_known_entries() -> None:
     assert TOP == {name for name in top if not name.startswith(".")}
 
 
+def test_every_file_is_as_the_editorconfig_says() -> None:
+    for name in tracked_files():
+        text = (ROOT / name).read_bytes()
+        expected = editorconfig.get_properties(str(ROOT / name))
+        if b"\0" in text:
+            continue
+        if expected["end_of_line"] == "lf":
+            assert b"\r" not in text, name
+        if expected["insert_final_newline"] == "true":
+            assert text[-1:] in (b"", b"\n"), name
+        if expected["trim_trailing_whitespace"] == "true":
+            assert not re.search(rb"[ \t]$", text, re.MULTILINE), name
+        if expected["indent_style"] == "space":
+            assert not re.search(rb"^ *\t", text, re.MULTILINE), name
+
+
 def test_no_file_names_a_package_registry() -> None:
     for name in tracked_files():
         content = (ROOT / name).read_bytes()
         assert not any(host.encode() in content for host in REGISTRIES), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "checker",
     [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["pyright"]],

@@ -15,6 +15,7 @@ SITE = "overlays/reference/site"
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_writes_a_small_page_without_inline_code(tree: Tree) -> None:
     completed = tree.make("reference")
     assert (0, "") == (completed.returncode, completed.stdout + completed.stderr)
@@ -54,6 +55,7 @@ def _names() -> Iterator[str]:
         yield from (schema, *described.get("enum", ()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "instead", "message"),
     [

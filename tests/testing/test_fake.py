@@ -719,7 +719,7 @@ def test_closes_promptly_without_output(capfd: pytest.CaptureFixture[str]) -> No
         while not fake.requests:
             time.sleep(0.001)
         started = time.monotonic()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 60  # The response that is waited for takes an hour.
     assert threads == threading.active_count()
     assert b"" == idle.recv(1)
     for each in (idle, halfway, waiting):
