@@ -9,7 +9,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
@@ -20,6 +19,7 @@ from tests.support import devpi_server, pypi_server
 from tests.support.pypi_server import PASSWORD, USER, Index
 from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT, VENV, VERSION, Tree
+from tests.support.serving import serving
 
 README = Readme(ROOT / "tests/maintenance/README.md")
 WHEEL, SDIST = f"sentry_members-{VERSION}-py3-none-any.whl", f"sentry_members-{VERSION}.tar.gz"
@@ -451,10 +451,9 @@ class FakeIndex(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def fake_index() -> Generator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), FakeIndex) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeIndex)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_reports_an_index_that_fails(project: Project, fake_index: str) -> None:
