@@ -24,6 +24,8 @@ help: ## list the targets
 # another Python is asked for.
 # pip installs uv, checked against the same hashes as the rest; uv installs everything else.
 ifneq ($(origin PYTHON),file)
+# Found before the environment's own programs come first on PATH.
+override PYTHON := $(or $(shell command -v $(PYTHON)),$(PYTHON))
 $(READY): $(shell [ "$$($(PYTHON) $(IDENTITY) 2>/dev/null)" = "$$($(VENV)/bin/python $(IDENTITY) 2>&1)" ] || echo anew)
 endif
 .PHONY: anew
@@ -92,8 +94,6 @@ upstream: $(READY) ## compare openapi.yaml with Sentry's published schema (SCHEM
 .PHONY: reference
 reference: $(READY) ## render the reference page from openapi.yaml into overlays/reference/site
 	@python -m tests.maintenance.validate openapi.yaml
-	@python -c 'import jinja2, markdown_it' 2>/dev/null \
-		|| { echo "jinja2 and markdown-it-py are needed: remove $(VENV), and make sets it up again"; exit 1; }
 	@python -m overlays.reference.render openapi.yaml overlays/reference/site
 
 .PHONY: pictures

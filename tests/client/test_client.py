@@ -34,6 +34,7 @@ from sentry_members_api.types import UNSET
 
 from tests.support.client_harness import USER_TOKEN, Caller, responding
 from tests.support.recordings import bodies
+from tests.support.serving import serving
 
 MEMBER = httpx.Response(201, json=bodies("addAMemberToAnOrganization", 201)[0])
 TEAM = httpx.Response(201, json=bodies("addAnOrganizationMemberToATeam", 201)[0])
@@ -437,12 +438,9 @@ class Server(ThreadingHTTPServer):
 @contextmanager
 def served(handler: type[Echo]) -> Iterator[str]:
     """Serve on a free port of loopback; yield the host with the port."""
-    with Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    server = Server(("127.0.0.1", 0), handler)
+    with serving(server):
         yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

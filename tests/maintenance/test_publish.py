@@ -5,21 +5,21 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Generator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 
 from tests.maintenance import publish
+from tests.maintenance.environments import OWN
 from tests.support import devpi_server, pypi_server
 from tests.support.pypi_server import PASSWORD, USER, Index
 from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT, VENV, VERSION, Tree
+from tests.support.serving import serving
 
 README = Readme(ROOT / "tests/maintenance/README.md")
 WHEEL, SDIST = f"sentry_members-{VERSION}-py3-none-any.whl", f"sentry_members-{VERSION}.tar.gz"
@@ -42,14 +42,7 @@ def test_quick() -> None:
             print(sys.prefix, file.name, hashlib.sha256(file.read_bytes()).hexdigest(), file=tested)
 """
 
-# Only on this Python, and in one process.
-PYTHON = "{}.{}".format(*sys.version_info)
-QUICK_OPTIONS = [
-    "PYTHONS=",
-    "IN_PARALLEL=",
-    "UV_COMPILE_BYTECODE=0",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
-]
+ENVIRONMENTS = [f"{OWN}-pinned", f"{OWN}-newest"]
 
 COMMIT = "git -c user.name=Ada -c user.email=ada@example.com commit --quiet --allow-empty -m More"
 
@@ -153,7 +146,10 @@ def project(
 
 @pytest.fixture
 def quick(tree: Tree) -> Tree:
-    """A committed tree that has only quick tests."""
+    """A committed tree with quick tests only, which run on this Python and in one process."""
+    tree.edit("tests/maintenance/environments.py", '"3.11", "3.12", "3.13", "3.14", "3.15"', "OWN,")
+    tree.edit("tests/maintenance/run_tests.py", "str((os.cpu_count() or 1) + 1)", '"0"')
+    tree.edit("tests/maintenance/run_tests.py", 'Step(WHEEL, Environment(OWN, "lowest")),', "")
     tests = tree.path / "tests"
     for file in (*tests.rglob("test_*.py"), *tests.rglob("conftest.py")):
         file.unlink()
@@ -182,7 +178,7 @@ def test_uploads_the_tested_files(
     assert dry_run.startswith(f"{publish} DRY_RUN=1 ")
     for name in re.findall(r"(\w+)=…", export):
         monkeypatch.setenv(name, CREDENTIALS[name])
-    published = quick.make(*publish.split()[1:], *QUICK_OPTIONS)
+    published = quick.make(*publish.split()[1:], "UV_COMPILE_BYTECODE=0")
     assert 0 == published.returncode, published.stderr
     tag = f"git tag v{VERSION} && git push origin HEAD v{VERSION}"
     last = f"publish: sentry-members {VERSION} is on the index: {tag}"
@@ -192,7 +188,7 @@ def test_uploads_the_tested_files(
     tested = (quick.path.parent / "tested").read_text().splitlines()
     assert set(tested) == {
         f"{prefix} {name} {hashlib.sha256(content).hexdigest()}"
-        for prefix in (VENV, quick.path / ".venvs" / PYTHON)
+        for prefix in (VENV, *(quick.path / ".venvs" / name for name in ENVIRONMENTS))
         for name, content in empty.files().items()
     }
     again = quick.make(*publish.split()[1:])
@@ -455,10 +451,9 @@ class FakeIndex(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def fake_index() -> Generator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), FakeIndex) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeIndex)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_reports_an_index_that_fails(project: Project, fake_index: str) -> None:

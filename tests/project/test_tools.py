@@ -1,9 +1,14 @@
-"""Tests that need a missing program are skipped, with a notice, or fail in CI."""
+"""The helpers of the tests: a missing program is told, and a server's own failure is raised."""
+
+import socket
+import socketserver
 
 import pytest
 
 from tests.support import programs
+from tests.support.raw_server import recorder
 from tests.support.repo_copy import ROOT
+from tests.support.serving import serving
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +43,29 @@ def test_ci_installs_the_programs() -> None:
     assert "export CI=true" in run
     assert f"for program in {' '.join(programs.PACKAGES)};" in run
     assert f"--no-install-recommends {' '.join(programs.PACKAGES.values())}\n" in run
+
+
+def test_a_server_that_fails_fails_the_test() -> None:
+    class Failing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            raise LookupError
+
+    server = socketserver.TCPServer(("127.0.0.1", 0), Failing)
+    with pytest.raises(ExceptionGroup) as caught, serving(server):
+        fetch(server)
+    assert [LookupError] == [type(error) for error in caught.value.exceptions]
+
+
+def test_a_failing_test_ends_the_server() -> None:
+    with pytest.raises(ZeroDivisionError), recorder() as server:
+        fail_while_connected(server)
+
+
+def fetch(server: socketserver.TCPServer) -> bytes:
+    with socket.create_connection(server.server_address) as connection:
+        return connection.recv(1)
+
+
+def fail_while_connected(server: socketserver.TCPServer) -> None:
+    with socket.create_connection(server.server_address):
+        raise ZeroDivisionError

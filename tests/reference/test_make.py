@@ -127,12 +127,3 @@ def test_says_at_its_field_what_the_page_has_no_control_for(
     assert f"The page has no control for this: {reason}" in shown
     assert 'data-name="email"' in page
     assert 'data-name="team_id_or_slug"' in page
-
-
-def test_names_a_missing_tool(tree: Tree) -> None:
-    (tree.path / "jinja2.py").write_text("raise ImportError")
-    failed = tree.make("reference", f"PYTHONPATH={tree.path}")
-    assert 2 == failed.returncode
-    assert "jinja2 and markdown-it-py are needed: remove " in failed.stdout
-    assert "Traceback" not in failed.stderr
-    assert {} == tree.files(SITE)

@@ -728,6 +728,17 @@ def test_closes_promptly_without_output(capfd: pytest.CaptureFixture[str]) -> No
     assert 1 == len(fake.requests)
 
 
+def test_a_failure_of_the_fake_itself_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeSentry.example()
+    monkeypatch.setattr(fake, "_handle", lambda request: 1 / 0)
+    with (
+        pytest.raises(ExceptionGroup, match="the fake failed to respond"),
+        fake.serve() as url,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        httpx.get(url)
+
+
 def test_a_port_in_use() -> None:
     with FakeSentry().serve() as url:
         again = FakeSentry().serve(port=int(url.rpartition(":")[2]))
