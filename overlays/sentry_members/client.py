@@ -175,21 +175,23 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         Raises:
             InvalidArgumentError: An argument can't be sent.
         """
+        model = operation._get_kwargs.__annotations__.get("body")
         for name, argument in arguments.items():
+            if not isinstance(argument, model if name == "body" else str):
+                wanted = _description(model) if name == "body" else "a text"
+                raise InvalidArgumentError(
+                    f"{name} must be {wanted}, not {type(argument).__name__}"
+                )
             if isinstance(argument, str):
                 # For a member of a `str` enum, str() returns its name and not the text.
                 arguments[name] = str.__str__(argument)
-            elif name != "body":
-                raise InvalidArgumentError(f"{name} must be a text, not {type(argument).__name__}")
         try:
             return self._build(**operation._get_kwargs(**arguments))
         except (httpx.InvalidURL, *BAD_DATA) as error:
             shown = ", ".join(f"{name}={reprlib.repr(arguments[name])}" for name in arguments)
             reason = f"{shown} can't be sent ({type(error).__name__}: {error})"
-            model = operation._get_kwargs.__annotations__.get("body")
             if model is not None:
-                fields = (f"{field.name}: {field.type}" for field in attrs.fields(model))
-                reason = f"{reason}. The body is a {model.__name__} with {', '.join(fields)}"
+                reason = f"{reason}. The body is {_description(model)}"
             raise InvalidArgumentError(reason) from error
 
     def _build(
@@ -446,6 +448,11 @@ def _outcome(response: httpx.Response) -> Outcome:
             return AlreadyOnTeam()
         case _:
             return Added(response.extensions[PARSED])
+
+
+def _description(model: type) -> str:
+    fields = (f"{field.name}: {field.type}" for field in attrs.fields(model))
+    return f"a {model.__name__} with {', '.join(fields)}"
 
 
 def _secret(text: str | None) -> Secret | None:

@@ -215,10 +215,10 @@ def test_rejects_a_body_that_cannot_be_sent_and_names_what_it_takes(
     assert [] == caller.requests
 
 
-@pytest.mark.parametrize("body", [{"email": "ada@example.com"}, "ada@example.com", None])
+@pytest.mark.parametrize("body", [{}, "ada@example.com", 10**5000], ids=type)
 def test_rejects_a_body_that_is_not_a_model(body: Any, caller: Caller) -> None:
     operation = "add_a_member_to_an_organization"
-    with pytest.raises(errors.InvalidArgumentError, match=r"The body is a NewMember with email"):
+    with pytest.raises(errors.InvalidArgumentError, match="body must be a NewMember with email"):
         caller.call(responding(MEMBER), operation, "acme", body)
     assert [] == caller.requests
 
