@@ -94,6 +94,7 @@ upstream: $(READY) ## compare openapi.yaml with Sentry's published schema (SCHEM
 .PHONY: reference
 reference: $(READY) ## render the reference page from openapi.yaml into overlays/reference/site
 	@python -m tests.maintenance.validate openapi.yaml
+	@python -m tests.maintenance.overlay_imports
 	@python -m overlays.reference.render openapi.yaml overlays/reference/site
 
 .PHONY: pictures

@@ -52,6 +52,12 @@ def _examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  sentry-members {line}" for line in lines)
 
 
+def _operations() -> list[str]:
+    from .scopes import names
+
+    return names()
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"sentry-members {version('sentry-members')}")
@@ -226,16 +232,11 @@ def whoami(org: Organization = None, token_file: TokenFile = None, as_json: AsJs
 )
 def scopes(
     operation: Annotated[
-        Literal[
-            "invite",
-            "add-to-team",
-            "add_a_member_to_an_organization",
-            "add_an_organization_member_to_a_team",
-        ]
-        | None,
+        str | None,
         typer.Argument(
             metavar="[OPERATION]",
             help="Only this operation, by the name of its command or its method.",
+            autocompletion=_operations,
         ),
     ] = None,
     token_kind: Annotated[

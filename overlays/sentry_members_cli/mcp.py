@@ -21,7 +21,7 @@ from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 from sentry_members.client import AsyncSentryMembers
 from sentry_members.errors import ConfigurationError, SentryMembersError
-from sentry_members.results import Added, AlreadyOnTeam, Outcome
+from sentry_members.results import AccessRequested, Added, AlreadyOnTeam
 from sentry_members_api.models import Member
 from sentry_members_onboarding import RowOutcome
 
@@ -38,24 +38,29 @@ _INSTRUCTIONS = (
 
 
 def tools(organization: str) -> list[types.Tool]:
-    """Return a tool for each operation of the contract.
+    """Return a tool for each operation of the contract that the client has a method for.
 
     Args:
         organization: The organization that tools act on by default; empty if there is none.
     """
     text = resources.files("sentry_members_contract").joinpath("openapi.json").read_text("utf-8")
     items: list[Json] = list(json.loads(text)["paths"].values())
-    return [
-        _tool(operation, item.get("parameters", []), organization)
+    found = [
+        _tool(method, operation, item.get("parameters", []), organization)
         for item in items
-        for operation in item.values()
+        for method, operation in item.items()
         if "operationId" in operation
     ]
+    return [tool for tool in found if hasattr(AsyncSentryMembers, tool.name)]
 
 
-def _tool(operation: Json, parameters: list[Json], organization: str) -> types.Tool:
-    properties: Json = {each["name"]: dict(each["schema"]) for each in parameters}
-    required = list(properties)
+def _tool(method: str, operation: Json, of_path: list[Json], organization: str) -> types.Tool:
+    parameters = [*of_path, *operation.get("parameters", [])]
+    properties: Json = {
+        each["name"]: {"description": each.get("description", ""), **each["schema"]}
+        for each in parameters
+    }
+    required = [each["name"] for each in parameters if each.get("required")]
     if organization:
         # Every path begins with the organization.
         properties[required.pop(0)]["default"] = organization
@@ -74,8 +79,8 @@ def _tool(operation: Json, parameters: list[Json], organization: str) -> types.T
             "additionalProperties": False,
         },
         annotations=types.ToolAnnotations(
-            read_only_hint=False,
-            destructive_hint=False,
+            read_only_hint=method == "get",
+            destructive_hint=method == "delete",
             # The contract says of those without a body that repeating them is safe.
             idempotent_hint=not body,
         ),
@@ -95,11 +100,11 @@ async def call(
         return _failed(f"Nothing was sent. {_describe(error)}")
     method = getattr(sentry, tool.name)
     parameters = inspect.signature(method).parameters
-    keywords = {name: arguments.pop(name) for name in parameters if name in arguments}
     if "body" in parameters:
-        keywords["body"] = parameters["body"].annotation.from_dict(arguments)
+        path = {name: arguments.pop(name) for name in parameters if name in arguments}
+        arguments = {**path, "body": parameters["body"].annotation.from_dict(arguments)}
     try:
-        return _succeeded(await method(**keywords))
+        return _succeeded(tool, await method(**arguments))
     except SentryMembersError as error:
         return _failed(str(error))
 
@@ -113,10 +118,10 @@ def _describe(error: jsonschema.ValidationError) -> str:
     )
 
 
-def _succeeded(result: Member | Outcome) -> types.CallToolResult:
+def _succeeded(tool: types.Tool, result: object) -> types.CallToolResult:
     member_id = None
     match result:
-        case Member():
+        case Member() if tool.name == "add_a_member_to_an_organization":
             outcome, member_id = RowOutcome.INVITED, result.id
             text = f"{result.email} is invited. The member ID is {result.id}."
         case Added():
@@ -125,12 +130,15 @@ def _succeeded(result: Member | Outcome) -> types.CallToolResult:
         case AlreadyOnTeam():
             outcome = RowOutcome.ALREADY_ON_TEAM
             text = "Nothing was done: the member was on the team before."
-        case _:
+        case AccessRequested():
             outcome = RowOutcome.ACCESS_REQUESTED
             text = (
                 "NOBODY WAS ADDED. The member is not on the team: somebody has to approve the "
                 "request in Sentry first. Calling again changes nothing."
             )
+        case _:
+            text = json.dumps(result, default=lambda model: model.to_dict())
+            return types.CallToolResult(content=[types.TextContent(text=text)])
     return types.CallToolResult(
         content=[types.TextContent(text=f"{outcome}: {text}")],
         structured_content={"outcome": str(outcome), "detail": text, "member_id": member_id},

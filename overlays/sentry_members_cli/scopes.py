@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+import typer
 from rich.table import Column, Table
 from sentry_members.scopes import Operation, Scopes, TokenKind, accepted_scopes, asking_scopes
 
@@ -13,10 +14,20 @@ _COMMANDS: dict[Operation, str] = {
 }
 
 
+def names() -> list[str]:
+    """Return what the operations may be called: by their commands or by their methods."""
+    return [*_COMMANDS.values(), *get_args(Operation)]
+
+
 def print_scopes(
     operation: str | None, token_kind: str | None, open_membership: str | None, *, as_json: bool
 ) -> None:
     """Print the scopes that an operation accepts, or each of them."""
+    if operation not in (None, *names()):
+        raise typer.BadParameter(
+            f"{operation!r} is not one of {', '.join(map(repr, names()))}.",
+            param_hint="'[OPERATION]'",
+        )
     operations: tuple[Operation, ...] = get_args(Operation)
     rows: list[tuple[str, Operation, TokenKind, bool]] = [
         (_COMMANDS.get(name, name), name, caller, setting == "on")
@@ -27,8 +38,8 @@ def print_scopes(
         if token_kind in (None, caller.replace(" ", "-"))
         if open_membership in (None, setting)
     ]
-    names = ("Operation", "Token", "Open Membership", "Accepted: any one of", "May only request")
-    table = Table(*(Column(name, overflow="fold") for name in names))
+    titles = ("Operation", "Token", "Open Membership", "Accepted: any one of", "May only request")
+    table = Table(*(Column(title, overflow="fold") for title in titles))
     values: list[dict[str, object]] = []
     for command, name, caller, is_open in rows:
         accepted = accepted_scopes(name, caller, open_membership=is_open)

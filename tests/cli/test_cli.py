@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 import typer.main
 from sentry_members import accepted_scopes, asking_scopes
+from sentry_members.scopes import Operation
 from sentry_members_cli.app import app
 from sentry_members_cli.exits import MEANINGS, Exit
 
@@ -30,6 +31,7 @@ __all__ = ["shell"]
 RESULT = {"line", "email", "member_id", "team", "outcome", "detail", "error", "status"}
 ERROR = {"outcome", "detail", "error", "status"}
 SUMMARY = {"outcomes", "results_file", "exit_code"}
+OPERATIONS = get_args(Operation)
 SCOPES = {"operation", "token_kind", "open_membership", "accepted", "only_asking"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
 INVITE = ("invite", "ada@example.com")
@@ -331,11 +333,11 @@ def test_prints_the_help_without_arguments(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "count"),
     [
-        ((), 8),
+        ((), 4 * len(OPERATIONS)),
         (("invite",), 4),
         (("add_an_organization_member_to_a_team",), 4),
-        (("--token-kind", "internal-integration"), 4),
-        (("--open-membership", "off"), 4),
+        (("--token-kind", "internal-integration"), 2 * len(OPERATIONS)),
+        (("--open-membership", "off"), 2 * len(OPERATIONS)),
         (("add-to-team", "--token-kind", "user", "--open-membership", "off"), 1),
     ],
 )

@@ -13,7 +13,8 @@ import anyio
 import pytest
 from mcp import ClientSession, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
-from sentry_members import NewMember
+from sentry_members import AsyncSentryMembers, NewMember
+from sentry_members.routes import routes
 from sentry_members_testing import FakeSentry
 
 from tests.support.cli_process import COMMAND, environment
@@ -84,9 +85,10 @@ def agent() -> Generator[Agent]:
 
 @pytest.mark.slow
 def test_the_tools_are_the_operations_as_the_contract_describes_them(agent: Agent) -> None:
-    listed = agent.use(lambda session: session.list_tools()).tools
-    assert [INVITE, JOIN] == [tool.name for tool in listed]
-    invite, join = listed
+    listed = {tool.name: tool for tool in agent.use(lambda session: session.list_tools()).tools}
+    methods = {route.name for route in routes() if hasattr(AsyncSentryMembers, route.name)}
+    assert methods == listed.keys()
+    invite, join = listed[INVITE], listed[JOIN]
     fields = NewMember.__annotations__.keys()
     properties = invite.input_schema["properties"]
     assert {"organization_id_or_slug", "email", "orgRole", "sendInvite"} <= properties.keys()
@@ -188,17 +190,18 @@ def test_shows_no_secret_that_was_given_as_an_argument(agent: Agent) -> None:
 @pytest.mark.slow
 def test_rejects_an_unknown_tool(agent: Agent) -> None:
     result = agent.call("delete_everything", {})
-    assert (True, f"There is no such tool: only {INVITE}, {JOIN}.") == (
-        result.is_error,
-        text_of(result),
-    )
+    assert result.is_error
+    assert text_of(result).startswith("There is no such tool: only ")
+    assert INVITE in text_of(result)
+    assert JOIN in text_of(result)
 
 
 @pytest.mark.slow
 def test_the_organization_has_the_default_of_the_command_line(agent: Agent) -> None:
     agent.variables["SENTRY_ORG"] = "closed"
     for options, organization in (((), "closed"), (("--org", "acme"), "acme")):
-        invite, _ = agent.use(lambda session: session.list_tools(), *options).tools
+        listed = agent.use(lambda session: session.list_tools(), *options).tools
+        [invite] = [tool for tool in listed if tool.name == INVITE]
         default = invite.input_schema["properties"]["organization_id_or_slug"]["default"]
         assert (organization, ["email"]) == (default, invite.input_schema["required"])
         assert not agent.call(INVITE, {"email": "ada@example.com"}, *options).is_error

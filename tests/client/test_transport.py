@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from sentry_members import AlreadyOnTeam, AsyncSentryMembers, SentryMembers, errors, transport
 from sentry_members_api.api.organizations import add_a_member_to_an_organization
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
-from sentry_members_api.models import NewMember
 
 from tests.support.client_harness import USER_TOKEN, Caller, responding
+from tests.support.new_member import new_member
 from tests.support.raw_server import Recorder, recorder
 from tests.support.recordings import bodies
 
@@ -303,7 +303,7 @@ def test_a_generated_function_returns_status_and_headers(
 def test_a_generated_function_reaches_no_other_endpoint(
     arguments: tuple[str, ...], caller: Caller
 ) -> None:
-    body = {"body": NewMember(email="ada@example.com")} if len(arguments) == 1 else {}
+    body = {"body": new_member(email="ada@example.com")} if len(arguments) == 1 else {}
     number = 0 if body else 1
     with pytest.raises(
         errors.InvalidArgumentError,
@@ -464,7 +464,7 @@ def test_a_generated_function_raises_for_a_success_that_cannot_be_read(
     response: httpx.Response, number: int, caller: Caller, waits: list[float]
 ) -> None:
     arguments = ("acme",) if number == 0 else ("acme", "8", "backend")
-    body = {"body": NewMember(email="ada@example.com")} if number == 0 else {}
+    body = {"body": new_member(email="ada@example.com")} if number == 0 else {}
     with pytest.raises(errors.ApiError) as caught:
         generated(caller, responding(response), number, *arguments, **body)
     assert response.status_code == caught.value.status

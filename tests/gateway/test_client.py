@@ -13,7 +13,6 @@ from sentry_members import (
     AlreadyOnTeam,
     AsyncSentryMembers,
     Member,
-    NewMember,
     SentryMembers,
     errors,
 )
@@ -21,6 +20,7 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from sentry_members_testing import FakeSentry
 
 from tests.support.gateway import Gateway, gateway
+from tests.support.new_member import new_member
 from tests.support.raw_server import Recorder
 from tests.support.recordings import RECORDINGS, operation_of
 
@@ -64,7 +64,7 @@ class Caller:
         self, organization: str = "acme", email: str = "ada@x.example", **options: Any
     ) -> Any:
         operation = "add_a_member_to_an_organization"
-        return self.call(operation, organization, NewMember(email=email), options=options)
+        return self.call(operation, organization, new_member(email=email), options=options)
 
     def join(
         self, member: str = "8", team: str = "backend", organization: str = "acme", **options: Any

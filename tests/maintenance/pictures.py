@@ -11,7 +11,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Route
 from sentry_members_testing import FakeSentry
 
-from tests.support.browser import Visit, chromium, render
+from tests.support.browser import JOIN, Visit, chromium, render
 from tests.support.gateway import gateway
 from tests.support.repo_copy import ROOT
 
@@ -19,7 +19,6 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PUBLIC_URL = "https://gateway.example.com"
 SIZE = {"width": 1120, "height": 740}
 NEW_YEAR = 1_767_225_600.0
-JOIN = 1
 
 
 def take(

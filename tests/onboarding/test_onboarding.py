@@ -696,6 +696,13 @@ def test_sends_nothing_that_cannot_be_recorded(
     assert 10 == len(fake.requests)
 
 
+async def reached(point: asyncio.Event, task: asyncio.Task[Any]) -> None:
+    """Wait until a task reaches a point; if it fails before, so does the test that awaits it."""
+    waiting = asyncio.create_task(point.wait())
+    await asyncio.wait((waiting, task), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
 def test_an_interruption_records_rows_that_were_never_sent(fake: FakeSentry, path: Path) -> None:
     async def interrupted(results_file: ResultsFile) -> None:
         sent = asyncio.Event()
@@ -709,7 +716,7 @@ def test_an_interruption_records_rows_that_were_never_sent(fake: FakeSentry, pat
         async with AsyncSentryMembers(token=USER_TOKEN, transport=transport) as sentry:
             results = onboard(sentry, "acme", invites(100), results_file)
             task = asyncio.create_task(anext(results))  # type: ignore[arg-type]
-            await sent.wait()
+            await reached(sent, task)
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -749,7 +756,7 @@ def test_an_interruption_records_every_row_and_the_next_run_goes_on(
 
     async def interrupted(results_file: ResultsFile) -> None:
         task = asyncio.create_task(go_on(results_file))
-        await waiting.wait()
+        await reached(waiting, task)
         if way == "cancelled":
             task.cancel()
         with suppress(asyncio.CancelledError):

@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sentry_members.routes import routes
 
 from tests.support.repo_copy import ROOT
 
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
-BUDGET: dict[str, int] = TOOLS["sentry-members"]["code-lines"]
+OF_AN_OPERATION: dict[str, int] = TOOLS["sentry-members"]["code-lines-of-an-operation"]
+BUDGET: dict[str, int] = {
+    package: number + OF_AN_OPERATION.get(package, 0) * len(routes())
+    for package, number in TOOLS["sentry-members"]["code-lines"].items()
+}
 IN_THE_WHEEL: list[str] = TOOLS["hatch"]["build"]["targets"]["wheel"]["packages"]
 
 NO_CODE = {
@@ -51,13 +56,13 @@ def complaint(package: str, counted: int, number: int) -> str:
     """Return what is wrong with a count; empty if it fits its number."""
     if counted > number:
         return (
-            f"{package} has {counted} lines of code, its number in pyproject.toml is {number}: "
-            "remove some, or raise the number in its own commit, which says what users get for it"
+            f"{package} has {counted} lines of code, pyproject.toml allows {number}: remove some, "
+            "or raise its number in its own commit, which says what users get for it"
         )
     if counted < number * (1 - SLACK):
         return (
-            f"{package} has only {counted} lines of code: lower its number in pyproject.toml from "
-            f"{number} to {counted}, so that it stays this thin"
+            f"{package} has only {counted} lines of code, pyproject.toml allows {number}: lower its "
+            f"number by {number - counted}, so that it stays this thin"
         )
     return ""
 
@@ -76,12 +81,12 @@ def test_overlay_fits_its_number(package: str, number: int) -> None:
 @pytest.mark.parametrize(
     ("counted", "expected"),
     [
-        (1001, "demo has 1001 lines of code, its number in pyproject.toml is 1000: remove some"),
+        (1001, "demo has 1001 lines of code, pyproject.toml allows 1000: remove some"),
         (1000, ""),
         (950, ""),
         (
             949,
-            "demo has only 949 lines of code: lower its number in pyproject.toml from 1000 to 949",
+            "demo has only 949 lines of code, pyproject.toml allows 1000: lower its number by 51",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support import gateway
-from tests.support.browser import Visit
+from tests.support.browser import INVITE, JOIN, Visit
 from tests.support.repo_copy import ROOT
 
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
@@ -35,10 +35,10 @@ def findings(page: Page) -> list[str]:
 def show_everything(visit: Visit, gateway: gateway.Gateway) -> None:
     """Make the page show errors, added rows, a response and the examples."""
     visit.configure(gateway.url, gateway.key)
-    visit.operation(0).get_by_role("button", name="Add to teamRoles").click()
-    visit.operation(0).get_by_label("teamSlug").fill("long-" * 30)
-    visit.send(0, organization_id_or_slug="acme", email="w" * 60 + "@example")
-    visit.operation(1).get_by_role("button", name="Send").click()
+    visit.operation(INVITE).get_by_role("button", name="Add to teamRoles").click()
+    visit.operation(INVITE).get_by_label("teamSlug").fill("long-" * 30)
+    visit.send(INVITE, organization_id_or_slug="acme", email="w" * 60 + "@example")
+    visit.operation(JOIN).get_by_role("button", name="Send").click()
     visit.page.locator("details").evaluate_all(
         "elements => elements.forEach((element) => element.open = true)"
     )

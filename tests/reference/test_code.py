@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from playwright.sync_api import Browser
 from sentry_members_testing import FakeSentry
 
 from tests.support import gateway
-from tests.support.browser import Visit, render
-from tests.support.repo_copy import ROOT, Tree
-
-INVITE, JOIN = 0, 1
+from tests.support.browser import INVITE, JOIN, Visit, render
+from tests.support.contracts import EXAMPLE, Edit
+from tests.support.repo_copy import Tree
 
 AWKWARD_TEXTS = (
     """it's "quoted" and `ticked`""",
@@ -35,10 +35,10 @@ def ready(visit: Visit, served: gateway.Gateway) -> Visit:
 
 
 def run(
-    visit: Visit, number: int, **environment: str
+    visit: Visit, operation: str, **environment: str
 ) -> Iterator[subprocess.CompletedProcess[str]]:
     """Run the Python, then the curl command that the page shows for an operation."""
-    python, curl = visit.code(number)
+    python, curl = visit.code(operation)
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")
     }
@@ -138,20 +138,20 @@ def test_shows_a_missing_value_by_its_name_in_braces(visit: Visit) -> None:
 
 # A field for each type of control, to be added to the request body.
 FIELDS = """
-        greeting: {type: string, description: A **greeting**., minLength: 2}
-        retired: {type: string, deprecated: true, description: A field of old.}
-        nickname: {type: [string, 'null'], description: A name or none.}
-        silence: {type: [string, 'null'], description: Null if wanted.}
-        seats: {type: integer, minimum: 1, description: How many.}
-        share: {type: number, description: How much.}
-        urgent: {type: [boolean, 'null'], description: Whether.}
-        until: {type: string, format: date, description: A day.}
-        at: {type: string, format: date-time, description: A moment.}
-        key: {type: string, format: uuid, description: An ID.}
-        labels: {type: array, description: Words., items: {type: string}}
-        lead: {$ref: '#/components/schemas/TeamRoleAssignment'}
-        second: {$ref: '#/components/schemas/TeamRoleAssignment'}
-        matrix: {type: array, description: A list of lists., items: {type: array, items: {type: integer}}}
+greeting: {type: string, description: A **greeting**., minLength: 2}
+retired: {type: string, deprecated: true, description: A field of old.}
+nickname: {type: [string, 'null'], description: A name or none.}
+silence: {type: [string, 'null'], description: Null if wanted.}
+seats: {type: integer, minimum: 1, description: How many.}
+share: {type: number, description: How much.}
+urgent: {type: [boolean, 'null'], description: Whether.}
+until: {type: string, format: date, description: A day.}
+at: {type: string, format: date-time, description: A moment.}
+key: {type: string, format: uuid, description: An ID.}
+labels: {type: array, description: Words., items: {type: string}}
+lead: {$ref: '#/components/schemas/TeamRoleAssignment'}
+second: {$ref: '#/components/schemas/TeamRoleAssignment'}
+matrix: {type: array, description: A list of lists., items: {type: array, items: {type: integer}}}
 """
 # What is filled in for them and must be sent.
 VALUES = {
@@ -174,9 +174,10 @@ VALUES = {
 def tree_with_fields(tmp_path: Path) -> Tree:
     """A copy of the tree with these fields in its contract and in its generated client."""
     tree = Tree.copied(tmp_path / "tree")
-    before = "        sendInvite:\n"
-    tree.edit("openapi.yaml", before, f"{FIELDS.lstrip(chr(10))}{before}")
-    assert "" == tree.make("generate").stderr
+    with Edit(tree) as edit:
+        edit.schemas["NewMember"]["properties"].update(yaml.safe_load(FIELDS))
+    generated = tree.make("generate")
+    assert 0 == generated.returncode, generated.stderr
     return tree
 
 
@@ -253,7 +254,7 @@ components:
 
 @pytest.mark.slow
 def test_a_query_is_in_the_form_the_request_and_the_code(browser: Browser, tmp_path: Path) -> None:
-    text = (ROOT / "openapi.yaml").read_text("utf-8").replace("components:\n", QUERY, 1)
+    text = EXAMPLE.read_text("utf-8").replace("components:\n", QUERY, 1)
     (tmp_path / "openapi.yaml").write_text(text, "utf-8")
     render(tmp_path / "openapi.yaml", tmp_path / "site")
     with browser.new_context(reduced_motion="reduce") as context:

@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Request, expec
 from tests.support import programs
 from tests.support.repo_copy import ROOT
 
+INVITE, JOIN = "addAMemberToAnOrganization", "addAnOrganizationMemberToATeam"
+
 # Without background services, Chromium sends no requests but the page's.
 _FLAGS = (
     "--disable-background-networking",
@@ -81,27 +83,27 @@ class Visit:
         self.page.get_by_label("Gateway URL").fill(url)
         self.page.get_by_label("Gateway key").fill(key)
 
-    def operation(self, number: int) -> Locator:
-        """Return the section of an operation, by its position in the contract."""
-        return self.page.get_by_role("article").nth(number)
+    def operation(self, name: str) -> Locator:
+        """Return the section of an operation."""
+        return self.page.locator(f"article#{name}")
 
-    def send(self, number: int, **fields: str) -> str:
+    def send(self, name: str, **fields: str) -> str:
         """Fill in fields of an operation, send it, and return the line on its result."""
-        operation = self.operation(number)
-        for name, text in fields.items():
-            operation.get_by_label(name, exact=True).fill(text)
+        operation = self.operation(name)
+        for label, text in fields.items():
+            operation.get_by_label(label, exact=True).fill(text)
         operation.get_by_role("button", name="Send").click()
-        return self.result(number)
+        return self.result(name)
 
-    def result(self, number: int) -> str:
+    def result(self, name: str) -> str:
         """Wait for the line on an operation's result and return it."""
-        result = self.operation(number).locator(".result").filter(has_text=": ")
+        result = self.operation(name).locator(".result").filter(has_text=": ")
         result.wait_for()
         return result.inner_text()
 
-    def code(self, number: int) -> tuple[str, str]:
+    def code(self, name: str) -> tuple[str, str]:
         """Return the Python and the curl command that the page shows for an operation."""
-        python, curl = self.operation(number).locator("figure pre").all()
+        python, curl = self.operation(name).locator("figure pre").all()
         return python.inner_text(), curl.inner_text()
 
     def traces(self) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from sentry_members import AsyncSentryMembers, NewMember, SentryMembers
+from sentry_members import AsyncSentryMembers, SentryMembers
+
+from tests.support.new_member import new_member
 
 USER_TOKEN = "sntryu_" + "0123456789abcdef" * 4
 
@@ -54,7 +56,7 @@ class Caller:
         **fields: Any,
     ) -> Any:
         operation = "add_a_member_to_an_organization"
-        body = NewMember(email=email, **fields)
+        body = new_member(email=email, **fields)
         return self.call(handler, operation, "acme", body, options=options)
 
     def join(self, handler: Handler, team: str = "backend", options: Any = None) -> Any:

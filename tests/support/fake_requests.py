@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 from sentry_members_testing import FakeSentry
 
+from tests.support.new_member import REQUIRED
+
 INVITES = "/api/0/organizations/{}/members/"
 TEAMS = "/api/0/organizations/{}/members/{}/teams/{}/"
 
@@ -37,7 +39,7 @@ def invite(
 ) -> httpx.Response:
     """Invite somebody, with a token of this owner; of an integration if the owner is None."""
     token = fake.issue_token(organization, owner=owner, scopes=scopes)
-    body.setdefault("email", "ada@x.example")
+    body = {**REQUIRED, "email": "ada@x.example", **body}
     return client(fake, token).post(INVITES.format(organization), json=body)
 
 

@@ -21,6 +21,7 @@ import sentry_members_testing as testing
 from sentry_members_testing import FakeSentry, Fault, Version
 
 from tests.support.fake_requests import INVITES, TEAMS, Clock, add, client, invite
+from tests.support.new_member import REQUIRED
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 NOT_FOUND = {"detail": "The requested resource does not exist"}
@@ -349,7 +350,7 @@ def test_rejects_organization_tokens(version: Version) -> None:
     token = fake.issue_token("acme", kind="organization", scopes=["org:write", "member:admin"])
     with client(fake, token) as http:
         added = http.post(TEAMS.format("acme", fake.member_id("acme", "target"), "backend"))
-        invited = http.post(INVITES.format("acme"), json={"email": "ada@x.example"})
+        invited = http.post(INVITES.format("acme"), json=REQUIRED | {"email": "ada@x.example"})
     assert (401, b"") == (added.status_code, added.content)
     assert (401 if version == "current" else 500) == invited.status_code
 
@@ -491,7 +492,7 @@ def send_async(fake: FakeSentry) -> httpx.Response | Exception:
             try:
                 return await http.post(
                     "https://sentry.example" + INVITES.format("acme"),
-                    json={"email": "ada@x.example"},
+                    json=REQUIRED | {"email": "ada@x.example"},
                     headers={"Authorization": f"Bearer {token}"},
                 )
             except httpx.HTTPError as error:
@@ -583,7 +584,7 @@ def test_records_the_requests() -> None:
         dropped.status,
         dropped.body,
     )
-    assert ("POST", INVITES.format("acme"), {"email": "ada@x.example"}, 201) == (
+    assert ("POST", INVITES.format("acme"), REQUIRED | {"email": "ada@x.example"}, 201) == (
         invited.method,
         invited.path,
         invited.body,
@@ -638,7 +639,7 @@ def test_serves_many_connections() -> None:
             barrier.wait()
             return [
                 http.post(
-                    INVITES.format("acme"), json={"email": f"{number}-{turn}@x.example"}
+                    INVITES.format("acme"), json=REQUIRED | {"email": f"{number}-{turn}@x.example"}
                 ).status_code
                 for turn in range(10)
             ]

@@ -137,7 +137,7 @@ def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def assert_as_recorded(exchange: dict[str, Any], response: httpx.Response) -> None:
     recorded = exchange["response"]
-    assert recorded["status"] == response.status_code
+    assert recorded["status"] == response.status_code, f"recorded, but {response.text}"
     assert parsed(recorded["body"]) == parsed(response.text)
     assert headers_of(recorded["headers"]) == headers_of(response.headers.items())
 
