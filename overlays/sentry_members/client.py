@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
+from json import JSONEncoder
 from threading import TIMEOUT_MAX, Semaphore
 from types import ModuleType
 from typing import Generic, NoReturn, Self, TypeVar
@@ -28,6 +29,7 @@ from .transport import MAX_CONCURRENT_CALLS, PARSED, AsyncTransport, Settings, S
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _DOTS = re.compile(r"(?<=/)\.{1,2}(?=/)")
 
 NetworkT = TypeVar("NetworkT", httpx.BaseTransport, httpx.AsyncBaseTransport)
@@ -67,7 +69,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             timeout: The seconds to wait for each part of a response: 30 if None, and at most 5 for
                 the connection. Or an `httpx.Timeout` whose parts are all finite. An attempt takes
                 at most the sum of the parts, however slowly a response arrives; a sync client
-                checks this only once the headers of the response have arrived.
+                checks this only when a part of the body has arrived.
             attempts: How many times a call is sent at most. It is sent again where that is safe:
                 after the rate limiter's 429, and where no connection could be made; an addition to
                 a team also after a 5xx or a connection that broke. The waits between the attempts
@@ -106,12 +108,14 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             token="",  # The transport adds the credential.
             auth_header_name=credentials.header,
             timeout=timeout,
-            headers={"User-Agent": _user_agent()},
+            headers={"User-Agent": _user_agent(), "Accept-Encoding": "gzip, deflate"},
             httpx_args={"transport": transport},
         )
         # Made here, because making them on first use is not safe across threads.
         self._generated.get_async_httpx_client()
-        self._headers: httpx.Headers = self._generated.get_httpx_client().headers.copy()
+        headers = self._generated.get_httpx_client().build_request("GET", "").headers.raw
+        self._headers: dict[str, str] = {name.decode(): value.decode() for name, value in headers}
+        self._root: str = self.url.removesuffix("/")
 
     @property
     def generated(self) -> AuthenticatedClient:
@@ -171,29 +175,49 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         Raises:
             InvalidArgumentError: An argument can't be sent.
         """
+        model = operation._get_kwargs.__annotations__.get("body")
         for name, argument in arguments.items():
+            if not isinstance(argument, model if name == "body" else str):
+                wanted = _description(model) if name == "body" else "a text"
+                raise InvalidArgumentError(
+                    f"{name} must be {wanted}, not {type(argument).__name__}"
+                )
             if isinstance(argument, str):
                 # For a member of a `str` enum, str() returns its name and not the text.
                 arguments[name] = str.__str__(argument)
-            elif name != "body":
-                raise InvalidArgumentError(f"{name} must be a text, not {type(argument).__name__}")
         try:
-            kwargs = operation._get_kwargs(**arguments)
-            # httpx would resolve `.` and `..` in the path. Encoded, the transport rejects them.
-            route = _DOTS.sub(lambda dots: "%2E" * len(dots[0]), kwargs["url"])
-            kwargs["url"] = self.url.removesuffix("/") + route
-            headers = self._headers.copy()
-            headers.update(kwargs.pop("headers", None))
-            # httpx.Client.build_request would parse the URL a second time.
-            return httpx.Request(**kwargs, headers=headers)
+            return self._build(**operation._get_kwargs(**arguments))
         except (httpx.InvalidURL, *BAD_DATA) as error:
             shown = ", ".join(f"{name}={reprlib.repr(arguments[name])}" for name in arguments)
             reason = f"{shown} can't be sent ({type(error).__name__}: {error})"
-            model = operation._get_kwargs.__annotations__.get("body")
             if model is not None:
-                fields = (f"{field.name}: {field.type}" for field in attrs.fields(model))
-                reason = f"{reason}. The body is a {model.__name__} with {', '.join(fields)}"
+                reason = f"{reason}. The body is {_description(model)}"
             raise InvalidArgumentError(reason) from error
+
+    def _build(
+        self,
+        *,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        json: object = None,
+    ) -> httpx.Request:
+        """Build a request as `httpx.Client` would, but parse its URL and make its headers once."""
+        if "/." in url:
+            # httpx would resolve `.` and `..` in the path. Encoded, the transport rejects them.
+            url = _DOTS.sub(lambda dots: "%2E" * len(dots[0]), url)
+        content = b"" if json is None else _encode(json).encode()
+        length = {"Content-Length": str(len(content))}
+        request = httpx.Request(
+            method,
+            self._root + url,
+            params=params,
+            headers=self._headers | length | (headers or {}),
+            stream=httpx.ByteStream(content),
+        )
+        request.read()  # The user's transport may ask for its content.
+        return request
 
     def __repr__(self) -> str:
         # A traceback may show a client whose constructor raised.
@@ -424,6 +448,11 @@ def _outcome(response: httpx.Response) -> Outcome:
             return AlreadyOnTeam()
         case _:
             return Added(response.extensions[PARSED])
+
+
+def _description(model: type) -> str:
+    fields = (f"{field.name}: {field.type}" for field in attrs.fields(model))
+    return f"a {model.__name__} with {', '.join(fields)}"
 
 
 def _secret(text: str | None) -> Secret | None:

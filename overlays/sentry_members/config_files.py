@@ -1,6 +1,7 @@
 """Reads the token, the URL and the organization that Sentry's tools read: environment, files."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,8 @@ FILE = ".sentryclirc"
 
 # The section of each value in a file of Sentry's tools.
 _PLACES = {"token": "auth", "url": "defaults", "org": "defaults"}
+# A key that nothing reads, although it seems to say where Sentry is.
+_LIKE_A_URL = re.compile(r"(?!((defaults\.)?url|(http\.)?proxy_url)\Z).*(url|host|server)")
 
 
 class Source(NamedTuple):
@@ -43,7 +46,7 @@ def sources() -> Iterator[Source]:
         ConfigurationError: A file can't be read.
     """
     # Sentry's own tool prefers SENTRY_HOST to SENTRY_URL, too.
-    url_name = "SENTRY_HOST" if os.environ.get("SENTRY_HOST") else "SENTRY_URL"
+    url_name = "SENTRY_HOST" if _variable("SENTRY_HOST") else "SENTRY_URL"
     yield Source(
         "SENTRY_AUTH_TOKEN in the environment",
         _variable("SENTRY_AUTH_TOKEN"),
@@ -124,6 +127,9 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
             parser.read_string(f"[.]\n{text}" if file.suffix == ".properties" else text)
     except (OSError, UnicodeError, Error) as error:
         return values, f"can't be read as a UTF-8 file of settings ({type(error).__name__})"
+    for section in parser.sections():
+        for key in filter(_LIKE_A_URL.match, parser.options(section)):
+            return values, f"has `{key}`: where Sentry is belongs at `url` below [defaults]"
     for key, place in _PLACES.items():
         for section in parser.sections():
             if parser.has_option(section, key) and section != place:

@@ -10,6 +10,7 @@ No exception has frames from further inside in its traceback: they hold the cred
 import logging
 import random
 import time
+import zlib
 from contextlib import aclosing, closing
 from threading import TIMEOUT_MAX, Semaphore
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
@@ -32,7 +33,7 @@ MAX_SECONDS_WAITED = 60.0
 """How many seconds a call may wait between its attempts, in all."""
 
 MAX_BODY = 10 * 1024 * 1024
-"""How many bytes a response may have, decompressed."""
+"""How many bytes the body of a response may have, as it arrives and decompressed."""
 
 PARSED = "sentry_members.parsed"
 """The key of a response's extensions under which the parsed body of a success is."""
@@ -101,16 +102,38 @@ class Exchange:
         self.call = call
         self.response: httpx.Response | None = None
         self.body = bytearray()
+        self._encoding = ""
         self.seconds: float = sum(call.request.extensions["timeout"].values())
         self._deadline = time.monotonic() + self.seconds
 
+    def begin(self, response: httpx.Response) -> None:
+        """Keep the response, whose body is to be read as it arrives."""
+        self.response = response
+        # httpx would decompress each part as a whole, however large that becomes. A caller's own
+        # transport may have read and decompressed the body already.
+        if not response.is_closed:
+            self._encoding = response.headers.pop("Content-Encoding", "")
+
     def add(self, part: bytes) -> None:
         """Keep a part of the body; raise if it is too large or too late."""
-        if len(self.body) + len(part) > MAX_BODY:
-            raise _BodyError(f"has more than {MAX_BODY // 1024**2} MiB")
         if time.monotonic() > self._deadline:
             raise _BodyError(f"took more than {self.seconds} s")
         self.body += part
+        self._check_size()
+
+    def end(self) -> None:
+        """Decompress the body; raise if it is too large or can't be decompressed."""
+        if self._encoding in ("gzip", "deflate"):
+            decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: of either format.
+            try:
+                self.body = bytearray(decoder.decompress(self.body, MAX_BODY + 1))
+            except zlib.error as error:
+                raise httpx.DecodingError(str(error)) from error
+            self._check_size()
+
+    def _check_size(self) -> None:
+        if len(self.body) > MAX_BODY:
+            raise _BodyError(f"has more than {MAX_BODY // 1024**2} MiB")
 
 
 class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[TransportT, SlotsT]):
@@ -225,6 +248,10 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
             return self._send(request)
         except BaseException as error:  # noqa: BLE001 - raised again
             failure = error
+        if not isinstance(failure, errors.SentryMembersError):
+            # A signal handler's exception may have left a lock of the slots or of the connections
+            # locked for ever.
+            self.network.renew()
         raise _without_inner_frames(failure)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
@@ -241,14 +268,13 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
         failure: BaseException | None = None
         try:
             response = self.network.transport.handle_request(exchange.call.request)
-            exchange.response = response
+            exchange.begin(response)
             with closing(response):
                 for part in response.iter_bytes():
                     exchange.add(part)
+            exchange.end()
         except BaseException as error:  # noqa: BLE001 - judged below
             failure = error
-            if not isinstance(error, _NETWORK_ERRORS):
-                self.network.renew()  # The pool may have been left locked for ever.
         return self._outcome(exchange, failure)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -287,10 +313,11 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
         try:
             with move_on_after(exchange.seconds) as scope:
                 response = await self.network.transport.handle_async_request(exchange.call.request)
-                exchange.response = response
+                exchange.begin(response)
                 async with aclosing(response):
                     async for part in response.aiter_bytes():
                         exchange.add(part)
+                exchange.end()
             if scope.cancelled_caught:
                 failure = TimeoutError("the deadline has passed")
         except BaseException as error:  # noqa: BLE001 - judged below

@@ -25,11 +25,11 @@ def is_address(text: str) -> bool:
 def person(address: str) -> str:
     """Return a text that is equal for all spellings of an address.
 
-    They differ in letter case, or in whether a domain is written with letters outside ASCII or in
-    punycode (`xn--…`).
+    They differ in letter case, or in how a domain is written: with letters outside ASCII, with
+    other forms of letters such as wide ones, or in punycode (`xn--…`).
     """
-    name, at, domain = address.lower().rpartition("@")
-    return name + at + unicodedata.normalize("NFC", ".".join(map(_decode, domain.split("."))))
+    name, at, domain = unicodedata.normalize("NFKC", address).lower().rpartition("@")
+    return name + at + unicodedata.normalize("NFKC", ".".join(map(_decode, domain.split("."))))
 
 
 def _decode(label: str) -> str:

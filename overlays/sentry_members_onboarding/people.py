@@ -210,6 +210,9 @@ def check_row(row: Row) -> None:
     else:
         check_member_id(row.member_id)
         _check_slug(row.team)
+    lines = (row.line, *row.other_lines) if isinstance(row, Invite) else (row.line,)
+    if not all(isinstance(line, int) for line in lines):
+        raise RowError("its line in the file is not a number")
 
 
 def _choice(name: str, given: str, literal: object) -> str:

@@ -137,7 +137,9 @@ class Result:
         """Build the result of a row from what the call for it returned or raised."""
         match returned:
             case Member():
-                return cls(row, RowOutcome.INVITED, returned.id)
+                # It is printed and recorded, so it must be an ID, whatever the server sends.
+                member_id = returned.id if str(returned.id).isdecimal() else ""
+                return cls(row, RowOutcome.INVITED, member_id)
             case Added():
                 return cls(row, RowOutcome.ADDED)
             case AccessRequested():

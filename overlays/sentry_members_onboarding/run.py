@@ -174,7 +174,7 @@ class _Run:
         result = Result(attempt.row, outcome, detail=detail, error=error)
         if attempt.unusable:
             # Its fields can't be written, so only the reason is recorded.
-            bad = BadRow(getattr(attempt.row, "line", 0), "", "", "", detail)
+            bad = BadRow(0, "", "", "", detail)
             self._record(replace(result, row=bad))
         else:
             self._record(result)
@@ -187,11 +187,11 @@ class _Run:
         for row in self._rows:
             try:
                 check_row(row)
+                outcome = self._results_file.outcome(row) if self._results_file else None
             except Exception as error:  # noqa: BLE001 - whatever the fields of the row raise
                 reason = f"the row can't be sent ({type(error).__name__}: {error})"
                 unusable = InvalidArgumentError(reason)
                 return _Attempt(row, is_repeated=False, unusable=unusable)
-            outcome = self._results_file.outcome(row) if self._results_file else None
             if not (outcome and outcome.is_final):
                 return _Attempt(row, is_repeated=outcome is RowOutcome.OUTCOME_UNKNOWN)
         return self._to_repeat.popleft() if self._to_repeat else None

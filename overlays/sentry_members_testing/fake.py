@@ -378,6 +378,7 @@ class FakeSentry:
 
         Raises:
             OSError: On entering the context: the port is in use.
+            ExceptionGroup: On leaving it: the fake failed to respond to a request.
         """
         return serving.serve(self._handle, port)
 

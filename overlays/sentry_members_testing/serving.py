@@ -65,6 +65,8 @@ def serve(handler: Handler, port: int) -> Generator[str]:
     finally:
         server.close()
         thread.join()
+    if server.failures:
+        raise ExceptionGroup("the fake failed to respond", server.failures)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -75,6 +77,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.handler = handler
         self.closing = threading.Event()
         self.connections = WeakSet[socket.socket]()
+        self.failures: list[Exception] = []
         super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -82,8 +85,10 @@ class _Server(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exception()
         # A client that closes its connection is not an error of the fake.
-        if not isinstance(sys.exception(), OSError):
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            self.failures.append(error)
             super().handle_error(request, client_address)
 
     def close(self) -> None:

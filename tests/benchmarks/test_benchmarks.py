@@ -28,6 +28,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")[:2]] for line in lines]
 
 
+@pytest.mark.slow
 def test_measures_and_publishes_every_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

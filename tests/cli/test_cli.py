@@ -196,6 +196,7 @@ def test_exits_with_8_without_a_token(shell: Shell) -> None:
     assert [] == shell.bodies
 
 
+@pytest.mark.slow
 def test_exits_with_130_after_an_interruption(shell: Shell) -> None:
     shell.fake.fail_next("slow", seconds=60)
     process = subprocess.Popen(
@@ -230,6 +231,7 @@ def test_prints_a_result_as_json(shell: Shell) -> None:
         assert expected == {key: value[key] for key in expected}
 
 
+@pytest.mark.slow
 def test_prints_characters_that_the_encoding_lacks_by_their_codes(elsewhere: Path) -> None:
     """Pipes on Windows have such an encoding."""
     (elsewhere / "people.csv").write_text("email\nada@é.example\n", "utf-8")
@@ -384,6 +386,7 @@ def serve(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serves_a_fake_until_it_gets_a_signal(number: signal.Signals) -> None:
     """A shell can run the lines that it prints as they are."""
@@ -739,6 +742,7 @@ def on_a_terminal(
     return shown.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_a_bar_and_only_the_failures(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email,teams\nada@example.com,\nbob@example.com,nowhere\n")
     shown = on_a_terminal(shell, elsewhere, "--yes")
@@ -752,6 +756,7 @@ def test_a_terminal_shows_a_bar_and_only_the_failures(shell: Shell, elsewhere: P
     assert not COLOUR.search(on_a_terminal(shell, elsewhere, "--yes", NO_COLOR="1"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "code"), [(b"y\n", 0), (b"n\n", 130), (b"\n", 130)])
 def test_a_terminal_asks_before_anything_is_sent(
     typed: bytes, code: int, shell: Shell, elsewhere: Path
@@ -769,6 +774,7 @@ def test_a_terminal_asks_before_anything_is_sent(
         assert "Send?" not in again, "nothing is left to send"
 
 
+@pytest.mark.slow
 def test_onboard_asks_whether_another_address_is_the_same_sentry(
     shell: Shell, elsewhere: Path
 ) -> None:
@@ -862,6 +868,7 @@ def test_reports_a_reader_that_has_gone(command: str, shell: Shell, elsewhere: P
         assert "sending" not in outcomes
 
 
+@pytest.mark.slow
 def test_goes_on_without_a_standard_output(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\n")
     command = " ".join([*COMMAND, "onboard", "people.csv", ">&-"])

@@ -83,6 +83,7 @@ def agent() -> Generator[Agent]:
         yield Agent(fake, token, {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token})
 
 
+@pytest.mark.slow
 def test_the_tools_are_the_operations_as_the_contract_describes_them(agent: Agent) -> None:
     listed = {tool.name: tool for tool in agent.use(lambda session: session.list_tools()).tools}
     methods = {route.name for route in routes() if hasattr(AsyncSentryMembers, route.name)}
@@ -103,6 +104,7 @@ def test_the_tools_are_the_operations_as_the_contract_describes_them(agent: Agen
         )
 
 
+@pytest.mark.slow
 def test_says_who_was_invited(agent: Agent) -> None:
     role = {"teamSlug": "backend", "role": None}
     arguments = {"email": "ada@example.com", "orgRole": "member", "teamRoles": [role]}
@@ -118,6 +120,7 @@ def test_says_who_was_invited(agent: Agent) -> None:
     assert arguments == agent.fake.requests[-1].body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("organization", "member", "outcome", "words"),
     [
@@ -141,6 +144,7 @@ def test_says_what_an_addition_did(
     assert outcome == result.structured_content["outcome"]
 
 
+@pytest.mark.slow
 def test_an_error_is_a_tool_error_with_the_advice(agent: Agent) -> None:
     result = agent.call(INVITE, {**ACME, "email": "both@example.org"})
     assert result.is_error
@@ -163,6 +167,7 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_rejects_bad_arguments_and_sends_nothing(agent: Agent) -> None:
     async def call_all(session: ClientSession) -> list[Any]:
         return [
@@ -176,11 +181,13 @@ def test_rejects_bad_arguments_and_sends_nothing(agent: Agent) -> None:
     assert () == agent.fake.requests
 
 
+@pytest.mark.slow
 def test_shows_no_secret_that_was_given_as_an_argument(agent: Agent) -> None:
     for arguments in ({"email": [agent.token]}, {"organization_id_or_slug": f"{agent.token}/"}):
         assert agent.call(INVITE, {**ACME, "email": "a@b.example", **arguments}).is_error
 
 
+@pytest.mark.slow
 def test_rejects_an_unknown_tool(agent: Agent) -> None:
     result = agent.call("delete_everything", {})
     assert result.is_error
@@ -189,6 +196,7 @@ def test_rejects_an_unknown_tool(agent: Agent) -> None:
     assert JOIN in text_of(result)
 
 
+@pytest.mark.slow
 def test_the_organization_has_the_default_of_the_command_line(agent: Agent) -> None:
     agent.variables["SENTRY_ORG"] = "closed"
     for options, organization in (((), "closed"), (("--org", "acme"), "acme")):
@@ -212,6 +220,7 @@ def run_command(*options: str, **variables: str) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.slow
 def test_does_not_start_without_credentials(tmp_path: Path) -> None:
     ran = run_command(HOME=str(tmp_path))
     assert (8, "") == (ran.returncode, ran.stdout)
@@ -219,6 +228,7 @@ def test_does_not_start_without_credentials(tmp_path: Path) -> None:
     assert "SENTRY_AUTH_TOKEN" in ran.stderr
 
 
+@pytest.mark.slow
 def test_ends_with_its_input(agent: Agent) -> None:
     ran = run_command(**agent.variables)
     assert (0, "", "") == (ran.returncode, ran.stdout, ran.stderr)

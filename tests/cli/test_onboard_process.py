@@ -8,9 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, suppress
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
 import pytest
 from sentry_members_testing import FakeSentry
@@ -117,6 +115,7 @@ def begin(tmp_path: Path) -> Generator[Begin]:
         yield begin
 
 
+@pytest.mark.slow
 def test_loses_no_row_when_killed_ten_times(begin: Begin) -> None:
     seed = time.time_ns()
     moments = random.Random(seed)
@@ -150,21 +149,7 @@ def test_loses_no_row_when_killed_ten_times(begin: Begin) -> None:
     assert invites.total() - 1000 <= repeatable, f"seed {seed}"
 
 
-def test_sends_as_fast_as_the_rate_limiter_allows(begin: Begin) -> None:
-    onboarding = begin(301)
-    arrived: list[float] = []
-    process = onboarding.start()
-    for count in range(1, 302, 20):
-        wait_until(lambda count=count: len(onboarding.fake.requests) >= count)
-        arrived.append(time.monotonic())
-    assert (0, "") == onboarding.end(process)[::2]
-    onboarding.check_complete()
-    # The median, as other work of the machine delays some of the requests.
-    assert 38 <= median(20 / (end - begin) for begin, end in pairwise(arrived))
-    rejected = [request for request in onboarding.fake.requests if request.status == 429]
-    assert len(rejected) <= 3
-
-
+@pytest.mark.slow
 def test_stops_at_the_invite_quota_and_goes_on_the_next_day(begin: Begin) -> None:
     clock = Clock()
     onboarding = begin(60, clock)
@@ -183,6 +168,7 @@ def test_stops_at_the_invite_quota_and_goes_on_the_next_day(begin: Begin) -> Non
     onboarding.check_complete()
 
 
+@pytest.mark.slow
 def test_repeats_requests_that_fail_or_lose_their_response(begin: Begin) -> None:
     onboarding = begin(300, Clock())
     for fault, every in ((500, 41), (502, 37), (504, 31), ("drop-before", 29), ("drop-after", 23)):
@@ -195,6 +181,7 @@ def test_repeats_requests_that_fail_or_lose_their_response(begin: Begin) -> None
     assert 300 + 25 == invites.total()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_goes_on_after_an_interruption(number: signal.Signals, begin: Begin) -> None:
     onboarding = begin(100)
@@ -223,6 +210,7 @@ def without_pauses(err: str) -> list[str]:
     return [line for line in err.splitlines() if not line.startswith("nothing is sent for ")]
 
 
+@pytest.mark.slow
 def test_waits_for_a_server_that_comes_back(begin: Begin) -> None:
     onboarding = begin(100)
     with onboarding.fake.serve() as onboarding.url:
@@ -236,6 +224,7 @@ def test_waits_for_a_server_that_comes_back(begin: Begin) -> None:
     onboarding.check_complete()
 
 
+@pytest.mark.slow
 def test_stops_on_a_full_disk(begin: Begin) -> None:
     """A shell's limit for the size of files, in blocks of 512 bytes, stands in for the disk."""
     onboarding = begin(100, Clock())
@@ -251,6 +240,7 @@ def test_stops_on_a_full_disk(begin: Begin) -> None:
     onboarding.check_complete()
 
 
+@pytest.mark.slow
 def test_rejects_a_second_command_on_the_same_file(begin: Begin) -> None:
     onboarding = begin(60)
     first = onboarding.start()

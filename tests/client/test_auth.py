@@ -1,6 +1,7 @@
 """Finding the credentials: which source is used, and what is rejected."""
 
 from pathlib import Path
+from traceback import TracebackException
 from typing import Any
 
 import httpx
@@ -113,6 +114,19 @@ def test_sends_any_token_to_a_projects_url_that_is_the_default(elsewhere: Path) 
     """Sentry's own tools write it, and the token would go there without the file, too."""
     write_clirc(elsewhere, url="https://sentry.io/")
     assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
+
+
+@pytest.mark.parametrize("url", ["https://sentry.io/", "https://own.example"])
+def test_sends_a_token_to_a_projects_url_only_if_the_user_names_no_other(
+    url: str, elsewhere: Path
+) -> None:
+    write_clirc(elsewhere, url=url)
+    write_clirc(elsewhere.parents[1], USER_TOKEN, "https://own.example")
+    if url == "https://sentry.io/":
+        with pytest.raises(ConfigurationError, match="is not for the token from elsewhere"):
+            url_and_header()
+    else:
+        assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
 def test_sends_a_projects_token_to_the_users_own_url(
@@ -288,6 +302,16 @@ def test_prefers_the_host_variable_as_sentrys_own_tool_does(
         url_and_header(token=USER_TOKEN)
 
 
+@pytest.mark.parametrize("nothing", ["", " ", "''"])
+def test_takes_an_empty_host_variable_for_none(
+    nothing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the token would go to sentry.io."""
+    monkeypatch.setenv("SENTRY_HOST", nothing)
+    monkeypatch.setenv("SENTRY_URL", "https://url.example")
+    assert f"https://url.example/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
+
+
 def test_reads_the_properties_file_that_the_environment_names(
     monkeypatch: pytest.MonkeyPatch, elsewhere: Path, tmp_path: Path
 ) -> None:
@@ -300,6 +324,9 @@ def test_reads_the_properties_file_that_the_environment_names(
     write_clirc(elsewhere, OTHER_TOKEN, "https://file.example")
     assert f"https://properties.example/ Bearer {USER_TOKEN}" == url_and_header()
     assert "acme" == default_organization()
+    file.write_text(f"auth.token={USER_TOKEN}\nauth.url=https://properties.example/\n")
+    with pytest.raises(ConfigurationError, match=r"has `auth\.url`: where Sentry is"):
+        url_and_header()
     file.unlink()
     with pytest.raises(ConfigurationError, match=r"sentry\.properties can't be read"):
         url_and_header()
@@ -323,6 +350,8 @@ def test_reads_the_file_in_the_folder_of_settings(
         ("[DEFAULT]\nurl = https://own.example\n", r"has `url` below \[DEFAULT\]"),
         ("[defaults]\ntoken = x\n", r"has `token` below \[defaults\]: it belongs below \[auth\]"),
         ("[auth]\norg = acme\n", r"has `org` below \[auth\]: it belongs below \[defaults\]"),
+        ("[defaults]\nhost = own.example\n", r"has `host`: .* `url` below \[defaults\]"),
+        ("[sentry]\nbase_url = https://own.example\n", "has `base_url`: where Sentry is"),
     ],
 )
 def test_rejects_a_value_in_the_wrong_section(content: str, problem: str, elsewhere: Path) -> None:
@@ -404,6 +433,25 @@ def test_reads_the_headers_of_the_environment_for_self_hosted_sentries(
     for url in ("https://sentry.io", "https://de.sentry.io"):
         assert "X-One" not in sent_headers(url=url)
     assert "X-One" not in sent_headers(url="https://sentry.example", headers={"X-Other": "5"})
+
+
+@pytest.mark.parametrize(
+    ("pairs", "number"),
+    [
+        ("geheim0123", 1),
+        ("CF-Access-Client-Secret=geheim0123", 1),
+        ("X-One: 1; =geheim0123: 2", 2),
+        ("Cookie: a=1; b=geheim0123", 2),
+    ],
+)
+def test_does_not_show_what_is_no_header_in_the_environment(
+    pairs: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTRY_CUSTOM_HEADERS", pairs)
+    with pytest.raises(ConfigurationError, match=f"pair {number} of") as caught:
+        sent_headers(url="https://sentry.example")
+    shown = TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "geheim0123" not in "".join(shown.format()).replace(pairs, "")
 
 
 @pytest.mark.parametrize(
@@ -499,6 +547,7 @@ def test_recognizes_the_token_kind_by_the_prefix(token: str, token_kind: str | N
     assert token_kind == resolve(Secret(token)).token_kind
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_sends_any_token_unaltered_or_rejects_it(token: str) -> None:
     """A rejection is a ConfigurationError, and nothing else."""

@@ -51,7 +51,12 @@ def test_the_transport_of_the_readme_makes_a_span_for_sentry_sdk(server: Recorde
     names: dict[str, type[httpx.BaseTransport]] = {}
     exec(code.partition("\n\nwith ")[0], names)  # noqa: S102 - the README's own
     transport = MemoryTransport()
-    sentry_sdk.init("https://key@sentry.example/1", transport=transport, traces_sample_rate=1.0)
+    sentry_sdk.init(
+        "https://key@sentry.example/1",
+        transport=transport,
+        traces_sample_rate=1.0,
+        auto_enabling_integrations=False,  # Some import what this Python warns of.
+    )
     with (
         SentryMembers(token=USER_TOKEN, url=server.url(), transport=names["Traced"]()) as sentry,
         sentry_sdk.start_transaction(name="test"),

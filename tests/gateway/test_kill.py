@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from tests.support.gateway import START, address, settings
+from tests.support.gateway import RUN, START, address, settings
 from tests.support.repo_copy import MAKE, Tree
 
 
@@ -26,6 +26,7 @@ def kill_group(process: subprocess.Popen[bytes], program_pid: int) -> None:
     os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [kill_make, kill_program, kill_group])
 def test_a_killed_gateway_leaves_neither_nginx_nor_files(
     kill: Callable[[subprocess.Popen[bytes], int], None], tree: Tree, tmp_path: Path
@@ -51,6 +52,30 @@ def test_a_killed_gateway_leaves_neither_nginx_nor_files(
         assert monotonic() < end, "the gateway is still there"
         sleep(0.02)
     process.stderr.close()
+
+
+def test_a_gateway_that_is_killed_while_nginx_starts_ends_nginx(tmp_path: Path) -> None:
+    """The file with the process ID of nginx is not there yet."""
+    environment = settings(tmp_path)
+    nginx, started = tmp_path / "bin/nginx", tmp_path / "started"
+    nginx.parent.mkdir()
+    nginx.write_text(
+        f"#!/bin/sh\necho $$ > {started}.new\nmv {started}.new {started}\nexec sleep 60\n"
+    )
+    nginx.chmod(0o755)
+    environment["PATH"] = f"{nginx.parent}:{environment['PATH']}"
+    process = subprocess.Popen(RUN, env=environment, stdout=subprocess.DEVNULL)
+    end = monotonic() + START
+    while not started.exists():
+        assert monotonic() < end, "nginx is not started"
+        sleep(0.02)
+    process.kill()
+    process.wait()
+    pid = started.read_text().strip()
+    while Path("/proc", pid).exists():
+        assert monotonic() < end, "nginx is still there"
+        sleep(0.02)
+    assert [] == list(Path(environment["TMPDIR"]).iterdir())
 
 
 def is_served(environment: dict[str, str]) -> bool:

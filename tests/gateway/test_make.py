@@ -7,11 +7,14 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support import programs
 from tests.support.gateway import START, address, await_start, settings
 from tests.support.repo_copy import MAKE, Tree
 
 
+@pytest.mark.slow
 def test_runs_until_ctrl_c_and_leaves_no_files(tree: Tree, tmp_path: Path) -> None:
     environment = settings(tmp_path)
     process = subprocess.Popen(
@@ -41,6 +44,7 @@ def test_runs_until_ctrl_c_and_leaves_no_files(tree: Tree, tmp_path: Path) -> No
     assert [] == os.listdir(environment["TMPDIR"])
 
 
+@pytest.mark.slow
 def test_names_the_setting_that_is_missing(tree: Tree) -> None:
     programs.find("nginx")
     completed = tree.make("gateway", "SENTRY_URL=")

@@ -41,6 +41,7 @@ def with_docker(folder: Path) -> dict[str, str]:
     return environment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["make gateway", "docker run"])
 def test_a_gateway_started_as_shown_serves_a_client_configured_as_shown(
     command: str, tree: Tree, tmp_path: Path
@@ -91,6 +92,7 @@ def test_a_gateway_started_as_shown_serves_a_client_configured_as_shown(
     ]
 
 
+@pytest.mark.slow
 def test_a_gateway_started_by_compose_is_reloaded_as_shown(
     upstream: Recorder, tree: Tree, tmp_path: Path
 ) -> None:

@@ -16,8 +16,8 @@ from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic, sleep
 from typing import NoReturn
-from urllib.parse import unquote
 
 import httpx
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
@@ -27,6 +27,8 @@ from tests.maintenance import changes
 from tests.maintenance.archives import extract
 
 NAME = "sentry-members"
+# Some indexes list a file only a while after its upload.
+LISTED_WITHIN = 60  # seconds
 
 
 def fail(reason: str) -> NoReturn:
@@ -34,7 +36,7 @@ def fail(reason: str) -> NoReturn:
     sys.exit(f"publish: {reason}")
 
 
-def reject_credentials(status: object, url: str) -> NoReturn:
+def reject_credentials(status: object, url: object) -> NoReturn:
     fail(f"the index rejects these credentials, or they lack a permission ({status} at {url})")
 
 
@@ -88,76 +90,103 @@ class Listing(HTMLParser):
     """A page of the simple API.
 
     Attributes:
-        files: The SHA-256 of each file, by name; empty if the page doesn't state it.
-        links: The link to each file, by name.
+        links: The URL of each file, by name.
     """
 
-    def __init__(self, page: str = "") -> None:
+    def __init__(self, response: httpx.Response) -> None:
         super().__init__()
-        self.files: dict[str, str] = {}
-        self.links: dict[str, str] = {}
-        self.feed(page)
+        self.links: dict[str, httpx.URL] = {}
+        self._url = response.url
+        self.feed(response.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "a":
-            link, _, fragment = (dict(attrs).get("href") or "").partition("#")
-            name = unquote(link).rpartition("/")[2]
-            self.files[name] = fragment.removeprefix("sha256=")
-            self.links[name] = link
-
-    def releases(self) -> dict[Version, str]:
-        """Return the link to the sdist of each final release."""
-        found: dict[Version, str] = {}
-        for name, link in self.links.items():
-            with suppress(InvalidSdistFilename):
-                project, version = parse_sdist_filename(name)
-                if project == NAME and not version.is_prerelease:
-                    found[version] = link
-        return found
+            url = self._url.join(dict(attrs).get("href") or "").copy_with(fragment=None)
+            self.links[url.path.rpartition("/")[2]] = url
 
 
-def request(method: str, url: str, auth: tuple[str, str] | None) -> httpx.Response:
+def request(
+    method: str,
+    url: httpx.URL,
+    auth: tuple[str, str] | None,
+    form: dict[str, tuple[None, str]] | None = None,
+) -> httpx.Response:
     """Return the response of the index; fail if it rejects the credentials."""
     # The certificate of a company's own index can only be verified with the system's authorities.
     certificates = ssl.create_default_context()
     try:
-        response = httpx.request(method, url, auth=auth, verify=certificates, follow_redirects=True)
+        response = httpx.request(
+            method, url, auth=auth, files=form, verify=certificates, follow_redirects=True
+        )
     except (httpx.HTTPError, UnicodeError) as error:
+        if isinstance(error, httpx.RequestError) and error.request.url.host != url.host:
+            # The index redirected to a public one, which can't be reached: it has nothing there.
+            return httpx.Response(404, request=error.request)
         fail(f"the index can't be reached at {url}: {error}")
-    if response.status_code in (401, 403):
+    if response.status_code in (401, 403) and response.url.host == url.host:
         reject_credentials(response.status_code, url)
     return response
 
 
-def listing(page: str, auth: tuple[str, str]) -> Listing:
-    """Return the index's page of this project; an empty one before the first release."""
+def check_upload(url: str, auth: tuple[str, str]) -> str:
+    """Fail if nothing can be uploaded to a URL; return the URL where its files are listed."""
+    # A form without a file changes nothing, but the index rejects it if the password is wrong.
+    response = request("POST", httpx.URL(url), auth, {":action": (None, "file_upload")})
+    if response.history or response.status_code in (404, 405):
+        answer = f"redirects to {response.url}" if response.history else response.status_code
+        fail(f"nothing can be uploaded to INDEX_URL={url} ({answer})")
+    folder = "+simple" if "X-Devpi-API-Version" in response.headers else "simple"
+    return f"{url.rstrip('/')}/{folder}/"
+
+
+def listing(page: httpx.URL, auth: tuple[str, str]) -> dict[str, httpx.URL]:
+    """Return the URL of each file of this project on the index, by name."""
     response = request("GET", page, auth)
     # Some indexes redirect to the public one for a project that they don't have.
-    if response.status_code == 404 or response.url.host != httpx.URL(page).host:
-        print(
-            f"publish: {page} is empty (files elsewhere? export UV_PUBLISH_CHECK_URL)", flush=True
-        )
-        return Listing()
+    if response.status_code == 404 or response.url.host != page.host:
+        return {}
     if not response.is_success:
         fail(f"the index responds with {response.status_code} at {page}")
-    return Listing(response.text)
+    return Listing(response).links
 
 
-def check_version(version: Version, page: str, there: Listing, auth: tuple[str, str]) -> None:
+def download(url: httpx.URL, page: httpx.URL, auth: tuple[str, str]) -> bytes:
+    """Return a file that the page of the index links to."""
+    # The credentials are for the index, which may link to another host.
+    response = request("GET", url, auth if url.netloc == page.netloc else None)
+    if not response.is_success:
+        fail(f"the index lists {url}, and responds with {response.status_code} there")
+    return response.content
+
+
+def releases(there: dict[str, httpx.URL]) -> dict[Version, httpx.URL]:
+    """Return the URL of the sdist of each final release."""
+    found: dict[Version, httpx.URL] = {}
+    for name, url in there.items():
+        with suppress(InvalidSdistFilename):
+            project, version = parse_sdist_filename(name)
+            if project == NAME and not version.is_prerelease:
+                found[version] = url
+    return found
+
+
+def check_version(
+    version: Version, page: httpx.URL, there: dict[str, httpx.URL], auth: tuple[str, str]
+) -> None:
     """Fail if the changes since the newest release require a higher version.
 
     That is the newest of the index; if it has none, the last version tag. The present version is
     not compared with itself: its upload may have been cut off, and it may be tagged.
     """
-    releases = there.releases()
-    releases.pop(version, None)
+    others = releases(there)
+    others.pop(version, None)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        if releases:
-            newest = max(releases)
+        if others:
+            newest = max(others)
             if version < newest:
                 fail(f"the index has {NAME} {newest}: raise the {version} in openapi.yaml")
-            before = unpack(str(httpx.URL(page).join(releases[newest])), page, folder, auth)
+            before = unpack(download(others[newest], page, auth), folder)
             reason = changes.compare(before, f"{newest} on the index")
         elif tag := changes.last_release(excluded=f"v{version}"):
             changes.unpack(tag, folder)
@@ -169,36 +198,49 @@ def check_version(version: Version, page: str, there: Listing, auth: tuple[str, 
         fail(reason)
 
 
-def unpack(url: str, page: str, folder: Path, auth: tuple[str, str]) -> Path:
-    """Unpack the sdist at a URL into a folder, and return the folder of its tree."""
-    is_on_index = httpx.URL(url).netloc == httpx.URL(page).netloc
-    response = request("GET", url, auth if is_on_index else None)
+def unpack(release: bytes, folder: Path) -> Path:
+    """Unpack an sdist into a folder, and return the folder of its tree."""
     try:
-        with tarfile.open(fileobj=BytesIO(response.content)) as sdist:
+        with tarfile.open(fileobj=BytesIO(release)) as sdist:
             extract(sdist, folder)
         [tree] = folder.iterdir()
     except (tarfile.TarError, ValueError):
-        fail(f"the newest release can't be read: {response.status_code} at {url}")
+        fail("the newest release on the index is not an sdist")
     return tree
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def built_files() -> dict[str, str]:
     """Return the SHA-256 of each file in dist/, by name."""
-    files = sorted(Path("dist").iterdir())
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {file.name: sha256(file.read_bytes()) for file in sorted(Path("dist").iterdir())}
 
 
-def missing(files: dict[str, str], there: dict[str, str], version: str) -> list[str]:
-    """Return the paths of the built files that the index lacks.
+def missing(files: dict[str, str], page: httpx.URL, auth: tuple[str, str]) -> list[str]:
+    """Return the names of the built files that the index lacks; fail if it has others.
 
-    After an upload that failed halfway, these are not all.
+    After an upload that failed halfway, these are not all. Not every index states a SHA-256, so
+    the files are compared.
     """
+    there = listing(page, auth)
     for name, digest in files.items():
-        if there.get(name, digest) != digest:
+        if name in there and sha256(download(there[name], page, auth)) != digest:
             fail(f"the index has another {name}: raise the version in openapi.yaml")
-    if files.keys() <= there.keys():
-        fail(f"the index has {NAME} {version} already: raise the version in openapi.yaml")
-    return [f"dist/{name}" for name in files if name not in there]
+    return [name for name in files if name not in there]
+
+
+def check_listed(files: dict[str, str], page: httpx.URL, auth: tuple[str, str]) -> None:
+    """Fail unless the index lists the built files, for an upload may succeed and do nothing."""
+    end = monotonic() + LISTED_WITHIN
+    while names := missing(files, page, auth):
+        if monotonic() > end:
+            fail(
+                f"the upload succeeded, but {page} lists no {names[0]} "
+                "(files elsewhere? export UV_PUBLISH_CHECK_URL)"
+            )
+        sleep(1)
 
 
 def tested_state() -> list[object]:
@@ -212,8 +254,9 @@ def make(verb: str) -> None:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("UV_PUBLISH_")
     }
+    environment |= {"CI": "true", "PYTEST_ADDOPTS": "--maxfail=3 --tb=short"}
     command = ["make", "--no-print-directory", verb]
-    if subprocess.run(command, env={**environment, "CI": "true"}, check=False).returncode:
+    if subprocess.run(command, env=environment, check=False).returncode:
         fail(f"make {verb} failed: nothing was uploaded")
 
 
@@ -229,18 +272,23 @@ def upload(url: str, files: list[str], *options: str) -> bool:
 
 def main() -> None:
     url = http_url("INDEX_URL")
-    if url.rstrip("/").endswith("/simple"):
-        fail("INDEX_URL is where files are uploaded to, not where pip reads: leave out /simple")
-    simple = http_url("UV_PUBLISH_CHECK_URL", f"{url.rstrip('/')}/simple/")
+    if found := re.fullmatch(r"(.*/)\+?simple/*", url):
+        fail(f"INDEX_URL={url} is where pip reads: to upload, make publish INDEX_URL={found[1]}")
     auth = credentials(url)
     version = changelog_version()
-    # An empty upload changes nothing, but the index rejects it if the password is wrong.
-    request("POST", url, auth)
-    page = f"{simple.rstrip('/')}/{NAME}/"
+    simple = http_url("UV_PUBLISH_CHECK_URL", check_upload(url, auth))
+    page = httpx.URL(f"{simple.rstrip('/')}/{NAME}/")
     there = listing(page, auth)
+    if not there:
+        print(
+            f"publish: {page} is empty (files elsewhere? export UV_PUBLISH_CHECK_URL)", flush=True
+        )
     check_version(Version(version), page, there, auth)
     make("build")
-    files = missing(built_files(), there.files, version)
+    built = built_files()
+    files = [f"dist/{name}" for name in missing(built, page, auth)]
+    if not files:
+        fail(f"the index has {NAME} {version} already: raise the version in openapi.yaml")
     if not upload(url, files, "--dry-run"):
         fail("uv can't upload these files (see above)")
     before = tested_state()
@@ -250,10 +298,12 @@ def main() -> None:
         fail("the tree or dist/ changed while the tests ran: nothing was uploaded; run it again")
     if os.environ.get("DRY_RUN"):
         print(f"publish: dry run: would upload {', '.join(files)}")
-    elif not upload(url, files):
+        return
+    if not upload(url, files):
         fail("the upload failed: run the same command again to upload the rest")
-    else:
-        print(f"publish: {NAME} {version} is on the index")
+    check_listed(built, page, auth)
+    tag = f"git tag v{version} && git push origin HEAD v{version}"
+    print(f"publish: {NAME} {version} is on the index: {tag}")
 
 
 if __name__ == "__main__":

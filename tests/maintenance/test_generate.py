@@ -12,6 +12,7 @@ PACKAGE = "generated/sentry_members_api"
 ALLOWED = "overlays/gateway/operations.conf.template"
 
 
+@pytest.mark.slow
 def test_the_committed_files_match_the_contract(tree: Tree) -> None:
     committed = tree.files("generated") | tree.files("overlays/gateway")
     checked = tree.make("check")
@@ -40,6 +41,7 @@ def example(tree: Tree) -> Tree:
     return tree
 
 
+@pytest.mark.slow
 def test_check_names_edited_missing_and_additional_files(example: Tree) -> None:
     assert 0 == example.make("generate").returncode
     example.edit(f"{PACKAGE}/models/team.py", "memberCount", "members")
@@ -52,6 +54,7 @@ def test_check_names_edited_missing_and_additional_files(example: Tree) -> None:
     assert "run make generate" in checked.stderr
 
 
+@pytest.mark.slow
 def test_check_names_an_edited_allow_list(example: Tree) -> None:
     assert 0 == example.make("generate").returncode
     example.edit(ALLOWED, "POST", "PUT")
@@ -61,6 +64,7 @@ def test_check_names_an_edited_allow_list(example: Tree) -> None:
     assert "run make generate" in checked.stderr
 
 
+@pytest.mark.slow
 def test_generates_from_a_changed_contract(example: Tree) -> None:
     assert 0 == example.make("generate").returncode
     example.edit("openapi.yaml", "How many members are on the team.", "How many people are on it.")
@@ -72,6 +76,7 @@ def test_generates_from_a_changed_contract(example: Tree) -> None:
     assert "How many people are on it." in (example.path / PACKAGE / "models/team.py").read_text()
 
 
+@pytest.mark.slow
 def test_generates_the_allow_list_from_the_operations(example: Tree) -> None:
     example.edit("openapi.yaml", "    post:", "    put:")
     example.edit("openapi.yaml", "'^(?:me|[0-9]+)$'", "'^(?:me|[0-9]{1,20})$'")
@@ -81,6 +86,7 @@ def test_generates_the_allow_list_from_the_operations(example: Tree) -> None:
     assert "/members/(?:(?:me|[0-9]{1,20}))/teams/" in allowed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "mistake", "fault"),
     [
@@ -145,6 +151,7 @@ def test_rejects_an_environment_without_the_generator(tree: Tree, other: Path) -
     assert "is needed, found none: remove" in output
 
 
+@pytest.mark.slow
 def test_generates_the_same_without_network_and_beside_other_settings(tree: Tree) -> None:
     before = tree.files(PACKAGE)
     (tree.path / "ruff.toml").write_text("line-length = 60\n")
@@ -153,6 +160,7 @@ def test_generates_the_same_without_network_and_beside_other_settings(tree: Tree
     assert before == tree.files(PACKAGE)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_write_a_whole_package(tree: Tree) -> None:
     """The second waits for the first, which would otherwise find its folder emptied."""
     before = tree.files(PACKAGE)

@@ -4,21 +4,23 @@ import hashlib
 import os
 import re
 import shutil
-import sys
+import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
+import httpx
 import pytest
 
 from tests.maintenance import publish
-from tests.support import pypi_server
+from tests.maintenance.environments import OWN
+from tests.support import devpi_server, pypi_server
 from tests.support.contracts import Edit
 from tests.support.pypi_server import PASSWORD, USER, Index
 from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT, VENV, VERSION, Tree
+from tests.support.serving import serving
 
 README = Readme(ROOT / "tests/maintenance/README.md")
 WHEEL, SDIST = f"sentry_members-{VERSION}-py3-none-any.whl", f"sentry_members-{VERSION}.tar.gz"
@@ -41,21 +43,14 @@ def test_quick() -> None:
             print(sys.prefix, file.name, hashlib.sha256(file.read_bytes()).hexdigest(), file=tested)
 """
 
-# Only on this Python, and in one process.
-PYTHON = "{}.{}".format(*sys.version_info)
-QUICK_OPTIONS = [
-    "PYTHONS=",
-    "IN_PARALLEL=",
-    "UV_COMPILE_BYTECODE=0",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
-]
+ENVIRONMENTS = [f"{OWN}-pinned", f"{OWN}-newest"]
 
 COMMIT = "git -c user.name=Ada -c user.email=ada@example.com commit --quiet --allow-empty -m More"
 
 # A make that records its verbs: `build` copies the built files, and the rest succeeds at once.
 FAKE_MAKE = """#!/bin/sh
 echo "$2" >> ../verbs
-[ "$2" != build ] || { mkdir dist && cp ../built/* dist; }
+[ "$2" != build ] || { mkdir -p dist && cp ../built/* dist; }
 """
 
 
@@ -152,7 +147,10 @@ def project(
 
 @pytest.fixture
 def quick(tree: Tree) -> Tree:
-    """A committed tree that has only quick tests."""
+    """A committed tree with quick tests only, which run on this Python and in one process."""
+    tree.edit("tests/maintenance/environments.py", '"3.11", "3.12", "3.13", "3.14", "3.15"', "OWN,")
+    tree.edit("tests/maintenance/run_tests.py", "str((os.cpu_count() or 1) + 1)", '"0"')
+    tree.edit("tests/maintenance/run_tests.py", 'Step(WHEEL, Environment(OWN, "lowest")),', "")
     tests = tree.path / "tests"
     for file in (*tests.rglob("test_*.py"), *tests.rglob("conftest.py")):
         file.unlink()
@@ -169,6 +167,7 @@ def quick(tree: Tree) -> Tree:
     return tree
 
 
+@pytest.mark.slow
 def test_uploads_the_tested_files(
     quick: Tree, empty: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,15 +179,17 @@ def test_uploads_the_tested_files(
     assert dry_run.startswith(f"{publish} DRY_RUN=1 ")
     for name in re.findall(r"(\w+)=…", export):
         monkeypatch.setenv(name, CREDENTIALS[name])
-    published = quick.make(*publish.split()[1:], *QUICK_OPTIONS)
+    published = quick.make(*publish.split()[1:], "UV_COMPILE_BYTECODE=0")
     assert 0 == published.returncode, published.stderr
-    assert f"publish: sentry-members {VERSION} is on the index\n" in published.stdout
+    tag = f"git tag v{VERSION} && git push origin HEAD v{VERSION}"
+    last = f"publish: sentry-members {VERSION} is on the index: {tag}"
+    assert last == published.stdout.splitlines()[-1]
     assert PASSWORD not in published.stdout + published.stderr
     assert {WHEEL, SDIST} == empty.files().keys()
     tested = (quick.path.parent / "tested").read_text().splitlines()
     assert set(tested) == {
         f"{prefix} {name} {hashlib.sha256(content).hexdigest()}"
-        for prefix in (VENV, quick.path / ".venvs" / PYTHON)
+        for prefix in (VENV, *(quick.path / ".venvs" / name for name in ENVIRONMENTS))
         for name, content in empty.files().items()
     }
     again = quick.make(*publish.split()[1:])
@@ -211,11 +212,19 @@ def test_dry_run_uploads_nothing(project: Project, empty: Index) -> None:
     assert {} == empty.files()
 
 
-def test_completes_a_failed_upload(project: Project, empty: Index, built: Path) -> None:
-    shutil.copy(built / WHEEL, empty.packages)
-    assert "" == project.publish(empty.url)
-    assert WHEEL not in project.output
-    assert {file.name: file.read_bytes() for file in built.iterdir()} == empty.files()
+@pytest.mark.parametrize("algorithm", ["sha256", "md5", "off"])
+def test_completes_a_failed_upload(
+    algorithm: str, project: Project, built: Path, tmp_path: Path
+) -> None:
+    """Whatever hash the index states."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    options = ("--disable-fallback", "--authenticate", "update", f"--hash-algo={algorithm}")
+    with pypi_server.serve(folder, *options) as index:
+        shutil.copy(built / WHEEL, index.packages)
+        assert "" == project.publish(index.url)
+        assert WHEEL not in project.output
+        assert {file.name: file.read_bytes() for file in built.iterdir()} == index.files()
 
 
 def test_rejects_another_file_of_the_same_name(project: Project, empty: Index) -> None:
@@ -234,7 +243,9 @@ def test_rejects_another_file_of_the_same_name(project: Project, empty: Index) -
         (f"{USER}:{PASSWORD}@packages.example.com", "INDEX_URL must be an http(s) URL"),
         ("http://[::1", "INDEX_URL must be an http(s) URL"),
         (f"https://{USER}:{PASSWORD}@packages.example.com/", "INDEX_URL holds a user or a"),
-        ("https://packages.example.com/simple/", "leave out /simple"),
+        ("https://packages.example.com/simple/", "INDEX_URL=https://packages.example.com/"),
+        ("https://packages.example.com/a/+simple", "INDEX_URL=https://packages.example.com/a/"),
+        ("https://packages.example.com/a/+simple/", "INDEX_URL=https://packages.example.com/a/"),
     ],
 )
 def test_rejects_a_url_that_is_not_of_an_index(url: str, reason: str, project: Project) -> None:
@@ -283,6 +294,7 @@ def commit_version(project: Project, version: str) -> None:
 BREAKING = "  request NewMember > email: is required now\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
@@ -325,7 +337,7 @@ def test_compares_with_the_last_tag_if_the_index_is_empty(
 def test_reports_a_release_that_cannot_be_read(project: Project, released: Index) -> None:
     (released.packages / "sentry_members-0.0.1.tar.gz").write_text("no archive")
     reason = project.publish(released.url)
-    assert reason.startswith("the newest release can't be read: 200 at http://127.0.0.1:")
+    assert "the newest release on the index is not an sdist" == reason
     assert [] == project.verbs()
 
 
@@ -392,6 +404,10 @@ def test_uploads_with_a_password_from_a_keyring(project: Project, empty: Index) 
     assert {WHEEL, SDIST} == empty.files().keys()
 
 
+def test_the_environment_hides_no_keyring_of_the_user() -> None:
+    assert not (VENV / "bin/keyring").exists()
+
+
 @pytest.mark.parametrize("verb", ["build", "check", "test"])
 def test_uploads_nothing_if_a_verb_fails(verb: str, project: Project, empty: Index) -> None:
     project.program("make", f'{FAKE_MAKE}[ "$2" != {verb} ]')
@@ -413,19 +429,24 @@ def test_uploads_nothing_if_files_change_during_the_tests(
 
 
 class FakeIndex(BaseHTTPRequestHandler):
-    """Responds with the first status code of the path, or to an upload with the second.
+    """Responds with the first status code of the path, and to an upload with the second.
 
     Its redirects lead to the page of another host, which lists files of this project.
     """
 
     def do_GET(self) -> None:
-        uploaded = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        self.send_response(int(self.path.split("/")[2 if uploaded else 1]))
+        self.respond(int(self.path.split("/")[1]))
+
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers["Content-Length"]))
+        is_upload = b'name="content"' in form
+        self.respond(int(self.path.split("/")[2]) if is_upload else 400)
+
+    def respond(self, status: int) -> None:
+        self.send_response(status)
         self.send_header("Location", f"http://localhost:{self.server.server_port}/200/")
         self.end_headers()
-        self.wfile.write(f"<a href='/{WHEEL}#sha256=0'></a><a href='/{SDIST}'></a>".encode())
-
-    do_POST = do_GET
+        self.wfile.write(f"<a href='{WHEEL}#sha256=0'></a><a href='{SDIST}'></a>".encode())
 
     def log_message(self, *_: object) -> None:
         pass
@@ -433,10 +454,9 @@ class FakeIndex(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def fake_index() -> Generator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), FakeIndex) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeIndex)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_reports_an_index_that_fails(project: Project, fake_index: str) -> None:
@@ -469,3 +489,66 @@ def test_ignores_the_files_of_a_public_index(project: Project, fake_index: str) 
 def test_reads_the_listing_from_another_url(project: Project, fake_index: str) -> None:
     reason = project.publish(f"{fake_index}/404/", UV_PUBLISH_CHECK_URL=f"{fake_index}/200/+simple")
     assert f"the index has another {WHEEL}: raise the version in openapi.yaml" == reason
+
+
+def test_reports_an_upload_that_puts_nothing_on_the_index(
+    project: Project, fake_index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "LISTED_WITHIN", 0)
+    reason = project.publish(f"{fake_index}/404/200/")
+    page = f"{fake_index}/404/200/simple/sentry-members/"
+    assert reason.startswith(f"the upload succeeded, but {page} lists no {WHEEL} (files elsewhere?")
+
+
+@pytest.mark.parametrize("path", ["packages", "packages/"])
+def test_rejects_a_url_that_takes_no_uploads(path: str, project: Project, empty: Index) -> None:
+    reason = project.publish(f"{empty.url}{path}")
+    assert reason.startswith(f"nothing can be uploaded to INDEX_URL={empty.url}{path} (")
+    assert [] == project.verbs()
+
+
+def test_publishes_first_on_an_index_whose_public_one_cannot_be_reached(
+    project: Project, tmp_path: Path
+) -> None:
+    """The index redirects to the public one for a project that it doesn't have."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    with pypi_server.serve(folder, "--fallback-url=http://localhost:9/simple/") as index:
+        assert "" == project.publish(index.url)
+        assert {WHEEL, SDIST} == index.files().keys()
+
+
+@pytest.fixture(scope="module")
+def devpi(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    with devpi_server.serve(tmp_path_factory.mktemp("devpi")) as url:
+        yield url
+
+
+def test_publishes_to_devpi(project: Project, built: Path, devpi: str) -> None:
+    reason = project.publish(devpi, UV_PUBLISH_PASSWORD="wrong")
+    assert reason.startswith("the index rejects these credentials, or they lack a permission (401")
+    assert [] == project.verbs()
+    upload = ["uv", "publish", "--publish-url", devpi, str(built / WHEEL)]
+    cut_off = {**os.environ, **CREDENTIALS}
+    subprocess.run(upload, env=cut_off, capture_output=True, check=True)
+    assert "" == project.publish(devpi)
+    assert f"Uploading {WHEEL}" not in project.output
+    listed = httpx.get(f"{devpi}+simple/sentry-members/").text
+    assert all(f">{file.name}</a>" in listed for file in built.iterdir())
+    assert "the index has sentry-members" in project.publish(devpi)
+
+
+def test_shows_the_first_failures_of_the_tests(
+    project: Project, empty: Index, tmp_path: Path
+) -> None:
+    (tmp_path / "test_numbers.py").write_text(
+        "import pytest\n\n"
+        "@pytest.mark.parametrize('number', range(50))\n"
+        "def test_one(number):\n"
+        "    assert number < 0, 'too high'\n"
+    )
+    run = "python -m pytest -p no:cacheprovider ../test_numbers.py"
+    project.program("make", f'{FAKE_MAKE}[ "$2" != test ] || {run}')
+    assert "make test failed: nothing was uploaded" == project.publish(empty.url)
+    assert 3 == project.output.count("E   AssertionError: too high")
+    assert len(project.output.splitlines()) < 50

@@ -292,6 +292,7 @@ def assert_passes(*tests: str) -> None:
     assert 0 == tested.returncode, tested.stdout
 
 
+@pytest.mark.slow
 def test_changes_that_break_nobody_need_no_handwritten_line(
     released: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -325,6 +326,7 @@ def test_changes_that_break_nobody_need_no_handwritten_line(
         assert "amount" in error
 
 
+@pytest.mark.slow
 def test_changes_that_break_somebody_name_whom(
     released: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -385,6 +387,7 @@ for number, more in enumerate(({{}}, {{"{field}": {value!r}}})):
 """
 
 
+@pytest.mark.slow
 def test_a_new_operation_needs_three_pieces(
     released: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -423,6 +426,7 @@ def test_a_new_operation_needs_three_pieces(
     assert [] == errors("mypy", "overlays", "calls.py")
 
 
+@pytest.mark.slow
 def test_a_renamed_operation_needs_its_imports(
     released: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:

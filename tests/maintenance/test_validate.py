@@ -47,12 +47,15 @@ def test_finds_nothing_in_a_valid_contract() -> None:
     assert [] == list(faults(CONTRACT.encode()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "mistake", "fault"),
     [
         ("  title: ", "  title: [", "line 4: expected ',' or ']', but got ':'"),
         ("schemas/Person'", "schemas/Nobody'", "line 13: '#/components/schemas/Nobody' leads now"),
         ("rameters/Id'", "rameters/Lost'", "line 8: '#/components/parameters/Lost' leads nowhere"),
+        ("schemas/Person'", "schemas'", "line 13: '#/components/schemas' is no component: move"),
+        ("schemas/Person'", "schemas/Person/properties/email'", "line 13: '#/components/schemas/"),
         ("    post:", "    post: {}\n    post:", "line 10: the key 'post' is a duplicate"),
         ("        required: true", "        requird: true", "post > requestBody: Unevaluated"),
         ("required: [email]", "required: [emial]", "line 25: 'emial' is required but not a prop"),

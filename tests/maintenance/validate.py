@@ -3,6 +3,7 @@
 Run as `python -m tests.maintenance.validate openapi.yaml`.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,9 @@ def _unnoticed(node: yaml.Node, document: Any) -> Iterator[str]:
                 follow({"$ref": value.value}, document)
             except LookupError as error:
                 yield f"{_line(key)}: {error.args[0]}"
+            else:
+                if not re.fullmatch("#/components/[^/]+/[^/]+", value.value):
+                    yield f"{_line(key)}: {value.value!r} is no component: move it below components"
         yield from _unnoticed(value, document)
     parts = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
     fields = parts.get("properties")

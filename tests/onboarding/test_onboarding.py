@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sentry_members import AsyncSentryMembers, TeamRoleAssignment
+from sentry_members import AsyncSentryMembers, Member, TeamRoleAssignment
 from sentry_members.errors import (
     ApiError,
     ConnectionFailedError,
@@ -36,7 +36,7 @@ from sentry_members_testing import FakeSentry, Version
 
 from tests.support.client_harness import USER_TOKEN
 from tests.support.fake_requests import Clock
-from tests.support.recordings import CURRENT_RESPONSES
+from tests.support.recordings import CURRENT_RESPONSES, bodies
 
 URL = "https://sentry.io/"
 SCOPES = ["member:admin", "org:read"]
@@ -164,6 +164,29 @@ def test_does_not_retry_an_argument_that_cannot_be_sent(fake: FakeSentry) -> Non
     assert RowOutcome.INVITED is results["ada@example.com"].outcome
 
 
+class Stubborn(str):
+    """A text that can be sent, and not recorded."""
+
+    def lower(self) -> str:
+        raise RuntimeError
+
+
+def test_sends_the_rows_behind_one_that_cannot_be_recorded(fake: FakeSentry, path: Path) -> None:
+    rows = [Invite(Stubborn("eve@example.com")), *invites(2)]
+    results = outcomes(run_against(fake, rows, path))
+    assert RowOutcome.NOT_ATTEMPTED == results.pop("eve@example.com")
+    assert [RowOutcome.INVITED] * 2 == list(results.values())
+    assert 1 == path.read_text().count("the row can't be sent (RuntimeError")
+
+
+@pytest.mark.parametrize("member_id", ["\x1b[2J", "7\n8", USER_TOKEN, "", None, ["7"]], ids=repr)
+def test_keeps_no_member_id_that_is_not_a_number(member_id: Any) -> None:
+    """It would be printed to a terminal as the server sends it."""
+    member = Member.from_dict(bodies("addAMemberToAnOrganization", 201)[0] | {"id": member_id})
+    result = Result.of(Invite("ada@example.com"), member)
+    assert (RowOutcome.INVITED, "") == (result.outcome, result.member_id)
+
+
 def unsendable() -> list[Any]:
     """Return rows that a program built wrongly."""
     return [
@@ -173,6 +196,7 @@ def unsendable() -> list[Any]:
         Invite("b@example.com", team_roles=None),  # type: ignore[arg-type]
         Invite("c@example.com", team_roles=("backend",)),  # type: ignore[arg-type]
         Addition("1" * 70_000, "backend"),
+        Invite("e@example.com", line="2"),  # type: ignore[arg-type]
         Addition("8", None),  # type: ignore[arg-type]
         "d@example.com",
     ]
@@ -495,6 +519,7 @@ def test_stops_at_the_invite_quota_and_goes_on_the_next_day(
     )
 
 
+@pytest.mark.slow
 def test_sends_as_fast_as_the_rate_limiter_allows(clock: Clock, fake: FakeSentry) -> None:
     fake.limit_requests(per_second=40, concurrent=25)
     began = clock.now

@@ -121,6 +121,10 @@ def test_counts_a_row_by_its_first_line() -> None:
             "'ada@bücher.example' and 'ada@xn--bcher-kva.example' are the same address",
         ),
         (
+            "email\nada@example.com\nada@\uff45xample.com\n",
+            "'ada@example.com' and 'ada@\uff45xample.com' are the same address",
+        ),
+        (
             "email,org_role\nada@example.com,\nbob@example.com,\nada@example.com,owner\n",
             "'ada@example.com' has different organization roles (lines 2 and 4)",
         ),
@@ -129,7 +133,7 @@ def test_counts_a_row_by_its_first_line() -> None:
             "'ada@example.com' has different roles on the team 'backend' (lines 2 and 3)",
         ),
     ],
-    ids=["letter case", "punycode", "roles", "team roles"],
+    ids=["letter case", "punycode", "wide letters", "roles", "team roles"],
 )
 def test_rejects_rows_that_contradict_one_another(text: str, reason: str) -> None:
     _, bad = read(text)

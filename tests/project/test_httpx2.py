@@ -26,6 +26,7 @@ CORE = ("test_auth", "test_client", "test_connections", "test_errors", "test_tra
 NOT_RUN = "not xn--a.io and not too_large"
 
 
+@pytest.mark.slow
 def test_the_core_of_the_client_works_with_httpx2(tmp_path: Path) -> None:
     (tmp_path / "httpx.py").write_text(HTTPX)
     tests = [f"tests/client/{name}.py" for name in CORE]

@@ -114,6 +114,7 @@ def user(tmp_path: Path, published: Index) -> User:
     return User(tmp_path / "user", published)
 
 
+@pytest.mark.slow
 def test_installs_with_pip(user: User, built: Path, squatted: str) -> None:
     # pip is slow, so it only has to install the package, and one that the index redirects for.
     [wheel] = built.glob("*.whl")
@@ -128,6 +129,7 @@ def test_installs_with_pip(user: User, built: Path, squatted: str) -> None:
     assert set() == user.installed()
 
 
+@pytest.mark.slow
 def test_installs_with_uv(user: User, squatted: str) -> None:
     user.run(f"{command_shown('uv pip install')} --no-deps", UV_DEFAULT_INDEX=squatted)
     assert f"sentry_members-{VERSION}.dist-info" in user.installed()

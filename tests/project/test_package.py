@@ -9,6 +9,8 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -67,7 +69,8 @@ def sdist_names(sdist: Path) -> set[str]:
 
 def test_wheel_contains_only_the_packages(built: Path) -> None:
     contained = wheel_names(file_of(built, ".whl"))
-    assert {name.partition("/")[2] for name in SOURCES} == contained
+    packed = {name.partition("/")[2] for name in SOURCES}
+    assert packed | {"sentry_members_contract/openapi.yaml"} == contained
     modules = [Path(package).name for package in PACKAGES if [*(ROOT / package).glob("*.py")]]
     assert {f"{name}/py.typed" for name in modules} <= contained
     assert {f"sentry_members_contract/{name}" for name in ("llms.txt", "openapi.json")} <= contained
@@ -76,6 +79,76 @@ def test_wheel_contains_only_the_packages(built: Path) -> None:
 def test_sdist_contains_only_the_sources_of_the_wheel(built: Path) -> None:
     contained = sdist_names(file_of(built, ".tar.gz"))
     assert SOURCES | OTHER_SOURCES | {".gitignore", "PKG-INFO"} == contained
+
+
+def metadata(built: Path) -> list[Message]:
+    """Return the metadata of the wheel and of the sdist."""
+    with zipfile.ZipFile(file_of(built, ".whl")) as wheel:
+        [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+        of_wheel = wheel.read(name)
+    with tarfile.open(file_of(built, ".tar.gz")) as sdist:
+        [name] = [name for name in sdist.getnames() if name.endswith("/PKG-INFO")]
+        file = sdist.extractfile(name)
+        assert file
+        of_sdist = file.read()
+    return [message_from_bytes(of_wheel), message_from_bytes(of_sdist)]
+
+
+def test_metadata_has_a_version_that_indexes_know(built: Path) -> None:
+    assert ["2.4", "2.4"] == [each["Metadata-Version"] for each in metadata(built)]
+
+
+def test_wheel_has_the_contract_as_it_is(built: Path) -> None:
+    packed = zipfile.ZipFile(file_of(built, ".whl")).read("sentry_members_contract/openapi.yaml")
+    assert (ROOT / "openapi.yaml").read_bytes() == packed
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check-wheel-contents {wheel}",
+        "pyroma --min=8 {sdist}",
+        "twine check --strict {wheel} {sdist}",
+        "validate-pyproject pyproject.toml",
+    ],
+    ids=lambda command: command.split()[0],
+)
+def test_checkers_of_packages_find_nothing(command: str, built: Path) -> None:
+    files = {"wheel": file_of(built, ".whl"), "sdist": file_of(built, ".tar.gz")}
+    program, *arguments = command.format_map(files).split()
+    checked = subprocess.run(
+        [VENV / "bin" / program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert 0 == checked.returncode, checked.stdout + checked.stderr
+
+
+def test_the_page_on_the_index_links_to_what_a_team_fills_in(tree: Tree) -> None:
+    tree.edit("pyproject.toml", "# [project.urls]", "[project.urls]")
+    for name in ("Changelog", "Documentation", "Issues"):
+        tree.edit("pyproject.toml", f'# {name} = ""', f'{name} = "https://git.example.com/{name}"')
+    tree.commit()
+    assert 0 == tree.make("build").returncode
+    for each in metadata(tree.path / "dist"):
+        assert each.get_all("Project-URL") == [
+            f"{name}, https://git.example.com/{name}"
+            for name in ("Changelog", "Documentation", "Issues")
+        ]
+
+
+def test_the_page_on_the_index_leads_to_no_file_of_the_tree(tree: Tree) -> None:
+    (tree.path / "README.md").write_text(
+        "# Title\n\n![A picture](.pictures/speed.svg)\n\n"
+        '<picture>\n  <img src=".pictures/dark.png">\n</picture>\n\n'
+        "[The client](overlays/README.md), [More](#more), [the API](https://docs.example.com/).\n\n"
+        "![A badge](https://docs.example.com/badge.svg)\n"
+    )
+    tree.commit()
+    assert 0 == tree.make("build").returncode
+    shown = (
+        "# Title\n\nThe client, [More](#more), [the API](https://docs.example.com/).\n\n"
+        "![A badge](https://docs.example.com/badge.svg)\n"
+    )
+    assert [shown, shown] == [each.get_payload() for each in metadata(tree.path / "dist")]
 
 
 def test_builds_are_reproducible(built: Path, tree: Tree) -> None:
@@ -142,6 +215,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin/python"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "test", [UNRELATED, USING_THE_FIXTURE], ids=["an unrelated test", "a test with the fixture"]
 )
@@ -186,6 +260,7 @@ CHECKERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_a_type_checker_finds_what_users_get_wrong_and_nothing_else(
     checker: str, installed: Path, tmp_path: Path
@@ -208,6 +283,7 @@ def test_a_type_checker_finds_what_users_get_wrong_and_nothing_else(
     assert {("typing_mistakes.py", number) for number in wrong} == found, checked.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typer", ["typer==0.19.0", "typer"], ids=["lowest", "newest"])
 def test_the_command_line_works_with_each_end_of_its_range(
     typer: str, installed: Path, tmp_path: Path

@@ -49,6 +49,7 @@ def test_the_python_of_a_readme_runs(path: Path, tmp_path: Path) -> None:
     assert (0, "") == (ran.returncode, ran.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", READMES, ids=IDS)
 def test_the_tests_of_a_readme_pass(path: Path, tmp_path: Path) -> None:
     tests = Readme(path).tests
@@ -63,6 +64,7 @@ def test_the_tests_of_a_readme_pass(path: Path, tmp_path: Path) -> None:
     assert f"{len(tests) + 1} passed" in ran.stdout, ran.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", READMES, ids=IDS)
 def test_the_commands_of_a_readme_run(path: Path, tmp_path: Path) -> None:
     """Line after line, as a reader would."""

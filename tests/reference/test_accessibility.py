@@ -44,6 +44,7 @@ def show_everything(visit: Visit, gateway: gateway.Gateway) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
 def test_axe_finds_no_violation(
     visit: Visit, served: gateway.Gateway, scheme: Any, width: int

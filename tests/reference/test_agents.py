@@ -69,6 +69,15 @@ def test_a_component_that_contains_itself_stays_a_reference_that_leads_somewhere
     assert ["NewMember"] == [*document["components"]["schemas"]]
 
 
+def test_no_command_installs_from_the_public_index() -> None:
+    """Somebody else may have published a package of this name there."""
+    assert "pip install" not in DOCUMENTS["llms.txt"]
+    for section in ("Python", "Shell", "MCP"):
+        [first] = re.findall(rf"^## {section}\n\n(.+)", DOCUMENTS["llms.txt"], re.MULTILINE)
+        assert first.startswith("Install `sentry-members")
+        assert "internal index" in first
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_wheels_documents_are_those_of_the_contract_and_of_the_page(
     name: str, site: Path
@@ -157,6 +166,7 @@ def test_fastmcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> Non
     assert invited(fake, "fastmcp@example.com")
 
 
+@pytest.mark.slow
 def test_the_code_in_llms_txt_runs(served: Gateway, fake: FakeSentry, tmp_path: Path) -> None:
     # Another operation may need a scope that this token doesn't have.
     contract = yaml.safe_load(CONTRACT)

@@ -57,6 +57,7 @@ def last_requests(fake: FakeSentry, count: int) -> list[tuple[str, str, Any]]:
     return [(request.method, request.path, request.body) for request in fake.requests[-count:]]
 
 
+@pytest.mark.slow
 def test_any_text_is_sent_unchanged(ready: Visit, fake: FakeSentry) -> None:
     invite = ready.operation(INVITE)
     for _ in range(2):
@@ -180,6 +181,7 @@ def tree_with_fields(tmp_path: Path) -> Tree:
     return tree
 
 
+@pytest.mark.slow
 def test_fields_added_to_the_contract_are_in_the_form_and_the_code(
     tree_with_fields: Tree, browser: Browser, fake: FakeSentry, token: str, tmp_path: Path
 ) -> None:
@@ -250,6 +252,7 @@ components:
 """
 
 
+@pytest.mark.slow
 def test_a_query_is_in_the_form_the_request_and_the_code(browser: Browser, tmp_path: Path) -> None:
     text = EXAMPLE.read_text("utf-8").replace("components:\n", QUERY, 1)
     (tmp_path / "openapi.yaml").write_text(text, "utf-8")

@@ -17,6 +17,7 @@ SITE = "overlays/reference/site"
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_writes_a_small_page_without_inline_code(tree: Tree) -> None:
     completed = tree.make("reference")
     assert (0, "") == (completed.returncode, completed.stdout + completed.stderr)
@@ -56,6 +57,7 @@ def _names() -> Iterator[str]:
         yield from (schema, *described.get("enum", ()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "instead", "message"),
     [
@@ -128,12 +130,3 @@ def test_says_at_its_field_what_the_page_has_no_control_for(
     assert f"The page has no control for this: {reason}" in shown
     assert 'data-name="email"' in page
     assert 'data-name="team_id_or_slug"' in page
-
-
-def test_names_a_missing_tool(tree: Tree) -> None:
-    (tree.path / "jinja2.py").write_text("raise ImportError")
-    failed = tree.make("reference", f"PYTHONPATH={tree.path}")
-    assert 2 == failed.returncode
-    assert "jinja2 and markdown-it-py are needed: remove " in failed.stdout
-    assert "Traceback" not in failed.stderr
-    assert {} == tree.files(SITE)

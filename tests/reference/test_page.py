@@ -103,6 +103,7 @@ def test_shows_the_id_that_the_gateway_logs(ready: Visit, served: gateway.Gatewa
     assert f"Request ID: {served.log()[-1]['request_id']}" == shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "message"),
     [

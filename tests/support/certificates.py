@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.support import programs
+from tests.support.serving import serving
 
 
 class Authority:
@@ -74,13 +75,7 @@ def tls_proxy(url: str, authority: Authority) -> Generator[str]:
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
 
-        def handle_error(self, request: object, client_address: object) -> None:
-            pass  # The client closed the connection.
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.socket = authority.context("localhost").wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    server = Server(("127.0.0.1", 0), Handler)
+    server.socket = authority.context("localhost").wrap_socket(server.socket, server_side=True)
+    with serving(server):
         yield f"https://localhost:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()

@@ -1,4 +1,4 @@
-"""Programs that tests need and pip doesn't install. Run as a module, it prints those missing."""
+"""Programs that tests need and pip doesn't install."""
 
 import os
 import shutil
@@ -34,7 +34,3 @@ def print_missing() -> None:
                 f"\033[1;31mSKIPPED: all tests that need {program}, which is not installed "
                 f"(on Debian: apt install {package})\033[0m"
             )
-
-
-if __name__ == "__main__":
-    print_missing()

@@ -51,13 +51,13 @@ def serve(folder: Path, *options: str) -> Generator[Index]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, *options, str(packages)], stdout=log, stderr=log)
     try:
-        wait_until(lambda: _listens(port))
+        wait_until(lambda: listens(port))
         yield Index(f"http://127.0.0.1:{port}/", packages)
     finally:
         process.terminate()
         process.wait()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         return not probe.connect_ex(("127.0.0.1", port))

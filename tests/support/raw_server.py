@@ -2,11 +2,11 @@
 
 import socketserver
 import ssl
-import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+
+from tests.support.serving import serving
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
@@ -42,9 +42,6 @@ class Recorder(socketserver.ThreadingTCPServer):
     def url(self, host: str = "127.0.0.1") -> str:
         """Return the server's root, under one of the names of loopback."""
         return f"{self.scheme}://{host}:{self.server_address[1]}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # The client closed the connection.
 
     def respond(self, status: int, body: bytes = b"", **headers: str) -> None:
         """Send this response from now on; `_` in a header's name stands for `-`."""
@@ -97,11 +94,6 @@ class _Handler(socketserver.StreamRequestHandler):
 @contextmanager
 def recorder(context: ssl.SSLContext | None = None) -> Generator[Recorder]:
     """Serve on a free port of loopback while the context lasts, with TLS if a context is given."""
-    with Recorder(context) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Recorder(context)
+    with serving(server):
+        yield server

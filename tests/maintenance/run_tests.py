@@ -1,0 +1,85 @@
+"""Run every test: of the tree, and of the installed wheel in each environment: `make test`.
+
+All tests of the wheel run on this Python with the pinned packages. In the other environments those
+marked `slow` are left out. The newest other Python gets the newest packages, as users install them.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+from tests.maintenance.environments import OWN, VERSIONS, Environment, other_versions
+from tests.support import programs
+
+# One process more than there are cores, because many tests wait for other programs.
+PYTEST = ["-m", "pytest", "--quiet", "--numprocesses", str((os.cpu_count() or 1) + 1)]
+NOT_SLOW = ["-m", "not slow"]
+# The slowest come first, so that no core is idle at the end.
+TREE = ("project", "maintenance", "benchmarks", "reference", "contract", "gateway")
+WHEEL = ("cli", "onboarding", "testing", "client")
+
+
+class Step(NamedTuple):
+    """A run of pytest.
+
+    Attributes:
+        folders: The folders of tests.
+        environment: Where the wheel is installed; None for the tests of the tree.
+        is_whole: Whether the tests marked `slow` are run, too.
+    """
+
+    folders: tuple[str, ...]
+    environment: Environment | None = None
+    is_whole: bool = False
+
+    def __str__(self) -> str:
+        return f"the wheel on {self.environment}" if self.environment else "the tree"
+
+    def passes(self) -> bool:
+        """Run it, and return whether every test passed."""
+        try:
+            python = self.environment.make() if self.environment else sys.executable
+        except subprocess.CalledProcessError:
+            return False
+        options = [] if self.is_whole else NOT_SLOW
+        folders = [f"tests/{folder}" for folder in self.folders]
+        return not subprocess.run([python, *PYTEST, *options, *folders], check=False).returncode
+
+
+def steps(others: list[str]) -> list[Step]:
+    """Return what is to be run where these other versions of Python are found."""
+    newest = Environment(others[-1] if others else OWN, "newest")
+    return [
+        Step(TREE, is_whole=True),
+        Step(WHEEL, Environment(OWN), is_whole=True),
+        Step(WHEEL, Environment(OWN, "lowest")),
+        *(Step(WHEEL, Environment(version)) for version in others[:-1]),
+        Step(WHEEL, newest),
+    ]
+
+
+def main() -> int:
+    """Run the steps up to the first one that fails, and return the exit code."""
+    start = time.monotonic()
+    others = other_versions()
+    to_run = steps(others)
+    summary = f"passed: {len(to_run)} of {len(to_run)}"
+    for number, step in enumerate(to_run, 1):
+        place = f"{number} of {len(to_run)}: {step}"
+        print(place, flush=True)
+        if not step.passes():
+            summary = f"failed: {place}"
+            break
+    for version in VERSIONS:
+        if version not in (OWN, *others):
+            print(f"SKIPPED: Python {version}, which is not found")
+    programs.print_missing()
+    minutes, seconds = divmod(round(time.monotonic() - start), 60)
+    print(f"{summary}, in {minutes} min {seconds} s")
+    return int(summary.startswith("failed"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
