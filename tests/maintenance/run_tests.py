@@ -13,8 +13,8 @@ from typing import NamedTuple
 from tests.maintenance.environments import OWN, VERSIONS, Environment, other_versions
 from tests.support import programs
 
-# One process more than there are cores, because many tests wait for other programs.
-PYTEST = ["-m", "pytest", "--quiet", "--numprocesses", str((os.cpu_count() or 1) + 1)]
+# More processes than there are cores, because many tests wait for other programs.
+PYTEST = ["-m", "pytest", "--quiet", "--numprocesses", str(2 * (os.cpu_count() or 1) + 1)]
 NOT_SLOW = ["-m", "not slow"]
 # The slowest come first, so that no core is idle at the end.
 TREE = ("project", "maintenance", "benchmarks", "reference", "contract", "gateway")

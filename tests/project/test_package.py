@@ -14,7 +14,6 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-from sentry_members_testing import FakeSentry
 
 from tests.maintenance.archives import extract
 from tests.support.repo_copy import ROOT, VENV, Tree, tracked_files
@@ -281,40 +280,6 @@ def test_a_type_checker_finds_what_users_get_wrong_and_nothing_else(
     lines = (tmp_path / "typing_mistakes.py").read_text().splitlines()
     wrong = {str(number) for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
     assert {("typing_mistakes.py", number) for number in wrong} == found, checked.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("typer", ["typer==0.19.0", "typer"], ids=["lowest", "newest"])
-def test_the_command_line_works_with_each_end_of_its_range(
-    typer: str, installed: Path, tmp_path: Path
-) -> None:
-    uv = [VENV / "bin/uv", "pip", "install", "--quiet", "--python", installed, "--upgrade"]
-    subprocess.run([*uv, typer, "rich"], check=True, timeout=120)
-    token = (fake := FakeSentry.example()).issue_token(
-        "acme", owner="owner", scopes=["member:admin"]
-    )
-    with fake.serve() as url:
-        environment = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token, "SENTRY_ORG": "acme"}
-        for arguments, status in (
-            (["--version"], 0),
-            (["--help"], 0),
-            (["onboard", "-h"], 0),
-            (["scopes"], 0),
-            (["invite", "ada@example.com", "--role", "member"], 0),
-            (["invite", "ada@example.com"], 3),
-            (["invte"], 2),
-        ):
-            ran = subprocess.run(
-                [installed.with_name("sentry-members"), *arguments],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-            )
-            assert status == ran.returncode, f"{arguments}: {ran.stdout}{ran.stderr}"
-            assert "Traceback" not in ran.stderr
 
 
 def test_a_client_is_made_without_the_metadata_of_the_package(installed: Path) -> None:
