@@ -112,7 +112,7 @@ class Exchange:
         # httpx would decompress each part as a whole, however large that becomes. A caller's own
         # transport may have read and decompressed the body already.
         if not response.is_closed:
-            self._encoding = response.headers.pop("Content-Encoding", "")
+            self._encoding = response.headers.pop("Content-Encoding", "").lower()
 
     def add(self, part: bytes) -> None:
         """Keep a part of the body; raise if it is too large or too late."""

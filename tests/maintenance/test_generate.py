@@ -172,6 +172,7 @@ def test_two_runs_at_once_write_a_whole_package(tree: Tree) -> None:
     assert [] == list((tree.path / "generated").glob(".new-*"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_a_whole_package(tree: Tree) -> None:
     """Also if it is killed while it puts the new package in the place of the old one."""
     before = tree.files(PACKAGE)

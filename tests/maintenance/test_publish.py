@@ -311,6 +311,7 @@ def test_rejects_a_version_too_low_for_the_changes_since_the_newest_release(
     assert [] == project.verbs()
 
 
+@pytest.mark.slow
 def test_accepts_the_version_that_the_changes_require(project: Project, released: Index) -> None:
     commit_version(project, VERSION)
     assert "" == project.publish(released.url, DRY_RUN="1")
@@ -524,6 +525,7 @@ def devpi(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_publishes_to_devpi(project: Project, built: Path, devpi: str) -> None:
     reason = project.publish(devpi, UV_PUBLISH_PASSWORD="wrong")
     assert reason.startswith("the index rejects these credentials, or they lack a permission (401")
@@ -538,6 +540,7 @@ def test_publishes_to_devpi(project: Project, built: Path, devpi: str) -> None:
     assert "the index has sentry-members" in project.publish(devpi)
 
 
+@pytest.mark.slow
 def test_shows_the_first_failures_of_the_tests(
     project: Project, empty: Index, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("a_run")
 def test_says_where_it_is_what_was_skipped_and_how_it_ended(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -85,6 +86,7 @@ def test_quick_finds_the_tests_of_a_file(file: str, tests: str) -> None:
     assert f"tests/{tests}" == folder(file)
 
 
+@pytest.mark.slow
 def test_quick_runs_the_fast_tests_of_what_changed(tree: Tree) -> None:
     for file in tree.path.glob("tests/*/test_*.py"):
         file.unlink()

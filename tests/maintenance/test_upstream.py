@@ -35,6 +35,7 @@ def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.mark.slow
 def test_accepts_explained_differences(tmp_path: Path) -> None:
     tree = Tree.copied(tmp_path / "tree")
     shutil.copy(EXAMPLE, tree.path / "openapi.yaml")
@@ -45,6 +46,7 @@ def test_accepts_explained_differences(tmp_path: Path) -> None:
     assert f"as published, except for the {len(KNOWN)} differences in" in agreed.stdout
 
 
+@pytest.mark.slow
 def test_reports_a_difference_and_then_the_remedy() -> None:
     with recorder() as server:
         server.respond(200, TEXT.replace('"maxLength": 75', '"maxLength": 100').encode())

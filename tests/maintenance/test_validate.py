@@ -106,6 +106,7 @@ def exit_of(document: Path) -> str:
     return result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
@@ -122,5 +123,6 @@ def test_exits_with_the_fault(content: bytes, fault: str, tmp_path: Path) -> Non
     assert exit_of(document).startswith(f"{document}: {fault}")
 
 
+@pytest.mark.slow
 def test_exits_if_there_is_no_document(tmp_path: Path) -> None:
     assert f"{tmp_path} can't be read: Is a directory\n" == exit_of(tmp_path)

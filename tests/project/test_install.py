@@ -139,6 +139,7 @@ def test_installs_with_uv(user: User, squatted: str) -> None:
     assert set() == user.installed()
 
 
+@pytest.mark.slow
 def test_adds_to_a_project_with_uv(user: User, squatted: str) -> None:
     [sources] = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     (user.folder / "pyproject.toml").write_text(

@@ -66,6 +66,7 @@ def sdist_names(sdist: Path) -> set[str]:
         return {name.partition("/")[2] for name in archive.getnames()}
 
 
+@pytest.mark.slow
 def test_wheel_contains_only_the_packages(built: Path) -> None:
     contained = wheel_names(file_of(built, ".whl"))
     packed = {name.partition("/")[2] for name in SOURCES}
@@ -75,6 +76,7 @@ def test_wheel_contains_only_the_packages(built: Path) -> None:
     assert {f"sentry_members_contract/{name}" for name in ("llms.txt", "openapi.json")} <= contained
 
 
+@pytest.mark.slow
 def test_sdist_contains_only_the_sources_of_the_wheel(built: Path) -> None:
     contained = sdist_names(file_of(built, ".tar.gz"))
     assert SOURCES | OTHER_SOURCES | {".gitignore", "PKG-INFO"} == contained
@@ -102,6 +104,7 @@ def test_wheel_has_the_contract_as_it_is(built: Path) -> None:
     assert (ROOT / "openapi.yaml").read_bytes() == packed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -121,6 +124,7 @@ def test_checkers_of_packages_find_nothing(command: str, built: Path) -> None:
     assert 0 == checked.returncode, checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_the_page_on_the_index_links_to_what_a_team_fills_in(tree: Tree) -> None:
     tree.edit("pyproject.toml", "# [project.urls]", "[project.urls]")
     for name in ("Changelog", "Documentation", "Issues"):
@@ -134,6 +138,7 @@ def test_the_page_on_the_index_links_to_what_a_team_fills_in(tree: Tree) -> None
         ]
 
 
+@pytest.mark.slow
 def test_the_page_on_the_index_leads_to_no_file_of_the_tree(tree: Tree) -> None:
     (tree.path / "README.md").write_text(
         "# Title\n\n![A picture](.pictures/speed.svg)\n\n"
@@ -150,6 +155,7 @@ def test_the_page_on_the_index_leads_to_no_file_of_the_tree(tree: Tree) -> None:
     assert [shown, shown] == [each.get_payload() for each in metadata(tree.path / "dist")]
 
 
+@pytest.mark.slow
 def test_builds_are_reproducible(built: Path, tree: Tree) -> None:
     tree.commit()
     assert 0 == tree.make("build").returncode
@@ -157,6 +163,7 @@ def test_builds_are_reproducible(built: Path, tree: Tree) -> None:
     assert first == tree.files("dist")
 
 
+@pytest.mark.slow
 def test_packs_only_what_git_tracks(built: Path, tree: Tree) -> None:
     """Files that git ignores may hold a token; a new file is packed before it is committed."""
     tree.commit()
@@ -189,6 +196,7 @@ def test_builds_nothing_outside_a_repository(tree: Tree) -> None:
     assert failed.stderr.startswith("build: only what git tracks is packed, and this is not a")
 
 
+@pytest.mark.slow
 def test_sdist_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
     with tarfile.open(file_of(built, ".tar.gz")) as sdist:
         extract(sdist, tmp_path)

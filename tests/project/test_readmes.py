@@ -32,6 +32,7 @@ def reader(folder: Path, fake: FakeSentry) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", READMES, ids=IDS)
 def test_the_python_of_a_readme_runs(path: Path, tmp_path: Path) -> None:
     """Block after block in one program, for a reader with a token of the example's owner."""

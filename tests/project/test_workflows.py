@@ -102,6 +102,7 @@ COMPARE, REPORT = workflow("upstream")["jobs"]["upstream"]["steps"][-2:]
 PUBLISHED = ROOT / "tests/maintenance/published.json"
 
 
+@pytest.mark.slow
 def test_opens_no_issue_while_nothing_has_changed(runner: Runner) -> None:
     assert 0 == runner.run(COMPARE, SCHEMA=str(PUBLISHED))
     assert "" == runner.output.read_text()
@@ -113,6 +114,7 @@ def test_opens_no_issue_while_the_schema_cannot_be_read(runner: Runner) -> None:
     assert "" == runner.output.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("issues", "expected"), [("", "issue create"), ("7\n", "issue edit")], ids=["new", "open"]
 )
