@@ -65,20 +65,21 @@ def main() -> int:
     start = time.monotonic()
     others = other_versions()
     to_run = steps(others)
-    summary = f"passed: {len(to_run)} of {len(to_run)}"
+    failed = None
     for number, step in enumerate(to_run, 1):
         place = f"{number} of {len(to_run)}: {step}"
         print(place, flush=True)
         if not step.passes():
-            summary = f"failed: {place}"
+            failed = place
             break
     for version in VERSIONS:
         if version not in (OWN, *others):
             print(f"SKIPPED: Python {version}, which is not found")
     programs.print_missing()
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
+    summary = f"failed: {failed}" if failed else f"passed: {len(to_run)} of {len(to_run)}"
     print(f"{summary}, in {minutes} min {seconds} s")
-    return int(summary.startswith("failed"))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
