@@ -200,7 +200,7 @@ def _headers_of_environment() -> dict[str, Secret]:
     text = Secret(os.environ.get("SENTRY_CUSTOM_HEADERS")).unquoted()
     pairs = [Secret(pair) for pair in re.split(r"[;\n]", text.reveal()) if pair.strip()]
     for number, pair in enumerate(pairs, 1):
-        if not pair.matches(rf"{_HEADER_NAME}\s*:"):
+        if not pair.matches(rf"{_HEADER_NAME}\s*:\s*[!-~][ -~]*\Z"):
             raise ConfigurationError(
                 f"pair {number} of SENTRY_CUSTOM_HEADERS can't be sent: give `Name: value`, and "
                 "`;` only between pairs"

@@ -442,6 +442,8 @@ def test_reads_the_headers_of_the_environment_for_self_hosted_sentries(
         ("CF-Access-Client-Secret=geheim0123", 1),
         ("X-One: 1; =geheim0123: 2", 2),
         ("Cookie: a=1; b=geheim0123", 2),
+        ("Cookie: a;geheim0123:", 2),
+        ("Cookie: a; geheim0123: \u00e9", 2),
     ],
 )
 def test_does_not_show_what_is_no_header_in_the_environment(
