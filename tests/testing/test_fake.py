@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import json
 import os
 import re
 import socket
@@ -680,7 +681,8 @@ def test_serves_other_clients_over_one_connection() -> None:
     with fake.serve() as url:
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
         statuses: list[int] = []
-        bodies: tuple[Any, ...] = (None, None, iter([b"{", b'"email":"ada@x.example"}']))
+        new_member = json.dumps(REQUIRED).encode()
+        bodies: tuple[Any, ...] = (None, None, iter([new_member[:1], new_member[1:]]))
         for method, target, body in zip(
             ("POST", "POST", "POST"), (path, path, INVITES.format("acme")), bodies, strict=True
         ):
