@@ -22,17 +22,15 @@ RESERVED = frozenset(
     | {"srcdict", "todict"}
 )
 
+MOST_NESTED = 100
+
 
 def faults(text: str | bytes) -> Iterator[str]:
     """Yield each fault of a document, its place first."""
     try:
-        # An alias may stand for a value that holds two of another alias, and so on: what is a page
-        # of text then fills the memory.
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
-                yield f"line {line}: *{event.anchor} is an alias of YAML: write a $ref instead"
-                return
+        if fault := _unreadable(text):
+            yield fault
+            return
         root = yaml.compose(text, yaml.SafeLoader)
         document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
@@ -42,15 +40,29 @@ def faults(text: str | bytes) -> Iterator[str]:
     except (yaml.YAMLError, ValueError) as error:
         yield f"the document: {' '.join(str(error).split())}"
         return
-    except RecursionError:
-        yield "the document: it is nested too deeply"
-        return
     if not isinstance(root, yaml.MappingNode):
         yield "line 1: not an OpenAPI document"
         return
     # The validator is asked only if none of these is found, because it would report them less
     # clearly, or not at all.
     yield from list(_unnoticed(root, document)) or list(_errors(document)) or _version(document)
+
+
+def _unreadable(text: str | bytes) -> str | None:
+    """Return the first place whose reading may fail in any way, or take all time and memory."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            # It may stand for a value that holds two of another alias, and so on.
+            return f"line {line}: *{event.anchor} is an alias of YAML: write a $ref instead"
+        if getattr(event, "tag", None):
+            return f"line {line}: {event.tag} is a tag of YAML: write the value without it"
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_NESTED:
+            return f"line {line}: nested more than {MOST_NESTED} deep"
+    return None
 
 
 def _errors(document: Any) -> Iterator[str]:
