@@ -955,7 +955,6 @@ def test_a_table_folds_on_a_narrow_terminal(shell: Shell) -> None:
 def test_help_starts_without_the_client(command: str) -> None:
     script = f"""
 import sys
-from sentry_members_api.models.organization_role import ORGANIZATION_ROLE_VALUES
 from sentry_members_cli.app import app
 try:
     app({command.split()!r})
