@@ -62,20 +62,18 @@ token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
 sentry = SentryMembers(token=token, transport=fake.transport())
 assert "What the amount is." in (NewMember.__doc__ or "")
 assert "Another description." in (Team.__doc__ or "")
-member = sentry.add_a_member_to_an_organization(
-    "acme",
-    NewMember(
-        email="ada@example.com", org_role="auditor", message="Hello", amount=3,
-        valid_until=datetime(2026, 1, 31, tzinfo=UTC), backup_role=None, roles=["auditor"],
-    ),
+invite = NewMember(
+    email="ada@example.com", org_role="auditor", message="Hello", amount=3,
+    valid_until=datetime(2026, 1, 31, tzinfo=UTC), backup_role=None, roles=["auditor"],
 )
+member = sentry.add_a_member_to_an_organization("acme", invite)
 greeting: object = member.greeting
 assert "auditor" == member.org_role
 sent = fake.requests[-1].body
 assert sent["validUntil"] == "2026-01-31T00:00:00+00:00" and sent["roles"] == ["auditor"]
-wrong = NewMember(email="bob@example.com", message=["Hello"])  # type: ignore[arg-type]
+invite.message = ["Hello"]  # type: ignore[assignment]
 try:
-    sentry.add_a_member_to_an_organization("acme", wrong)
+    sentry.add_a_member_to_an_organization("acme", invite)
 except ApiError as error:
     print(error)
 """
