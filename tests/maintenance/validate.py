@@ -23,18 +23,27 @@ RESERVED = frozenset(
 )
 
 
+class _Loader(yaml.SafeLoader):
+    """Rejects aliases.
+
+    An alias may stand for a value that holds two of another alias, and so on: what is a page of text
+    then fills the memory.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            alias = self.peek_event()
+            problem = f"*{alias.anchor} is an alias of YAML: write a $ref instead"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=alias.start_mark)
+        return super().compose_node(parent, index)
+
+
 def faults(text: str | bytes) -> Iterator[str]:
     """Yield each fault of a document, its place first."""
     try:
-        # An alias may stand for a value that holds two of another alias, and so on: what is a page
-        # of text then fills the memory.
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
-                yield f"line {line}: *{event.anchor} is an alias of YAML: write a $ref instead"
-                return
-        root = yaml.compose(text, yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        document = loader.construct_document(root) if root else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         yield f"line {line}: {error.problem}"

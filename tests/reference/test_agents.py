@@ -29,7 +29,7 @@ from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT, VENV
 
 CONTRACT = (ROOT / "openapi.yaml").read_text("utf-8")
-DOCUMENTS = documents(CONTRACT)
+DOCUMENTS = documents(Contract(yaml.safe_load(CONTRACT)))
 OPENAPI = json.loads(DOCUMENTS["openapi.json"])
 OPERATIONS = {operation.id for operation in Contract(yaml.safe_load(CONTRACT)).operations}
 INVITE, JOIN = "addAMemberToAnOrganization", "addAnOrganizationMemberToATeam"
@@ -63,7 +63,7 @@ def test_a_component_that_contains_itself_stays_a_reference_that_leads_somewhere
         "        sendInvite:\n", "        deputy:\n          $ref: '#/components/schemas/NewMember'\n"
         "        sendInvite:\n", 1
     )  # fmt: skip
-    document = json.loads(documents(recursive)["openapi.json"])
+    document = json.loads(documents(Contract(yaml.safe_load(recursive)))["openapi.json"])
     validate(document)
     assert {"#/components/schemas/NewMember"} == {*references(document)}
     assert ["NewMember"] == [*document["components"]["schemas"]]
@@ -174,7 +174,7 @@ def test_the_code_in_llms_txt_runs(served: Gateway, fake: FakeSentry, tmp_path: 
         for method in item.keys() & METHODS:
             if item[method]["operationId"] not in (INVITE, JOIN):
                 del item[method]
-    (tmp_path / "llms.txt").write_text(documents(yaml.dump(contract, sort_keys=False))["llms.txt"])
+    (tmp_path / "llms.txt").write_text(documents(Contract(contract))["llms.txt"])
     words = Readme(tmp_path / "llms.txt")
     environment = {
         "HOME": str(tmp_path),
