@@ -3,7 +3,8 @@
 The token and the URL are each looked for in this order: the argument; the environment
 (`SENTRY_AUTH_TOKEN`; `SENTRY_HOST`, else `SENTRY_URL`); the file of properties that
 `SENTRY_PROPERTIES` names; the `.sentryclirc` in the working directory or nearest above it; the one
-in the home directory, else `sentry/sentrycli.ini` in the settings directory.
+in the home directory, else `sentry/sentrycli.ini` in the settings directory. An empty variable counts
+as unset, unless sentry.io would be asked because a variable for the URL is empty.
 
 A `.sentryclirc` outside the home directory comes with a project, so that somebody else may have
 written it: the URL that it names gets no token but the one in the same file.
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 import httpx
 
-from .config_files import FILE, Source, sources
+from .config_files import FILE, URL_VARIABLES, Source, sources
 from .errors import ConfigurationError
 from .scopes import TokenKind
 from .secret import Secret
@@ -100,9 +101,8 @@ def resolve(
         for name, secret in (("token", token), ("url", url)):
             if secret is not None and not secret:
                 raise ConfigurationError(f"the argument {name} is empty, or not a text")
-        nothing = Secret(None)
         arguments = Source(
-            "the argument token", token or nothing, "the argument url", url or nothing
+            "the argument token", token or Secret(), "the argument url", url or Secret()
         )
         credentials = _direct(chain([arguments], sources()))
     if headers is None and not is_sentry_io(credentials.url.host):
@@ -150,6 +150,9 @@ def _direct(places: Iterator[Source]) -> Credentials:
         )
     name, secret = token_source.token_name, token_source.token
     root = _root(url_source.url, url_source.url_name) if url_source else DEFAULT_URL
+    for variable in URL_VARIABLES:
+        if url_source is None and variable in os.environ:
+            raise ConfigurationError(f"{variable} is empty: give a URL, or unset it for sentry.io")
     if url_source and not url_source.is_users_own and url_source is not token_source:
         # A project's file may name what would be asked without it.
         own = next((place for place in (token_source, *places) if place.url), None)

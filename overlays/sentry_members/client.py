@@ -85,8 +85,8 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         """
         own_token, own_url, gateway, key = map(_secret, (token, url, gateway_url, gateway_key))
         extra = None
-        if isinstance(headers, Mapping):
-            extra = {str(name): Secret(value) for name, value in headers.items()}
+        if isinstance(headers, Mapping) and all(isinstance(name, str) for name in headers):
+            extra = {str.__str__(name): Secret(value) for name, value in headers.items()}
         headers_are_invalid = headers is not None and extra is None
         # From here on, no local variable holds a secret that a traceback could show.
         del token, url, gateway_url, gateway_key, headers

@@ -12,11 +12,14 @@ from .errors import ConfigurationError
 from .secret import Secret
 
 FILE = ".sentryclirc"
+# In the order in which Sentry's own tool reads them.
+URL_VARIABLES = ("SENTRY_HOST", "SENTRY_URL")
 
-# The section of each value in a file of Sentry's tools.
-_PLACES = {"token": "auth", "url": "defaults", "org": "defaults"}
-# A key that nothing reads, although it seems to say where Sentry is.
-_LIKE_A_URL = re.compile(r"(?!((defaults\.)?url|(http\.)?proxy_url)\Z).*(url|host|server)")
+# What Sentry's tools read. Another setting may be meant to say where Sentry is.
+_SETTINGS = re.compile(
+    r"auth\.(token|api_key|dsn)|defaults\.(url|org|project|pipeline|vcs_remote)"
+    r"|(cli|dif|dsym|http|log|ui|update)\..*"
+)
 
 
 class Source(NamedTuple):
@@ -45,8 +48,7 @@ def sources() -> Iterator[Source]:
     Raises:
         ConfigurationError: A file can't be read.
     """
-    # Sentry's own tool prefers SENTRY_HOST to SENTRY_URL, too.
-    url_name = "SENTRY_HOST" if _variable("SENTRY_HOST") else "SENTRY_URL"
+    url_name = next(filter(_variable, URL_VARIABLES), URL_VARIABLES[-1])
     yield Source(
         "SENTRY_AUTH_TOKEN in the environment",
         _variable("SENTRY_AUTH_TOKEN"),
@@ -60,7 +62,7 @@ def sources() -> Iterator[Source]:
     home, project = _home_file(), _project_file()
     if project is None:
         name = f"{FILE} in the working directory or above it"
-        yield Source(name, Secret(None), name, Secret(None))
+        yield Source(name, Secret(), name, Secret())
     elif home is None or project.resolve() != home.resolve():
         yield _read(project, is_users_own=False)
     if home is not None:
@@ -97,43 +99,48 @@ def _project_file() -> Path | None:
 def _read(file: Path, *, is_users_own: bool, is_required: bool = False) -> Source:
     # Raised here, where no local variable holds the text of the file or the parser's error, which
     # quotes the line with the token.
-    values, problem = _parse(file, is_required=is_required)
+    settings, problem = _parse(file, is_required=is_required)
     if problem:
         raise ConfigurationError(f"{file} {problem}")
     return Source(
         f"the token in {file}",
-        values["token"],
+        settings.get("auth.token", Secret()),
         f"the url in {file}",
-        values["url"],
+        settings.get("defaults.url", Secret()),
         f"the org in {file}",
-        values["org"].reveal(),
+        settings.get("defaults.org", Secret()).reveal(),
         is_users_own,
     )
 
 
 def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
-    """Return the values of a file, and what is wrong with it."""
-    from configparser import (
-        Error,
-        RawConfigParser,
-    )  # Imported here: most processes have no file to read.
+    """Return the settings of a file, such as `auth.token`, and what is wrong with it."""
+    # Imported here: most processes have no file to read.
+    from configparser import Error, RawConfigParser
 
     parser = RawConfigParser(strict=False, default_section="", comment_prefixes=("#", ";", "!"))
-    values = dict.fromkeys(_PLACES, Secret(None))
+    settings: dict[str, Secret] = {}
     try:
         if is_required or os.path.isfile(file):
-            text = file.read_text("utf-8-sig")
+            # The parser would take an indented line for more of the value above it.
+            lines = map(str.strip, file.read_text("utf-8-sig").splitlines())
             # A file of properties has keys such as `auth.token`, and no sections.
-            parser.read_string(f"[.]\n{text}" if file.suffix == ".properties" else text)
+            top = ["[.]"] if file.suffix == ".properties" else []
+            parser.read_string("\n".join([*top, *lines]))
     except (OSError, UnicodeError, Error) as error:
-        return values, f"can't be read as a UTF-8 file of settings ({type(error).__name__})"
+        return {}, f"can't be read as a UTF-8 file of settings ({type(error).__name__})"
     for section in parser.sections():
-        for key in filter(_LIKE_A_URL.match, parser.options(section)):
-            return values, f"has `{key}`: where Sentry is belongs at `url` below [defaults]"
-    for key, place in _PLACES.items():
-        for section in parser.sections():
-            if parser.has_option(section, key) and section != place:
-                return values, f"has `{key}` below [{section}]: it belongs below [{place}]"
-        of_properties = parser.get(".", f"{place}.{key}", fallback=None)
-        values[key] = Secret(parser.get(place, key, fallback=of_properties)).unquoted()
-    return values, ""
+        for key, value in parser.items(section):
+            settings[f"{section}.{key}".removeprefix("..")] = Secret(value).unquoted()
+    url = settings.get("defaults.url")
+    if url is not None and not url:
+        return {}, "has an empty `defaults.url`: give one, or remove the line for sentry.io"
+    for name in settings:
+        if not _SETTINGS.fullmatch(name) and (not url or name.endswith((".token", ".url", ".org"))):
+            # A token without a key, such as one that ends with `=`, is read as a key.
+            shown = f"`{name}`" if re.fullmatch("[A-Za-z_.-]{1,40}", name) else "a setting"
+            return {}, (
+                f"has {shown}, which Sentry's tools don't read: the token is `auth.token`, and the "
+                "others are `defaults.url` and `defaults.org`"
+            )
+    return settings, ""

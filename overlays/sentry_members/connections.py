@@ -87,7 +87,7 @@ def _proxy(url: httpx.URL) -> Secret:
     """Return the proxy that the environment names for a URL; an empty secret if there is none."""
     # A URL without TLS is on loopback. A proxy would carry its credential off this machine.
     if url.scheme != "https" or any(map(proxy_bypass, (url.host, url.netloc.decode()))):
-        return Secret(None)
+        return Secret()
     proxy = Secret(getproxies().get("https") or getproxies().get("all"))
     return proxy if not proxy or proxy.matches(".*://") else Secret(f"http://{proxy.reveal()}")
 
@@ -120,9 +120,11 @@ class AsyncConnections(httpx.AsyncBaseTransport):
         self._loop: object = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        loop = _running_loop()
+        from anyio.lowlevel import current_token  # Imported here: a sync client doesn't need it.
+
+        loop = current_token()
         self._loop = self._loop or loop
-        if self._loop is not loop:
+        if self._loop != loop:
             raise ConfigurationError(
                 "this client has been used in another event loop, where its connections belong: "
                 "make a client in each asyncio.run"
@@ -149,18 +151,6 @@ class AsyncConnections(httpx.AsyncBaseTransport):
             # The event loop of the connections may have ended, which closed them.
             with suppress(RuntimeError):
                 await pool.aclose()
-
-
-def _running_loop() -> object:
-    from sniffio import current_async_library  # Imported here: a sync client doesn't need it.
-
-    if current_async_library() == "trio":
-        from trio.lowlevel import current_trio_token
-
-        return current_trio_token()
-    from asyncio import get_running_loop
-
-    return get_running_loop()
 
 
 class _Body(httpx.AsyncByteStream):

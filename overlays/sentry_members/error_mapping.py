@@ -177,9 +177,7 @@ def _unexpected(response: httpx.Response) -> str:
 
 def _scopes(challenge: str) -> tuple[str, ...]:
     """Return the scopes that a `WWW-Authenticate` header names in OAuth's format (RFC 6750)."""
-    found = (
-        re.search(r'\bscope="([^"]*)"', challenge) if "insufficient_scope" in challenge else None
-    )
+    found = re.match(r'(?=.*insufficient_scope).*?\bscope="([^"]*)"', challenge)
     return tuple(found[1].split()) if found else ()
 
 
@@ -288,21 +286,18 @@ def rate_limit(headers: httpx.Headers) -> errors.RateLimit | None:
     """Read the figures of the rate limiter; return None if there are none."""
     names = ("Limit", "Remaining", "Reset", "ConcurrentLimit", "ConcurrentRemaining")
     texts = [headers.get(f"X-Sentry-Rate-Limit-{name}") for name in names]
-    if not any(texts):
-        return None
-    return errors.RateLimit(*(_whole_number(text) for text in texts))
+    return errors.RateLimit(*map(_whole_number, texts)) if any(texts) else None
 
 
 def _retry_after(response: httpx.Response, *, counts_windows: bool) -> float | None:
     """Read how many seconds to wait after the date of the response."""
-    headers = response.headers
-    text: str = headers.get("Retry-After", "")
+    text: str = response.headers.get("Retry-After", "")
     if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", text):
         return float(text)
     end = _timestamp(text)
     if end is None and counts_windows:
-        end = _whole_number(headers.get("X-Sentry-Rate-Limit-Reset"))
-    date = _timestamp(headers.get("Date"))
+        end = _whole_number(response.headers.get("X-Sentry-Rate-Limit-Reset"))
+    date = _timestamp(response.headers.get("Date"))
     return None if date is None or end is None else max(0.0, end - date)
 
 

@@ -22,9 +22,9 @@ from .errors import InvalidArgumentError
 TEXT_LIMIT = 8192
 """How many characters of a text from a server are read."""
 
-BAD_DATA = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What generated code raises for data that it can't use. Another exception is not about the data: it
-may be that of a signal handler."""
+BAD_DATA = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What generated code raises for data that it can't use, or that another thread changes meanwhile.
+Another exception is not about the data: it may be that of a signal handler."""
 
 _JSON_LIMIT = 1024 * 1024
 _LINE_LIMIT = 500
@@ -149,8 +149,8 @@ def identify(request: httpx.Request, credentials: Credentials) -> OperationReque
         InvalidArgumentError: The request is not an operation of the contract, or an argument in its
             path can't be an ID or a slug.
     """
-    root = credentials.url.path.rstrip("/")
-    path = request.url.raw_path.decode("ascii").partition("?")[0]
+    root = credentials.url.raw_path.decode().rstrip("/")
+    path = request.url.raw_path.decode().partition("?")[0]
     for route in routes():
         found = route.path.fullmatch(path, len(root)) if path.startswith(root) else None
         if found and route.method == request.method:

@@ -102,10 +102,6 @@ def needed(operation: str, token_kind: TokenKind | None) -> str:
     return " ".join(["Accepted scopes:", *sentences] if sentences else [])
 
 
-def _all_of(scopes: Scopes) -> str:
-    return " + ".join(sorted(scopes))
-
-
 def _any_of(sets: tuple[Scopes, ...]) -> str:
-    *others, last = map(_all_of, sets)
+    *others, last = (" + ".join(sorted(scopes)) for scopes in sets)
     return f"{', '.join(others)} or {last}" if others else last

@@ -13,8 +13,8 @@ class Secret:
 
     __slots__ = ("reveal",)
 
-    def __init__(self, text: object) -> None:
-        stripped = text.strip() if isinstance(text, str) else ""
+    def __init__(self, text: object = None) -> None:
+        stripped = str.strip(text) if isinstance(text, str) else ""
         self.reveal: Callable[[], str] = lambda: stripped
 
     def __bool__(self) -> bool:

@@ -40,6 +40,10 @@ PARSED = "sentry_members.parsed"
 
 _log = logging.getLogger("sentry_members")
 
+_WRONG_CLIENT = (
+    "give the generated client of SentryMembers to the sync functions, and that of "
+    "AsyncSentryMembers to the asyncio functions"
+)
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -109,9 +113,10 @@ class Exchange:
     def begin(self, response: httpx.Response) -> None:
         """Keep the response, whose body is to be read as it arrives."""
         self.response = response
-        # httpx would decompress each part as a whole, however large that becomes. A caller's own
-        # transport may have read and decompressed the body already.
-        if not response.is_closed:
+        if response.is_closed:
+            # A caller's own transport has read and decompressed the body.
+            response.stream = httpx.ByteStream(response.content)
+        else:
             self._encoding = response.headers.pop("Content-Encoding", "").lower()
 
     def add(self, part: bytes) -> None:
@@ -122,7 +127,10 @@ class Exchange:
         self._check_size()
 
     def end(self) -> None:
-        """Decompress the body; raise if it is too large or can't be decompressed."""
+        """Decompress the body; raise if it is too large or can't be decompressed.
+
+        httpx would decompress each part as a whole, however large that becomes.
+        """
         if self._encoding in ("gzip", "deflate"):
             decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: of either format.
             try:
@@ -149,6 +157,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         self.network: Network[TransportT, SlotsT] = network
         self.settings = settings
         self._parent = parent
+        self._origin = _origin(settings.credentials.url)
         self._timeout = settings.timeout.as_dict()
         self._latest_headers = httpx.Headers()
         self._is_ended = False
@@ -183,9 +192,10 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             InvalidArgumentError: The request is not an operation of the contract.
         """
         credentials = self.settings.credentials
-        url, own = request.url, credentials.url
-        if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
-            raise errors.ConfigurationError(f"the credential is for {own}, not for {url.host}")
+        if _origin(request.url) != self._origin:
+            raise errors.ConfigurationError(
+                f"the credential is for {credentials.url}, not for {request.url.host}"
+            )
         call = identify(request, credentials)
         # The user may have given the generated client a timeout with parts that never end.
         given: dict[str, float | None] = request.extensions.get("timeout", {})
@@ -199,6 +209,13 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         for name, value in credentials.headers.items():
             request.headers[name] = value.reveal()
         return call, Retries(self.settings.attempts, is_repeatable=call.route.is_repeatable)
+
+    # Of each class, one of these is left as it is here.
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise errors.ConfigurationError(_WRONG_CLIENT)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise errors.ConfigurationError(_WRONG_CLIENT)
 
     def _check_open(self) -> None:
         if self.is_ended:
@@ -269,19 +286,14 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
         try:
             response = self.network.transport.handle_request(exchange.call.request)
             exchange.begin(response)
+            assert isinstance(response.stream, httpx.SyncByteStream)
             with closing(response):
-                for part in response.iter_bytes():
+                for part in response.stream:
                     exchange.add(part)
             exchange.end()
         except BaseException as error:  # noqa: BLE001 - judged below
             failure = error
         return self._outcome(exchange, failure)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raise errors.ConfigurationError(
-            "this is the generated client of SentryMembers: give it to the sync functions, or "
-            "take that of AsyncSentryMembers"
-        )
 
 
 class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
@@ -314,8 +326,9 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
             with move_on_after(exchange.seconds) as scope:
                 response = await self.network.transport.handle_async_request(exchange.call.request)
                 exchange.begin(response)
+                assert isinstance(response.stream, httpx.AsyncByteStream)
                 async with aclosing(response):
-                    async for part in response.aiter_bytes():
+                    async for part in response.stream:
                         exchange.add(part)
                 exchange.end()
             if scope.cancelled_caught:
@@ -324,11 +337,9 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
             failure = error
         return self._outcome(exchange, failure)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        raise errors.ConfigurationError(
-            "this is the generated client of AsyncSentryMembers: give it to the asyncio functions, "
-            "or take that of SentryMembers"
-        )
+
+def _origin(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
+    return url.raw_scheme, url.raw_host, url.port
 
 
 def _without_inner_frames(error: BaseException) -> BaseException:

@@ -82,8 +82,18 @@ def test_ignores_empty_environment_variables(
 ) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", " ")
     monkeypatch.setenv("SENTRY_URL", "")
-    write_clirc(elsewhere.parents[1], USER_TOKEN)
-    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header()
+    write_clirc(elsewhere.parents[1], USER_TOKEN, "https://home.example")
+    assert f"https://home.example/ Bearer {USER_TOKEN}" == url_and_header()
+
+
+@pytest.mark.parametrize("name", ["SENTRY_HOST", "SENTRY_URL"])
+@pytest.mark.parametrize("value", ["", " ", "''"])
+def test_sends_no_token_to_sentry_io_because_a_variable_is_empty(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=f"^{name} is empty: give a URL, or unset it"):
+        url_and_header(token=USER_TOKEN)
 
 
 @pytest.mark.parametrize("token_place", ["argument", "environment", "home"])
@@ -325,7 +335,7 @@ def test_reads_the_properties_file_that_the_environment_names(
     assert f"https://properties.example/ Bearer {USER_TOKEN}" == url_and_header()
     assert "acme" == default_organization()
     file.write_text(f"auth.token={USER_TOKEN}\nauth.url=https://properties.example/\n")
-    with pytest.raises(ConfigurationError, match=r"has `auth\.url`: where Sentry is"):
+    with pytest.raises(ConfigurationError, match=r"has `auth\.url`, which"):
         url_and_header()
     file.unlink()
     with pytest.raises(ConfigurationError, match=r"sentry\.properties can't be read"):
@@ -346,19 +356,41 @@ def test_reads_the_file_in_the_folder_of_settings(
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("[default]\nurl = https://own.example\norg = acme\n", r"has `url` below \[default\]: it"),
-        ("[DEFAULT]\nurl = https://own.example\n", r"has `url` below \[DEFAULT\]"),
-        ("[defaults]\ntoken = x\n", r"has `token` below \[defaults\]: it belongs below \[auth\]"),
-        ("[auth]\norg = acme\n", r"has `org` below \[auth\]: it belongs below \[defaults\]"),
-        ("[defaults]\nhost = own.example\n", r"has `host`: .* `url` below \[defaults\]"),
-        ("[sentry]\nbase_url = https://own.example\n", "has `base_url`: where Sentry is"),
+        ("[default]\nurl = https://own.example\norg = acme\n", "has `default.url`, which"),
+        ("[DEFAULT]\nurl = https://own.example\n", "has `DEFAULT.url`, which"),
+        ("[defaults]\nurl = own.example\ntoken = x\n", "`defaults.token`, .* is `auth.token`"),
+        ("[defaults]\nurl = own.example\n[auth]\norg = acme\n", "`auth.org`, .* `defaults.org`"),
+        ("[defaults]\nhost = own.example\n", "has `defaults.host`, .* are `defaults.url` and"),
+        ("[defaults]\nendpoint = https://own.example\n", "has `defaults.endpoint`"),
+        ("[defaults]\ndefaults.url = https://own.example\n", "has `defaults.defaults.url`"),
+        ("[sentry]\nbase_url = https://own.example\n", "has `sentry.base_url`"),
+        ("[defaults]\nurl = https://own.example\nurl =\n", "has an empty `defaults.url`"),
+        ("[defaults]\nurl = ''\n", "has an empty `defaults.url`"),
+        (f"[auth]\n{OTHER_TOKEN}=\n", "has a setting, which Sentry's tools don't read"),
     ],
 )
-def test_rejects_a_value_in_the_wrong_section(content: str, problem: str, elsewhere: Path) -> None:
+def test_rejects_a_file_that_may_name_a_url_in_vain(
+    content: str, problem: str, elsewhere: Path
+) -> None:
     """A token of a self-hosted Sentry would go to sentry.io if the URL were ignored."""
     (elsewhere / ".sentryclirc").write_text(f"{content}[auth]\ntoken = {USER_TOKEN}\n")
-    with pytest.raises(ConfigurationError, match=problem):
+    with pytest.raises(ConfigurationError, match=problem) as caught:
         url_and_header()
+    assert OTHER_TOKEN.lower() not in str(caught.value).lower()
+
+
+def test_ignores_what_others_wrote_into_a_file_that_names_a_url(elsewhere: Path) -> None:
+    file = write_clirc(elsewhere, USER_TOKEN, "https://own.example")
+    file.write_text(f"{file.read_text()}[deploy]\nserver = build.example\n")
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
+
+
+def test_reads_indented_lines(elsewhere: Path) -> None:
+    (elsewhere / ".sentryclirc").write_text(
+        f"  [auth]\ntoken={USER_TOKEN}\n[defaults]\n    org=acme\n\turl=https://own.example\n"
+    )
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
+    assert "acme" == default_organization()
 
 
 def test_ignores_other_sections_of_sentrys_tools(elsewhere: Path) -> None:

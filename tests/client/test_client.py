@@ -191,6 +191,13 @@ def test_sends_any_other_slug_unaltered(slug: str) -> None:
     assert f"/api/0/organizations/{slug}/members/8/teams/backend/" == request.url.path
 
 
+class Changing(list[TeamRoleAssignment]):
+    """What another thread changes while it is read."""
+
+    def __iter__(self) -> Iterator[TeamRoleAssignment]:
+        raise RuntimeError("list changed during iteration")
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
@@ -203,6 +210,7 @@ def test_sends_any_other_slug_unaltered(slug: str) -> None:
         ({"send_invite": math.nan}, "not JSON compliant"),
         ({"email": b"ada@example.com"}, "not JSON serializable"),
         ({"email": "\ud800@example.com"}, "surrogates not allowed"),
+        ({"team_roles": Changing()}, "list changed during iteration"),
     ],
 )
 def test_rejects_a_body_that_cannot_be_sent_and_names_what_it_takes(
@@ -597,7 +605,7 @@ def test_replaces_a_timeout_of_the_generated_client_that_never_ends(endless: flo
     assert timeout == caller.requests[0].extensions["timeout"]
 
 
-@pytest.mark.parametrize("headers", [[("X-One", "1")], "X-One: 1", 5])
-def test_rejects_headers_that_are_not_a_mapping(headers: Any) -> None:
+@pytest.mark.parametrize("headers", [[("X-One", "1")], "X-One: 1", {10**5000: "1"}], ids=type)
+def test_rejects_headers_that_are_not_a_mapping_of_names(headers: Any) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="headers must map"):
         client(headers=headers)

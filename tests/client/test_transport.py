@@ -342,10 +342,10 @@ def test_rejects_async_functions_with_a_sync_client_and_the_reverse() -> None:
     arguments = ("acme", "8", "backend")
     client = SentryMembers(token=USER_TOKEN, transport=transport).generated
     coroutine = add_an_organization_member_to_a_team.asyncio_detailed(*arguments, client=client)
-    with pytest.raises(errors.ConfigurationError, match="take that of AsyncSentryMembers"):
+    with pytest.raises(errors.ConfigurationError, match="that of AsyncSentryMembers to the"):
         asyncio.run(coroutine)
     client = AsyncSentryMembers(token=USER_TOKEN, transport=transport).generated
-    with pytest.raises(errors.ConfigurationError, match="take that of SentryMembers"):
+    with pytest.raises(errors.ConfigurationError, match="of SentryMembers to the sync functions"):
         add_an_organization_member_to_a_team.sync_detailed(*arguments, client=client)
 
 

@@ -22,26 +22,16 @@ RESERVED = frozenset(
     | {"srcdict", "todict"}
 )
 
-
-class _Loader(yaml.SafeLoader):
-    """Rejects aliases.
-
-    An alias may stand for a value that holds two of another alias, and so on: what is a page of text
-    then fills the memory.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            alias = self.peek_event()
-            problem = f"*{alias.anchor} is an alias of YAML: write a $ref instead"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=alias.start_mark)
-        return super().compose_node(parent, index)
+MOST_NESTED = 100
 
 
 def faults(text: str | bytes) -> Iterator[str]:
     """Yield each fault of a document, its place first."""
     try:
-        loader = _Loader(text)
+        if fault := _unreadable(text):
+            yield fault
+            return
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         document = loader.construct_document(root) if root else None
     except yaml.MarkedYAMLError as error:
@@ -51,15 +41,29 @@ def faults(text: str | bytes) -> Iterator[str]:
     except (yaml.YAMLError, ValueError) as error:
         yield f"the document: {' '.join(str(error).split())}"
         return
-    except RecursionError:
-        yield "the document: it is nested too deeply"
-        return
     if not isinstance(root, yaml.MappingNode):
         yield "line 1: not an OpenAPI document"
         return
     # The validator is asked only if none of these is found, because it would report them less
     # clearly, or not at all.
     yield from list(_unnoticed(root, document)) or list(_errors(document)) or _version(document)
+
+
+def _unreadable(text: str | bytes) -> str | None:
+    """Return the first place whose reading may fail in any way, or take all time and memory."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            # It may stand for a value that holds two of another alias, and so on.
+            return f"line {line}: *{event.anchor} is an alias of YAML: write a $ref instead"
+        if getattr(event, "tag", None):
+            return f"line {line}: {event.tag} is a tag of YAML: write the value without it"
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_NESTED:
+            return f"line {line}: nested more than {MOST_NESTED} deep"
+    return None
 
 
 def _errors(document: Any) -> Iterator[str]:

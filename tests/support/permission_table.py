@@ -7,7 +7,6 @@ from sentry_members.scopes import (
     _TOKEN_NAMES,
     Operation,
     Scopes,
-    _all_of,
     _any_of,
 )
 
@@ -44,3 +43,7 @@ def permissions(operation: Operation) -> str:
     ]
     lines += [f"\n({number}) {text}" for number, text in enumerate(_FOOTNOTES.values(), 1)]
     return "\n".join(lines)
+
+
+def _all_of(scopes: Scopes) -> str:
+    return " + ".join(sorted(scopes))
