@@ -50,7 +50,9 @@ class Environment(NamedTuple):
             )
         constraint = [] if self.packages == "newest" else ["--constraint", pins]
         [wheel] = Path("dist").glob("*.whl")
-        _uv("pip", "install", "--python", folder, *constraint, "--group", "test", wheel)
+        # Of most packages the tests import little, so it is compiled when it is imported.
+        install = ("pip", "install", "--no-compile-bytecode", "--python", folder)
+        _uv(*install, *constraint, "--group", "test", wheel)
         return folder / "bin/python"
 
 

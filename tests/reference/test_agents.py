@@ -13,13 +13,10 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
-from fastmcp import Client, FastMCP
 from openapi_spec_validator import validate
 from sentry_members.auth import GATEWAY_KEY_HEADER
 from sentry_members_cli.exits import MEANINGS, Exit
 from sentry_members_testing import FakeSentry
-from utcp.utcp_client import UtcpClient
-from utcp_http.openapi_converter import OpenApiConverter
 
 from overlays.reference.agents import documents
 from overlays.reference.contract import METHODS, Contract
@@ -116,7 +113,11 @@ def invited(fake: FakeSentry, email: str) -> bool:
     )
 
 
+# Importing the agents' tools takes over a second, which no other process should pay for.
 def test_utcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> None:
+    from utcp.utcp_client import UtcpClient
+    from utcp_http.openapi_converter import OpenApiConverter
+
     manual = OpenApiConverter(OPENAPI, spec_url=f"{served.url}/openapi.json").convert()
     assert OPERATIONS == {tool.name for tool in manual.tools}
     assert [] == references([tool.model_dump() for tool in manual.tools])
@@ -144,6 +145,8 @@ def test_utcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> None:
 
 
 def test_fastmcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> None:
+    from fastmcp import Client, FastMCP
+
     async def call() -> list[Any]:
         headers = {GATEWAY_KEY_HEADER: served.key}
         async with httpx2.AsyncClient(
