@@ -14,7 +14,6 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export UV_SYSTEM_CERTS := 1
 export NODE_USE_SYSTEM_CA := 1
 export UV_PYTHON_DOWNLOADS := never
-export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help
 help: ## list the targets
@@ -29,6 +28,7 @@ override PYTHON := $(or $(shell command -v $(PYTHON)),$(PYTHON))
 $(READY): $(shell [ "$$($(PYTHON) $(IDENTITY) 2>/dev/null)" = "$$($(VENV)/bin/python $(IDENTITY) 2>&1)" ] || echo anew)
 endif
 .PHONY: anew
+$(READY): export UV_COMPILE_BYTECODE := 1
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) found: install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed; name one: make PYTHON=…"; exit 1; }

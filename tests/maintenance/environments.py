@@ -50,9 +50,7 @@ class Environment(NamedTuple):
             )
         constraint = [] if self.packages == "newest" else ["--constraint", pins]
         [wheel] = Path("dist").glob("*.whl")
-        # Of most packages the tests import little, so it is compiled when it is imported.
-        install = ("pip", "install", "--no-compile-bytecode", "--python", folder)
-        _uv(*install, *constraint, "--group", "test", wheel)
+        _uv("pip", "install", "--python", folder, *constraint, "--group", "test", wheel)
         return folder / "bin/python"
 
 
