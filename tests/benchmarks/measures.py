@@ -18,6 +18,7 @@ from tests.benchmarks.figures import Samples
 from tests.benchmarks.onboarding import RATE_LIMIT
 from tests.benchmarks.opponents import MEMBERS, TOKEN
 from tests.benchmarks.worker import mebibytes, worker
+from tests.support.new_member import REQUIRED
 from tests.support.repo_copy import ROOT, Tree
 
 IN_FLIGHT = (1, 5, 24, 50, 100)
@@ -32,7 +33,7 @@ FIRST_CALL = f"""\
 import sys
 from sentry_members import NewMember, SentryMembers
 with SentryMembers(token="{TOKEN}", url=sys.argv[1]) as sentry:
-    sentry.add_a_member_to_an_organization("acme", NewMember(email="p@example.com"))
+    sentry.add_a_member_to_an_organization("acme", NewMember.from_dict({REQUIRED}))
 """
 FIRST_CALL_BY_HAND = f"""\
 import sys
@@ -40,7 +41,7 @@ import httpx
 headers = {{"Authorization": "Bearer {TOKEN}"}}
 timeout = httpx.Timeout(30, connect=5)
 with httpx.Client(base_url=sys.argv[1], headers=headers, timeout=timeout) as http:
-    http.post("{MEMBERS}", json={{"email": "p@example.com"}}).raise_for_status().json()
+    http.post("{MEMBERS}", json={REQUIRED}).raise_for_status().json()
 """
 
 

@@ -20,11 +20,13 @@ import pytest
 import typer.main
 from sentry_members import accepted_scopes, asking_scopes
 from sentry_members.scopes import Operation
+from sentry_members_api.models.organization_role import ORGANIZATION_ROLE_VALUES
 from sentry_members_cli.app import app
 from sentry_members_cli.exits import MEANINGS, Exit
 
-from tests.support.cli_process import COMMAND, environment, wait_until
+from tests.support.cli_process import COMMAND, environment, running, wait_until
 from tests.support.cli_shell import Ran, Shell, shell
+from tests.support.new_member import REQUIRED
 
 __all__ = ["shell"]
 
@@ -54,9 +56,10 @@ def test_sends_only_the_fields_that_are_given(shell: Shell) -> None:
     teams = ("--team", "backend", "--team", "frontend:admin")
     assert 0 == shell("invite", "bob@example.com", "--role", "manager", *teams, "--no-email").code
     first, second = shell.bodies
-    assert {"email": "ada@example.com"} == first
+    assert REQUIRED.keys() == first.keys()
     roles = second.pop("teamRoles")
-    assert {"email": "bob@example.com", "orgRole": "manager", "sendInvite": False} == second
+    given = {"email": "bob@example.com", "orgRole": "manager", "sendInvite": False}
+    assert {**REQUIRED, **given} == second
     assert [("backend", None), ("frontend", "admin")] == [
         (role["teamSlug"], role.get("role")) for role in roles
     ]
@@ -199,17 +202,11 @@ def test_exits_with_8_without_a_token(shell: Shell) -> None:
 @pytest.mark.slow
 def test_exits_with_130_after_an_interruption(shell: Shell) -> None:
     shell.fake.fail_next("slow", seconds=60)
-    process = subprocess.Popen(
-        [*COMMAND, *INVITE],
-        env=environment(
-            SENTRY_URL=os.environ["SENTRY_URL"], SENTRY_ORG="acme", SENTRY_AUTH_TOKEN=shell.token
-        ),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_until(lambda: shell.fake.requests)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    variables = {"SENTRY_URL": os.environ["SENTRY_URL"], "SENTRY_AUTH_TOKEN": shell.token}
+    with running(*INVITE, SENTRY_ORG="acme", **variables) as process:
+        wait_until(lambda: shell.fake.requests)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
     assert (130, "") == (process.returncode, err.strip())
 
 
@@ -376,21 +373,14 @@ def test_the_client_does_not_import_the_command_line() -> None:
 # The fake, as a process
 
 
-def serve(*arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [*COMMAND, "fake", "--port", "0", *arguments],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+FAKE = ("fake", "--port", "0")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serves_a_fake_until_it_gets_a_signal(number: signal.Signals) -> None:
     """A shell can run the lines that it prints as they are."""
-    with serve("--invite-quota", "1", "--rate", "30") as fake:
+    with running(*FAKE, "--invite-quota", "1", "--rate", "30") as fake:
         assert fake.stdout
         exports = "".join(fake.stdout.readline() for _ in range(4))
         [member] = re.findall(r"^# member (\d+)", exports, re.MULTILINE)
@@ -418,7 +408,10 @@ def test_serves_a_fake_until_it_gets_a_signal(number: signal.Signals) -> None:
 
 
 def test_limits_the_requests_of_the_fake() -> None:
-    with serve("--rate", "30", "--json") as limited, serve("--json") as free:
+    with (
+        running(*FAKE, "--rate", "30", "--json") as limited,
+        running(*FAKE, "--json") as free,
+    ):
         limits: list[str | None] = []
         for process in (limited, free):
             assert process.stdout
@@ -427,7 +420,7 @@ def test_limits_the_requests_of_the_fake() -> None:
             response = httpx.post(
                 f"{variables['SENTRY_URL']}/api/0/organizations/acme/members/",
                 headers={"Authorization": f"Bearer {variables['SENTRY_AUTH_TOKEN']}"},
-                json={"email": "ada@example.com"},
+                json=REQUIRED,
                 trust_env=False,
             )
             assert 201 == response.status_code
@@ -541,7 +534,7 @@ nobody,,,
 
 def test_onboard_sums_bad_rows_up_and_sends_nothing(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, BAD)
-    roles = "the organization role {}is not one of admin, billing, manager, member, owner"
+    roles = f"the organization role {{}}is not one of {', '.join(sorted(ORGANIZATION_ROLE_VALUES))}"
     ran = shell("onboard", "people.csv")
     assert (2, "") == (ran.code, ran.out)
     assert [
@@ -561,7 +554,7 @@ def test_onboard_sums_bad_rows_up_and_sends_nothing(shell: Shell, elsewhere: Pat
     ran = shell("onboard", "people.csv", "--skip-bad")
     assert 2 == ran.code
     assert "Correct the bad rows" in ran.out
-    assert [{"email": "mary@example.com"}] == shell.bodies
+    assert ["mary@example.com"] == [body["email"] for body in shell.bodies]
 
 
 def test_onboard_names_the_columns_that_it_ignores(shell: Shell, elsewhere: Path) -> None:
@@ -818,7 +811,7 @@ def test_onboard_says_who_got_no_teams(shell: Shell, elsewhere: Path) -> None:
 def test_onboard_lets_sentry_send_no_e_mail(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\n")
     assert 0 == shell("onboard", "people.csv", "--no-email").code
-    assert [{"email": "ada@example.com", "sendInvite": False}] == shell.bodies
+    assert [False] == [body["sendInvite"] for body in shell.bodies]
 
 
 def test_onboard_prints_a_result_for_each_row_of_a_person(shell: Shell, elsewhere: Path) -> None:

@@ -16,8 +16,10 @@ from mcp.client.stdio import stdio_client
 from sentry_members import AsyncSentryMembers, NewMember
 from sentry_members.routes import routes
 from sentry_members_testing import FakeSentry
+from sentry_members_testing.model_fields import fields
 
 from tests.support.cli_process import COMMAND, environment
+from tests.support.new_member import BESIDES_EMAIL, REQUIRED
 
 INVITE, JOIN = "add_a_member_to_an_organization", "add_an_organization_member_to_a_team"
 ACME = {"organization_id_or_slug": "acme"}
@@ -89,12 +91,10 @@ def test_the_tools_are_the_operations_as_the_contract_describes_them(agent: Agen
     methods = {route.name for route in routes() if hasattr(AsyncSentryMembers, route.name)}
     assert methods == listed.keys()
     invite, join = listed[INVITE], listed[JOIN]
-    fields = NewMember.__annotations__.keys()
     properties = invite.input_schema["properties"]
-    assert {"organization_id_or_slug", "email", "orgRole", "sendInvite"} <= properties.keys()
-    assert len(fields) + 1 == len(properties)
+    assert {"organization_id_or_slug", *fields(NewMember)} == properties.keys()
     assert all(each.get("description") for each in properties.values())
-    assert ["organization_id_or_slug", "email"] == invite.input_schema["required"]
+    assert ["organization_id_or_slug", *REQUIRED] == invite.input_schema["required"]
     assert 3 == len(join.input_schema["required"])
     for tool, repeats in ((invite, False), (join, True)):
         assert tool.annotations
@@ -107,7 +107,7 @@ def test_the_tools_are_the_operations_as_the_contract_describes_them(agent: Agen
 # Not marked `slow`, so that it runs in each environment: they have different versions of mcp.
 def test_says_who_was_invited(agent: Agent) -> None:
     role = {"teamSlug": "backend", "role": None}
-    arguments = {"email": "ada@example.com", "orgRole": "member", "teamRoles": [role]}
+    arguments = {**REQUIRED, "orgRole": "member", "teamRoles": [role]}
     result = agent.call(INVITE, {**ACME, **arguments})
     member_id = agent.fake.member_id("acme", "ada@example.com")
     assert not result.is_error
@@ -146,12 +146,12 @@ def test_says_what_an_addition_did(
 
 @pytest.mark.slow
 def test_an_error_is_a_tool_error_with_the_advice(agent: Agent) -> None:
-    result = agent.call(INVITE, {**ACME, "email": "both@example.org"})
+    result = agent.call(INVITE, {**ACME, **REQUIRED, "email": "both@example.org"})
     assert result.is_error
     assert "already" in text_of(result)
     assert "teams of this call were not added" in text_of(result)
     agent.fake.fail_next(500)
-    failed = agent.call(INVITE, {**ACME, "email": "ada@example.com"})
+    failed = agent.call(INVITE, {**ACME, **REQUIRED})
     assert failed.is_error
     assert "Sentry may have acted on it all the same" in text_of(failed)
 
@@ -171,7 +171,8 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
 def test_rejects_bad_arguments_and_sends_nothing(agent: Agent) -> None:
     async def call_all(session: ClientSession) -> list[Any]:
         return [
-            await session.call_tool(INVITE, {**ACME, **arguments}) for arguments, _ in BAD_ARGUMENTS
+            await session.call_tool(INVITE, {**ACME, **BESIDES_EMAIL, **arguments})
+            for arguments, _ in BAD_ARGUMENTS
         ]
 
     for result, (_, message) in zip(agent.use(call_all), BAD_ARGUMENTS, strict=True):
@@ -184,7 +185,7 @@ def test_rejects_bad_arguments_and_sends_nothing(agent: Agent) -> None:
 @pytest.mark.slow
 def test_shows_no_secret_that_was_given_as_an_argument(agent: Agent) -> None:
     for arguments in ({"email": [agent.token]}, {"organization_id_or_slug": f"{agent.token}/"}):
-        assert agent.call(INVITE, {**ACME, "email": "a@b.example", **arguments}).is_error
+        assert agent.call(INVITE, {**ACME, **REQUIRED, **arguments}).is_error
 
 
 @pytest.mark.slow
@@ -203,8 +204,8 @@ def test_the_organization_has_the_default_of_the_command_line(agent: Agent) -> N
         listed = agent.use(lambda session: session.list_tools(), *options).tools
         [invite] = [tool for tool in listed if tool.name == INVITE]
         default = invite.input_schema["properties"]["organization_id_or_slug"]["default"]
-        assert (organization, ["email"]) == (default, invite.input_schema["required"])
-        assert not agent.call(INVITE, {"email": "ada@example.com"}, *options).is_error
+        assert (organization, [*REQUIRED]) == (default, invite.input_schema["required"])
+        assert not agent.call(INVITE, REQUIRED, *options).is_error
         assert f"/{organization}/members/" in agent.fake.requests[-1].path
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import subprocess
 from collections.abc import Iterable
 
 import typer.main
@@ -13,7 +12,7 @@ from sentry_members_cli.output import as_fields
 from sentry_members_onboarding import Invite, Result, RowOutcome
 from typer.testing import CliRunner
 
-from tests.support.cli_process import COMMAND, environment
+from tests.support.cli_process import running
 from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT
 
@@ -65,14 +64,10 @@ def test_lists_the_modules() -> None:
 
 def test_serves_the_fake_as_shown() -> None:
     [command] = [line for line in README.commands() if line.startswith("sentry-members fake")]
-    with subprocess.Popen(
-        [*COMMAND, *shlex.split(command)[1:]],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with running(*shlex.split(command)[1:]) as process:
         assert process.stdout
         exports = [process.stdout.readline() for _ in range(3)]
         process.terminate()
+        process.wait(60)
     assert all(f"export {name}=" in "".join(exports) for name in ("SENTRY_URL", "SENTRY_ORG"))
     assert 0 == process.returncode

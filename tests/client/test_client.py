@@ -33,6 +33,7 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 from sentry_members_api.types import UNSET
 
 from tests.support.client_harness import USER_TOKEN, Caller, responding
+from tests.support.new_member import new_member
 from tests.support.recordings import bodies
 from tests.support.serving import serving
 
@@ -78,7 +79,7 @@ def test_sends_what_the_generated_functions_send() -> None:
             sent.append(request)
             return responding(TEAM if "/teams/" in request.url.path else MEMBER)(request)
 
-    body = NewMember(email="adé@example.com")
+    body = new_member(email="adé@example.com")
     with client(transport=Network()) as members:
         members.add_a_member_to_an_organization("acmé", body)
         add_a_member_to_an_organization.sync("acmé", client=members.generated, body=body)

@@ -34,6 +34,7 @@ from sentry_members_testing import FakeSentry
 
 from tests.support.certificates import Authority, tls_proxy
 from tests.support.client_harness import USER_TOKEN, Caller, responding
+from tests.support.new_member import REQUIRED, new_member
 from tests.support.raw_server import Recorder, recorder
 from tests.support.recordings import bodies
 
@@ -102,7 +103,8 @@ def test_sync_and_async_clients_send_the_same_bytes(server: Recorder) -> None:
 
     joined, invited = expected = sent("sync")
     assert b"content-length: 0" in joined[0]
-    assert b'{"email":"ada@example.com"}' == invited[1]
+    assert new_member(email="ada@example.com").to_dict() == json.loads(invited[1])
+    assert b" " not in invited[1]
     assert expected == sent("async")
 
 
@@ -207,8 +209,8 @@ sentry = SentryMembers()
 
 
 def invite(number):
-    email = f"p{number}@example.com"
-    return email, sentry.add_a_member_to_an_organization("acme", NewMember(email=email)).email
+    body = NewMember.from_dict({**json.loads(sys.argv[1]), "email": f"p{number}@example.com"})
+    return body.email, sentry.add_a_member_to_an_organization("acme", body).email
 
 
 invite(0)
@@ -241,7 +243,7 @@ def test_gives_a_forked_process_its_own_responses(scheme: str, tmp_path: Path) -
             environment |= {"SENTRY_URL": proxied, "SSL_CERT_FILE": str(authority.file)}
         fake.fail_next("slow", seconds=0.03, times=None)
         ran = subprocess.run(
-            [sys.executable, "-c", FORKED],
+            [sys.executable, "-c", FORKED, json.dumps(REQUIRED)],
             env=environment,
             capture_output=True,
             text=True,

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sentry_members_api.models import (
     Member,
-    NewMember,
     Problem,
     ProblemDetail,
     Team,
     TeamRoleAssignment,
 )
 
+from tests.support.new_member import REQUIRED, new_member
 from tests.support.recordings import bodies
 
 MEMBER: dict[str, Any] = bodies("addAMemberToAnOrganization", 201)[0]
@@ -80,7 +80,7 @@ def test_reads_the_code_of_a_problem() -> None:
 
 
 def test_sends_only_the_fields_that_are_set() -> None:
-    assert {"email": "ada@example.com"} == NewMember(email="ada@example.com").to_dict()
+    assert REQUIRED == new_member().to_dict()
 
 
 def test_sends_a_team_role_with_both_keys() -> None:

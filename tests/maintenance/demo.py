@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
-from sentry_members import AccessRequested, Added, AlreadyOnTeam, Member, NewMember, SentryMembers
+from sentry_members import AccessRequested, Added, AlreadyOnTeam, Member, SentryMembers
 from sentry_members.errors import ApiError
 from sentry_members_testing import FakeSentry
+
+from tests.support.new_member import new_member
 
 
 def show(description: str, call: Callable[[], object]) -> None:
@@ -43,10 +45,9 @@ def main() -> None:
             invite = acme.add_a_member_to_an_organization
             join = acme.add_an_organization_member_to_a_team
             request = closed.add_an_organization_member_to_a_team
-            show(
-                "invite ada@example.com", lambda: invite("acme", NewMember(email="ada@example.com"))
-            )
-            show("invite her again", lambda: invite("acme", NewMember(email="ada@example.com")))
+            ada = new_member(email="ada@example.com")
+            show("invite ada@example.com", lambda: invite("acme", ada))
+            show("invite her again", lambda: invite("acme", ada))
             show("add a member to backend", lambda: join("acme", target, "backend"))
             show("add them again", lambda: join("acme", target, "backend"))
             show("add them to idp-team", lambda: join("acme", target, "idp-team"))

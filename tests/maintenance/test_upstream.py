@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,15 @@ import yaml
 
 from tests.maintenance import upstream
 from tests.support.certificates import Authority
-from tests.support.contracts import EXAMPLE
+from tests.support.contracts import EXAMPLE, PUBLISHED, agree, known_differences
 from tests.support.raw_server import recorder
 from tests.support.repo_copy import ROOT, Tree
 
-PUBLISHED = ROOT / "tests/maintenance/published.json"
 TEXT = PUBLISHED.read_text("utf-8")
 CONTRACT = yaml.safe_load(EXAMPLE.read_text("utf-8"))
 ROLES = json.dumps(sorted(CONTRACT["components"]["schemas"]["OrganizationRole"]["enum"]))
 # The differences before anything has changed.
-KNOWN = list(upstream.differences(CONTRACT, json.loads(TEXT)))
+KNOWN = known_differences()
 
 INVITE = "POST /api/0/organizations/{}/members/"
 JOIN = "POST /api/0/organizations/{}/members/{}/teams/{}/"
@@ -36,11 +34,8 @@ def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_accepts_explained_differences(tmp_path: Path) -> None:
-    tree = Tree.copied(tmp_path / "tree")
-    shutil.copy(EXAMPLE, tree.path / "openapi.yaml")
-    explained = yaml.safe_dump({"Known": "\n".join(KNOWN)})
-    (tree.path / upstream.EXPLAINED).write_text(explained, "utf-8")
+def test_accepts_explained_differences(tree: Tree) -> None:
+    agree(tree)
     agreed = tree.make("upstream", f"SCHEMA={PUBLISHED}")
     assert (0, "") == (agreed.returncode, agreed.stderr)
     assert f"as published, except for the {len(KNOWN)} differences in" in agreed.stdout

@@ -11,20 +11,21 @@ from pathlib import Path
 import pytest
 
 from tests.support import pypi_server
+from tests.support.new_member import REQUIRED
 from tests.support.pypi_server import PASSWORD, USER, Index
 from tests.support.repo_copy import ROOT, VENV, VERSION
 
 README = (ROOT / "README.md").read_text("utf-8")
 SHOWN_URL = "https://packages.example.com/"
 
-USAGE = """
+USAGE = f"""
 from sentry_members import NewMember, SentryMembers
 from sentry_members_testing import FakeSentry
 
 fake = FakeSentry.example()
 token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
 with fake.serve() as url, SentryMembers(token=token, url=url) as sentry:
-    member = sentry.add_a_member_to_an_organization("acme", NewMember(email="ada@example.com"))
+    member = sentry.add_a_member_to_an_organization("acme", NewMember.from_dict({REQUIRED}))
     print("invited", member.email)
 """
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.repo_copy import MAKE, ROOT, VENV, VERSION
+from tests.support.contracts import PUBLISHED, agree
+from tests.support.repo_copy import MAKE, ROOT, VENV, VERSION, Tree
 
 WORKFLOWS = {path.stem: path for path in (ROOT / ".github/workflows").iterdir()}
 
@@ -64,6 +65,7 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.tree = Tree(ROOT)
         self.output = folder / "output"
         for name in ("output", "issues", "gh"):
             (folder / name).touch()
@@ -85,7 +87,7 @@ class Runner:
         }
         command = ["bash", "-e", "-c", step["run"]]
         return subprocess.run(
-            command, cwd=ROOT, env=environment | variables, check=False
+            command, cwd=self.tree.path, env=environment | variables, check=False
         ).returncode
 
     def gh(self) -> list[str]:
@@ -98,14 +100,21 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(tmp_path)
 
 
+@pytest.fixture
+def comparing(runner: Runner, tree: Tree) -> Runner:
+    """A runner in a tree whose contract agrees with the published schema."""
+    agree(tree)
+    runner.tree = tree
+    return runner
+
+
 COMPARE, REPORT = workflow("upstream")["jobs"]["upstream"]["steps"][-2:]
-PUBLISHED = ROOT / "tests/maintenance/published.json"
 
 
 @pytest.mark.slow
-def test_opens_no_issue_while_nothing_has_changed(runner: Runner) -> None:
-    assert 0 == runner.run(COMPARE, SCHEMA=str(PUBLISHED))
-    assert "" == runner.output.read_text()
+def test_opens_no_issue_while_nothing_has_changed(comparing: Runner) -> None:
+    assert 0 == comparing.run(COMPARE, SCHEMA=str(PUBLISHED))
+    assert "" == comparing.output.read_text()
     assert "steps.comparison.outputs.moved == 'true'" == REPORT["if"]
 
 
@@ -119,15 +128,15 @@ def test_opens_no_issue_while_the_schema_cannot_be_read(runner: Runner) -> None:
     ("issues", "expected"), [("", "issue create"), ("7\n", "issue edit")], ids=["new", "open"]
 )
 def test_keeps_one_issue_about_what_has_changed(
-    issues: str, expected: str, runner: Runner, tmp_path: Path
+    issues: str, expected: str, comparing: Runner, tmp_path: Path
 ) -> None:
     schema = PUBLISHED.read_text("utf-8").replace('"maxLength": 75', '"maxLength": 80')
     (tmp_path / "schema.json").write_text(schema, "utf-8")
     (tmp_path / "issues").write_text(issues)
-    assert 0 == runner.run(COMPARE, SCHEMA=str(tmp_path / "schema.json"))
-    assert "moved=true\n" == runner.output.read_text()
-    assert 0 == runner.run(REPORT, TITLE="Changed")
-    assert ["issue list", expected] == runner.gh()
+    assert 0 == comparing.run(COMPARE, SCHEMA=str(tmp_path / "schema.json"))
+    assert "moved=true\n" == comparing.output.read_text()
+    assert 0 == comparing.run(REPORT, TITLE="Changed")
+    assert ["issue list", expected] == comparing.gh()
     fence, difference, *_, end = (tmp_path / "body").read_text().splitlines()
     assert ("```", "```") == (fence, end)
     assert difference.endswith("maxLength: ours 75, Sentry's 80")

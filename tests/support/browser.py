@@ -1,5 +1,6 @@
 """The reference page in a real browser, with the requests and the console output of a visit."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Locator, Request, expect, sync_playwright
 
 from tests.support import programs
+from tests.support.new_member import BESIDES_EMAIL
 from tests.support.repo_copy import ROOT
 
 INVITE, JOIN = "addAMemberToAnOrganization", "addAnOrganizationMemberToATeam"
@@ -87,9 +89,19 @@ class Visit:
         """Return the section of an operation."""
         return self.page.locator(f"article#{name}")
 
+    def fill_required(self) -> None:
+        """Fill in what an invite requires besides the e-mail address, where it is empty."""
+        for name, value in BESIDES_EMAIL.items():
+            control = self.operation(INVITE).get_by_label(name, exact=True)
+            if not control.input_value():
+                fill = control.select_option if control.locator("option").count() else control.fill
+                fill(json.dumps(value).strip('"'))
+
     def send(self, name: str, **fields: str) -> str:
         """Fill in fields of an operation, send it, and return the line on its result."""
         operation = self.operation(name)
+        if name == INVITE:
+            self.fill_required()
         for label, text in fields.items():
             operation.get_by_label(label, exact=True).fill(text)
         operation.get_by_role("button", name="Send").click()

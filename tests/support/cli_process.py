@@ -1,9 +1,11 @@
 """Runs the command line as a process of its own."""
 
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sentry_members_cli"]
 
@@ -20,6 +22,22 @@ def environment(**variables: str) -> Mapping[str, str]:
         if name not in _STYLE_VARIABLES
     }
     return {**kept, "PYTHONUTF8": "1", **variables}
+
+
+@contextmanager
+def running(*arguments: str, **variables: str) -> Generator["subprocess.Popen[str]"]:
+    """Run a command with these variables, and kill it if a test fails while it runs."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:

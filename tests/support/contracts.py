@@ -1,13 +1,31 @@
 """Contracts for tests: one that never changes, and edits of `openapi.yaml` by its structure."""
 
+import json
+import shutil
 from typing import Any, Self
 
 import yaml
 
+from tests.maintenance import upstream
 from tests.support.repo_copy import ROOT, Tree
 
+# A part of Sentry's schema, as it was once published.
+PUBLISHED = ROOT / "tests/maintenance/published.json"
 # Stays as it is when openapi.yaml changes.
 EXAMPLE = ROOT / "tests/maintenance/example.yaml"
+
+
+def known_differences() -> list[str]:
+    """Return how the example differs from the published schema."""
+    contract = yaml.safe_load(EXAMPLE.read_bytes())
+    return list(upstream.differences(contract, json.loads(PUBLISHED.read_bytes())))
+
+
+def agree(tree: Tree) -> None:
+    """Make the example the contract of a tree, and explain how it differs from what is published."""
+    shutil.copy(EXAMPLE, tree.path / "openapi.yaml")
+    explained = yaml.safe_dump({"Known": "\n".join(known_differences())})
+    (tree.path / upstream.EXPLAINED).write_text(explained, "utf-8")
 
 
 class Edit:

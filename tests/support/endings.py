@@ -20,8 +20,10 @@ from typing import Any
 import sentry_sdk
 from rich.console import Console
 from rich.traceback import Traceback
-from sentry_members import AsyncSentryMembers, NewMember, SentryMembers, SentryMembersError
+from sentry_members import AsyncSentryMembers, SentryMembers, SentryMembersError
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as join
+
+from tests.support.new_member import new_member
 
 INTERRUPTED = ("h11", "httpcore", "httpx", "sentry_members.")
 ARGUMENTS = ("acme", "8", "backend")
@@ -58,7 +60,7 @@ def method() -> None:
 
 def invite() -> None:
     with SentryMembers(attempts=1, timeout=1) as sentry:
-        sentry.add_a_member_to_an_organization("acme", NewMember(email="ada@example.com"))
+        sentry.add_a_member_to_an_organization("acme", new_member())
 
 
 def bad_argument() -> None:

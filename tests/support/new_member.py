@@ -14,6 +14,7 @@ _PATH = _CONTRACT["paths"]["/api/0/organizations/{organization_id_or_slug}/membe
 _SCHEMA = _PATH["post"]["requestBody"]["content"]["application/json"]["schema"]
 # The required fields, as the example of the contract has them.
 REQUIRED: dict[str, Any] = {name: _SCHEMA["example"][name] for name in _SCHEMA["required"]}
+BESIDES_EMAIL = {name: value for name, value in REQUIRED.items() if name != "email"}
 
 
 def new_member(**fields: Any) -> NewMember:

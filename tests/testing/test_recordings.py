@@ -12,6 +12,7 @@ from sentry_members_api.models import TeamRole
 from sentry_members_testing import NOT_IMITATED, FakeSentry
 
 from tests.support.fake_requests import Clock, client, invite
+from tests.support.new_member import BESIDES_EMAIL
 from tests.support.recordings import RECORDINGS
 
 
@@ -21,6 +22,8 @@ def name(exchange: dict[str, Any]) -> str:
 
 EXCHANGES = [each for each in RECORDINGS if each["request"]["method"] == "POST"]
 OUTSIDERS_SCOPES = ("org:read", "org:write", "team:write", "member:admin")
+# An invite was recorded without the fields that the contract may have come to require.
+BEGINNING = json.dumps({**BESIDES_EMAIL, "email": ""}).removesuffix(': ""}')
 # The members whose IDs appear in the recordings.
 RECORDED_IDS = {
     "6": ("acme", "Member"),
@@ -98,6 +101,7 @@ def authorization(fake: FakeSentry, exchange: dict[str, Any]) -> dict[str, str]:
 def request_of(fake: FakeSentry, exchange: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of `httpx.Client.request` for a recorded request."""
     request = exchange["request"]
+    body = request["body"]
 
     def translate(match: re.Match[str]) -> str:
         known = RECORDED_IDS.get(match[2])
@@ -107,7 +111,8 @@ def request_of(fake: FakeSentry, exchange: dict[str, Any]) -> dict[str, Any]:
         "method": request["method"],
         "url": re.sub(r"(/members/(?:%20)?)(\d+)(?=/)", translate, request["path"]),
         "headers": {**request["headers"], **authorization(fake, exchange)},
-        "content": request["body"],
+        # A body that breaks off keeps its length, which the response tells.
+        "content": body and re.sub(r'^\{"email"(?=.*\}$)', BEGINNING, body),
     }
 
 
