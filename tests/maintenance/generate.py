@@ -69,15 +69,22 @@ def check_tools() -> None:
 
 def generate(folder: Path) -> None:
     """Write the package, the documents and the allow-list to a folder, or exit with the reason."""
+    text = CONTRACT.read_bytes()
+    if found := [f"{CONTRACT}: {fault}" for fault in faults(text)]:
+        sys.exit("\n".join(found))
+    try:
+        _write(Contract(yaml.safe_load(text)), folder)
+    except Exception as error:  # noqa: BLE001 - who can say what a contract makes a generator do
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.exit(f"{CONTRACT}: nothing can be generated from it ({reason[:300]})")
+
+
+def _write(contract: Contract, folder: Path) -> None:
     # They need the generator, which has been checked now.
     from openapi_python_client.cli import app
 
     from overlays.reference import agents
 
-    text = CONTRACT.read_bytes()
-    if found := [f"{CONTRACT}: {fault}" for fault in faults(text)]:
-        sys.exit("\n".join(found))
-    contract = Contract(yaml.safe_load(text))
     (folder / ALLOW_LIST.name).write_text(allow_list.render(contract), "utf-8")
     agents.write(contract, folder / DOCUMENTS.name)
     # As it was validated, and without the time that the generator takes to read YAML.
@@ -89,6 +96,8 @@ def generate(folder: Path) -> None:
         failed = app([*command, "--output-path", str(folder)], standalone_mode=False)
     if failed:
         sys.exit(output.getvalue())
+    for module in folder.rglob("*.py"):
+        compile(module.read_bytes(), module.name, "exec")
 
 
 def replace(folder: Path) -> None:

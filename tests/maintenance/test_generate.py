@@ -88,8 +88,18 @@ def test_generates_the_allow_list_from_the_operations(example: Tree) -> None:
             "'me|[0-9]+'",
             "the gateway needs a pattern from ^ to $ for the parameter member_id",
         ),
+        (
+            "addAMemberToAnOrganization",
+            "add\n      parameters: [{name: body, in: query, schema: {type: string}}]",
+            "nothing can be generated from it (SyntaxError: duplicate argument 'body'",
+        ),
+        (
+            "addAMemberToAnOrganization",
+            "a" * 300,
+            "openapi.yaml: nothing can be generated from it (OSError: ",
+        ),
     ],
-    ids=["bad YAML", "a warning of the generator", "no pattern"],
+    ids=["bad YAML", "a warning of the generator", "no pattern", "two bodies", "a long name"],
 )
 def test_a_broken_contract_changes_nothing(
     text: str, mistake: str, fault: str, example: Tree
