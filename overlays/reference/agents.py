@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from openapi_python_client.strings import ClassName, PythonIdentifier
 
@@ -29,9 +28,8 @@ KEY = {
 }
 
 
-def documents(text: str) -> dict[str, str]:
+def documents(contract: Contract) -> dict[str, str]:
     """Return the documents of a valid contract, by file name."""
-    contract = Contract(yaml.safe_load(text))
     return {
         "llms.txt": _in_words(contract),
         "openapi.json": json.dumps(_resolved(contract.document), indent=1, ensure_ascii=False)
@@ -214,8 +212,8 @@ def _curl(operation: Operation) -> str:
     return " \\\n  ".join([*parts, f'"$SENTRY_GATEWAY_URL{path}"'])
 
 
-def write(source: Path, folder: Path) -> None:
+def write(contract: Contract, folder: Path) -> None:
     """Write the documents of a contract into a folder."""
     folder.mkdir(exist_ok=True)
-    for name, text in documents(source.read_text("utf-8")).items():
+    for name, text in documents(contract).items():
         (folder / name).write_text(text, "utf-8")

@@ -25,16 +25,15 @@ from .form import FIELD_PREFIX, Unrenderable, body_field, parameter_field
 HERE = Path(__file__).parent
 
 
-def render(text: str) -> str:
+def render(contract: Contract) -> str:
     """Return the page of a contract.
 
     Args:
-        text: The contract, in YAML; it must be valid.
+        contract: The contract; it must be valid.
 
     Raises:
         Unrenderable: A parameter of a path has no pattern.
     """
-    contract = Contract(yaml.safe_load(text))
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -190,8 +189,8 @@ def _type(schema: Schema, around: tuple[str, ...] = ()) -> Markup:
 
 def main(source: Path, site: Path) -> None:
     """Write the site of a contract; an existing site stays until the new one is complete."""
-    text = source.read_text("utf-8")
-    written = {"index.html": render(text), **documents(text)}
+    contract = Contract(yaml.safe_load(source.read_text("utf-8")))
+    written = {"index.html": render(contract), **documents(contract)}
     new = site.with_name(f".{site.name}")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)

@@ -104,7 +104,7 @@ def test_the_tools_are_the_operations_as_the_contract_describes_them(agent: Agen
         )
 
 
-@pytest.mark.slow
+# Not marked `slow`, so that it runs in each environment: they have different versions of mcp.
 def test_says_who_was_invited(agent: Agent) -> None:
     role = {"teamSlug": "backend", "role": None}
     arguments = {**REQUIRED, "orgRole": "member", "teamRoles": [role]}

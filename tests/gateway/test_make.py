@@ -47,6 +47,6 @@ def test_runs_until_ctrl_c_and_leaves_no_files(tree: Tree, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_names_the_setting_that_is_missing(tree: Tree) -> None:
     programs.find("nginx")
-    completed = tree.make("gateway", "SENTRY_URL=")
+    completed = tree.make("--assume-old=reference", "gateway", "SENTRY_URL=")
     assert 2 == completed.returncode
     assert "gateway: SENTRY_URL must be set" in completed.stderr

@@ -1,7 +1,10 @@
 """Run every test: of the tree, and of the installed wheel in each environment: `make test`.
 
-All tests of the wheel run on this Python with the pinned packages. In the other environments those
-marked `slow` are left out. The newest other Python gets the newest packages, as users install them.
+All tests of the wheel run on this Python with the pinned packages. The other environments differ in
+Python and the packages, not in our code. There, each test that is not marked `slow` runs with its
+first case for each client, sync and async: the further cases are mostly other data for the same code.
+The newest other Python gets the newest packages, as users install them. CI runs everything on each
+Python.
 """
 
 import os
@@ -13,9 +16,13 @@ from typing import NamedTuple
 from tests.maintenance.environments import OWN, VERSIONS, Environment, other_versions
 from tests.support import programs
 
-# More processes than there are cores, because many tests wait for other programs.
-PYTEST = ["-m", "pytest", "--quiet", "--numprocesses", str(2 * (os.cpu_count() or 1) + 1)]
-NOT_SLOW = ["-m", "not slow"]
+CORES = os.cpu_count() or 1
+PYTEST = ["-m", "pytest", "--quiet"]
+# More processes than there are cores, because many slow tests wait for other programs.
+ALL = [f"--numprocesses={2 * CORES + 1}"]
+# Each process takes two seconds to import everything.
+NOT_SLOW = [f"--numprocesses={CORES}", "-m", "not slow"]
+FIRST_CASES = [*NOT_SLOW, "-p", "tests.support.first_cases"]
 # The slowest come first, so that no core is idle at the end.
 TREE = ("project", "maintenance", "benchmarks", "reference", "contract", "gateway")
 WHEEL = ("cli", "onboarding", "testing", "client")
@@ -27,7 +34,7 @@ class Step(NamedTuple):
     Attributes:
         folders: The folders of tests.
         environment: Where the wheel is installed; None for the tests of the tree.
-        is_whole: Whether the tests marked `slow` are run, too.
+        is_whole: Whether every test is run, with all of its cases.
     """
 
     folders: tuple[str, ...]
@@ -43,7 +50,7 @@ class Step(NamedTuple):
             python = self.environment.make() if self.environment else sys.executable
         except subprocess.CalledProcessError:
             return False
-        options = [] if self.is_whole else NOT_SLOW
+        options = ALL if self.is_whole else FIRST_CASES
         folders = [f"tests/{folder}" for folder in self.folders]
         return not subprocess.run([python, *PYTEST, *options, *folders], check=False).returncode
 

@@ -39,10 +39,12 @@ def a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file.parent.mkdir(parents=True)
         file.write_text(test)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run_tests, "PYTEST", ["-m", "pytest"])
+    monkeypatch.setattr(run_tests, "ALL", [])
     monkeypatch.setattr(run_tests, "other_versions", list)
     monkeypatch.setattr(
-        run_tests, "steps", lambda _: [Step((name,)) for name in ("first", "second", "third")]
+        run_tests,
+        "steps",
+        lambda _: [Step((name,), is_whole=True) for name in ("first", "second", "third")],
     )
 
 
@@ -61,6 +63,25 @@ def test_says_where_it_is_what_was_skipped_and_how_it_ended(
     assert any("SKIPPED: all tests that need nginx" in line for line in lines)
     assert re.fullmatch(r"failed: 2 of 3: the tree, in \d+ min \d+ s", lines[-1])
     assert "ZeroDivisionError" in "".join(lines)
+
+
+PARAMETRIZED = """
+import pytest
+
+@pytest.mark.parametrize("number", [pytest.param(0, marks=pytest.mark.slow), 1, 2])
+@pytest.mark.parametrize("client", ["sync", "async"])
+def test_both(client, number): assert number == 1
+
+def test_alone(): pass
+"""
+
+
+@pytest.mark.slow
+def test_another_environment_gets_the_first_case_for_each_client(tmp_path: Path) -> None:
+    (tmp_path / "test_cases.py").write_text(PARAMETRIZED)
+    command = [sys.executable, *run_tests.PYTEST, *run_tests.FIRST_CASES, str(tmp_path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "3 passed" in ran.stdout, ran.stdout
 
 
 def test_an_environment_that_cannot_be_made_fails(

@@ -86,8 +86,8 @@ def test_shows_and_tests_the_upgraded_client(tree: Tree) -> None:
 def test_explains_how_to_undo_if_a_test_fails(tree: Tree) -> None:
     failed = upgrade(tree, code=1)
     assert 2 == failed.returncode
-    assert "upgrade: the checks fail with the newest versions (see above)." in failed.stdout
-    assert "To undo: git reset --hard." in failed.stdout
+    assert "upgrade: the checks fail with the newest versions (see above)." in failed.stderr
+    assert "To undo: git reset --hard." in failed.stderr
     assert "" != tree.git("status", "--porcelain")
     tree.git("reset", "--hard")
     assert "" == tree.git("status", "--porcelain")

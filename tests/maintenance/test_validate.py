@@ -71,6 +71,9 @@ def test_finds_nothing_in_a_valid_contract() -> None:
         ("1.2.0", "1.2-x", "info > version: Invalid version: '1.2-x', which a package can't have"),
         ("1.2.0", "1.2", "info > version: 1.2 is not of type 'string'"),
         ("People", "2026-02-30", "the document: day is out of range for month"),
+        ("People", "2026-02-03", "the document: Object of type date is not JSON serializable"),
+        ("People", ".inf", "the document: Out of range float values are not JSON compliant"),
+        ("People", '"\\ud800"', "the document: 'utf-8' codec can't encode character"),
         ("People", "\a", "the document: unacceptable character #x0007"),
         ("People", "[" * 50_000, "line 3: nested more than 100 deep"),
         (
@@ -119,7 +122,7 @@ def exit_of(document: Path) -> str:
     [
         (b"openapi: [", "line 1: expected"),
         (b"", "line 1: not an OpenAPI document"),
-        (b"\xff\xfe\xff", "the document: unacceptable character"),
+        (b"\xff\xfe\xff", "the document: 'utf-8' codec can't decode byte 0xff in position 0"),
         (EXPLODING.encode(), "line 2: *a0 is an alias of YAML: write a $ref instead"),
     ],
     ids=["bad YAML", "empty", "binary", "exploding aliases"],

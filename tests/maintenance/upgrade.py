@@ -1,10 +1,10 @@
-"""Raise the exact pins of pyproject.toml and all of requirements.lock: `make upgrade`.
+"""Raise every pin, show what that changes in the generated files, and run every test: `make upgrade`.
 
-Run as `python -m tests.maintenance.upgrade COMMAND…`. The command, which writes requirements.lock,
-is run in a folder whose pyproject.toml pins no version exactly. Without a command it sums up what an
-upgrade has staged.
+The Makefile passes its commands in variables: LOCK writes requirements.lock, NPM runs npm for the
+linter, and RUN_MAKE runs make again.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +13,18 @@ from tempfile import TemporaryDirectory
 
 PROJECT, LOCK = Path("pyproject.toml"), Path("requirements.lock")
 PIN = re.compile(r'"([\w-]+)==[^"]+"')
+NPM_OPTIONS = "--save-exact --package-lock-only --omit-lockfile-registry-resolved"
+STEPS = (
+    f"$NPM install {NPM_OPTIONS} @redocly/cli@latest >/dev/null",
+    "$RUN_MAKE generate",
+    "git add --all && git --no-pager diff --cached --stat",
+    "git --no-pager diff --cached generated overlays/gateway",
+    "$RUN_MAKE test",
+)
+FAILED = """\
+upgrade: the checks fail with the newest versions (see above).
+To undo: git reset --hard.
+To hold a package back, write "name<version" into pyproject.toml and run make lock."""
 
 
 def versions(lock: str) -> dict[str, str]:
@@ -45,12 +57,13 @@ def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def raise_pins(compile_lock: list[str]) -> None:
+def raise_pins() -> None:
     """Write the newest versions to pyproject.toml and requirements.lock, and list them."""
     project, lock = PROJECT.read_text("utf-8"), LOCK.read_text("utf-8")
     with TemporaryDirectory() as folder:
+        # Nothing is pinned there, and so the newest versions are found.
         (folder / PROJECT).write_text(PIN.sub(r'"\1"', project), "utf-8")
-        if subprocess.run(compile_lock, cwd=folder, check=False).returncode:
+        if subprocess.run(os.environ["LOCK"], shell=True, cwd=folder, check=False).returncode:
             sys.exit(
                 "upgrade: the newest versions can't be resolved (see above); nothing was changed"
             )
@@ -65,7 +78,10 @@ def raise_pins(compile_lock: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        raise_pins(sys.argv[1:])
-    else:
-        summarize()
+    raise_pins()
+    for step in STEPS:
+        # The commands in the variables have arguments in quotes.
+        command = os.path.expandvars(step)
+        if subprocess.run(command, shell=True, check=False).returncode:
+            sys.exit(FAILED)
+    summarize()

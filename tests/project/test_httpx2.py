@@ -30,7 +30,15 @@ NOT_RUN = "not xn--a.io and not too_large"
 def test_the_core_of_the_client_works_with_httpx2(tmp_path: Path) -> None:
     (tmp_path / "httpx.py").write_text(HTTPX)
     tests = [f"tests/client/{name}.py" for name in CORE]
-    options = ["--quiet", "--numprocesses=2", "-p", "no:cacheprovider", "-k", NOT_RUN]
+    options = [
+        "--quiet",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "tests.support.first_cases",
+        "-k",
+        NOT_RUN,
+    ]
     for arguments in (["-c", CHECK], ["-m", "pytest", *options, *tests]):
         ran = subprocess.run(
             [sys.executable, *arguments],

@@ -13,13 +13,10 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
-from fastmcp import Client, FastMCP
 from openapi_spec_validator import validate
 from sentry_members.auth import GATEWAY_KEY_HEADER
 from sentry_members_cli.exits import MEANINGS, Exit
 from sentry_members_testing import FakeSentry
-from utcp.utcp_client import UtcpClient
-from utcp_http.openapi_converter import OpenApiConverter
 
 from overlays.reference.agents import documents
 from overlays.reference.contract import METHODS, Contract
@@ -29,7 +26,7 @@ from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT, VENV
 
 CONTRACT = (ROOT / "openapi.yaml").read_text("utf-8")
-DOCUMENTS = documents(CONTRACT)
+DOCUMENTS = documents(Contract(yaml.safe_load(CONTRACT)))
 OPENAPI = json.loads(DOCUMENTS["openapi.json"])
 OPERATIONS = {operation.id for operation in Contract(yaml.safe_load(CONTRACT)).operations}
 INVITE, JOIN = "addAMemberToAnOrganization", "addAnOrganizationMemberToATeam"
@@ -63,7 +60,7 @@ def test_a_component_that_contains_itself_stays_a_reference_that_leads_somewhere
         "        sendInvite:\n", "        deputy:\n          $ref: '#/components/schemas/NewMember'\n"
         "        sendInvite:\n", 1
     )  # fmt: skip
-    document = json.loads(documents(recursive)["openapi.json"])
+    document = json.loads(documents(Contract(yaml.safe_load(recursive)))["openapi.json"])
     validate(document)
     assert {"#/components/schemas/NewMember"} == {*references(document)}
     assert ["NewMember"] == [*document["components"]["schemas"]]
@@ -116,7 +113,11 @@ def invited(fake: FakeSentry, email: str) -> bool:
     )
 
 
+# Importing the agents' tools takes over a second, which no other process should pay for.
 def test_utcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> None:
+    from utcp.utcp_client import UtcpClient
+    from utcp_http.openapi_converter import OpenApiConverter
+
     manual = OpenApiConverter(OPENAPI, spec_url=f"{served.url}/openapi.json").convert()
     assert OPERATIONS == {tool.name for tool in manual.tools}
     assert [] == references([tool.model_dump() for tool in manual.tools])
@@ -144,6 +145,8 @@ def test_utcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> None:
 
 
 def test_fastmcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> None:
+    from fastmcp import Client, FastMCP
+
     async def call() -> list[Any]:
         headers = {GATEWAY_KEY_HEADER: served.key}
         async with httpx2.AsyncClient(
@@ -174,7 +177,7 @@ def test_the_code_in_llms_txt_runs(served: Gateway, fake: FakeSentry, tmp_path: 
         for method in item.keys() & METHODS:
             if item[method]["operationId"] not in (INVITE, JOIN):
                 del item[method]
-    (tmp_path / "llms.txt").write_text(documents(yaml.dump(contract, sort_keys=False))["llms.txt"])
+    (tmp_path / "llms.txt").write_text(documents(Contract(contract))["llms.txt"])
     words = Readme(tmp_path / "llms.txt")
     environment = {
         "HOME": str(tmp_path),

@@ -29,6 +29,8 @@ def serve(folder: Path) -> Generator[str]:
         init = [bin_ / "devpi-init", *data, "--no-root-pypi", "--root-passwd", PASSWORD]
         subprocess.run(init, stdout=log, stderr=log, check=True)
         server = [bin_ / "devpi-server", *data, "--host", "127.0.0.1", "--port", str(port)]
+        # By default, deriving a key from its secret takes it nine seconds of CPU time.
+        server += ["--argon2-memory-cost=1024", "--argon2-time-cost=1"]
         process = subprocess.Popen(server, stdout=log, stderr=log)
     try:
         wait_until(lambda: listens(port))

@@ -247,6 +247,7 @@ def raised_by(name: str) -> BaseException | None:
 
 def main(endings: list[str]) -> None:
     """Print the name of each ending, that of its exception, and what the reporters show."""
+    Traceback.LEXERS[".py"] = "text"  # The colors of whole files take most of the time.
     transport = MemoryTransport()
     sentry_sdk.init(
         "https://key@sentry.example/1",
