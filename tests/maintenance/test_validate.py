@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.maintenance import validate
 from tests.maintenance.validate import RESERVED, faults
 from tests.support.repo_copy import ROOT
 
@@ -114,6 +115,16 @@ def exit_of(document: Path) -> str:
     )
     assert (1, 1) == (result.returncode, len(result.stderr.splitlines())), result.stderr
     return result.stderr
+
+
+def test_gives_up_on_schemas_that_combine_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validate, "MOST_SECONDS", 1)
+    contract = CONTRACT
+    for depth in range(24):
+        ref = f"{{$ref: '#/components/schemas/S{depth + 1}'}}"
+        contract += f"    S{depth}: {{allOf: [{ref}, {ref}]}}\n"
+    [fault] = faults(f"{contract}    S24: {{type: object}}\n")
+    assert "(TimeoutError: after 1 s: do its schemas combine each other too often?)" in fault
 
 
 @pytest.mark.slow
