@@ -1,6 +1,7 @@
 """The command `onboard`."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -74,7 +75,7 @@ def onboard(settings: Settings) -> None:
                 "--skip-bad"
             )
         target = find_target(settings.org, settings.token_file)
-        if settings.dry_run and not path.exists():
+        if settings.dry_run and not os.path.exists(path):
             exit_ = report.print_dry_run(people, None, target, settings)
         else:
             with _open_results(path, target, settings) as results_file:
@@ -84,6 +85,7 @@ def onboard(settings: Settings) -> None:
                     exit_ = report.print_dry_run(people, results_file, target, settings)
                 else:
                     exit_, counts = _run(people, results_file, target, settings)
+                    path = results_file.path
     except SentryMembersError as error:
         exit_ = exit_of(RowOutcome.NOT_ATTEMPTED, error)
         print_error("stopped", error, as_json=settings.as_json)

@@ -62,7 +62,7 @@ class ResultsFile:
             address leads to the same Sentry.
 
     Attributes:
-        path: The file.
+        path: The file. After another program has taken it away, the one that has what was recorded.
 
     Raises:
         OtherSentryError: The file has such outcomes, and `same_sentry` is false.
@@ -93,18 +93,18 @@ class ResultsFile:
         # Another program took the file away, or it can't be written.
         self._lost: ResultsFileError | None = None
         self._failed: ResultsFileError | None = None
-        # The lock and the new file are beside this one, so the folder must exist.
-        if not self.path.parent.is_dir():
-            raise self._unwritable("No such file or directory")
-        if self.path.is_dir():
-            raise self._unwritable("Is a directory")
-        if self.path.exists() and not self.path.is_file():
-            raise ResultsFileError(f"{self.path} is not a regular file: name another")
-        self._target = self.path.resolve()
-        lock = self._target.with_name(f".{self._target.name}.lock")
-        # The file may be closed from another thread, so the lock must not belong to this one.
-        self._lock = FileLock(lock, timeout=0, thread_local=False)
         try:
+            # The lock and the new file are beside this one, so the folder must exist.
+            if not self.path.parent.is_dir():
+                raise self._unwritable("No such file or directory")
+            if self.path.is_dir():
+                raise self._unwritable("Is a directory")
+            if self.path.exists() and not self.path.is_file():
+                raise ResultsFileError(f"{self.path} is not a regular file: name another")
+            self._target = self.path.resolve()
+            lock = self._target.with_name(f".{self._target.name}.lock")
+            # The file may be closed from another thread, so the lock must not belong to this one.
+            self._lock = FileLock(lock, timeout=0, thread_local=False)
             self._lock.acquire()
         except Timeout as error:
             raise ResultsFileError(
@@ -125,9 +125,13 @@ class ResultsFile:
         return None if key in self._forgotten else outcome
 
     def results(self, rows: Iterable[Row]) -> Iterator[Result]:
-        """Yield the recorded results of rows, in one pass over the whole file."""
+        """Yield the recorded results of rows, in one pass over the whole file.
+
+        Raises:
+            ResultsFileError: Another program has changed the file.
+        """
         wanted = {self._key(row): row for row in rows}
-        for line in self._lines():
+        for line in self._lines() if wanted else ():
             if line.key in wanted and self._is_latest(line):
                 row = wanted.pop(line.key)
                 # An addition needs no member ID in its result, because its row has one.
@@ -263,11 +267,6 @@ class ResultsFile:
                 key = line.key
                 if line.entry >= self._latest.get(key, (0, None))[0]:
                     self._latest[key] = line.entry, line.row_outcome
-        except LineError as error:
-            raise ResultsFileError(
-                f"line {error.number} of {self.path} is not a line of a results file: correct it, "
-                "or move the file away"
-            ) from error
         except OSError as error:
             raise self._unwritable(error.strerror) from error
         self._entry_before = self._entry
@@ -281,9 +280,16 @@ class ResultsFile:
 
     def _lines(self) -> Iterator[Line]:
         """Yield each line of the file, or nothing if there was no file and none is written yet."""
-        if self._file:
+        if not self._file:
+            return
+        try:
             with open(self._target, "rb") as file:
                 yield from read_lines(file, self._delimiter)
+        except LineError as error:
+            raise ResultsFileError(
+                f"line {error.number} of {self.path} is not a line of a results file: correct it, "
+                "or move the file away"
+            ) from error
 
     def _rewrite(self) -> None:
         """Write the latest line about each row to a new file, which takes the place of this one."""
@@ -342,6 +348,7 @@ class ResultsFile:
             f"another program has replaced, changed or deleted {self.path}, so nothing more is "
             f"sent. What was recorded is in {rescued}: move it back, and run the same again"
         )
+        self.path, self._target = rescued, rescued.resolve()
         raise self._lost
 
     def _rescue(self) -> Path:

@@ -1,6 +1,7 @@
 """The command `onboard` as a process, against a served fake: whatever happens, no row is lost."""
 
 import csv
+import os
 import random
 import signal
 import subprocess
@@ -240,6 +241,38 @@ def test_stops_on_a_full_disk(begin: Begin) -> None:
     onboarding.check_complete()
 
 
+def _cut(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def _overwrite(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(200)
+        opened.write(b'"' * 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interfere", [Path.unlink, _cut, _overwrite])
+def test_ends_in_a_line_when_its_results_are_changed(
+    interfere: Callable[[Path], None], begin: Begin
+) -> None:
+    onboarding = begin(120)
+    process = onboarding.start()
+    wait_until(lambda: len(onboarding.lines) > 30)
+    interfere(onboarding.results)
+    code, out, err = onboarding.end(process)
+    assert 8 == code
+    assert "Outcome" in out
+    [*_, problem] = err.splitlines()
+    if interfere is Path.unlink:
+        [rescued] = onboarding.results.parent.glob("*.rescued-*.csv")
+        assert f"What was recorded is in {rescued}" in problem
+        assert f"What came of each row: {rescued}" in out
+        rescued.rename(onboarding.results)
+        assert (0, "") == onboarding.run()[::2]
+        onboarding.check_complete()
+
+
 @pytest.mark.slow
 def test_rejects_a_second_command_on_the_same_file(begin: Begin) -> None:
     onboarding = begin(60)
@@ -256,7 +289,7 @@ def test_rejects_a_second_command_on_the_same_file(begin: Begin) -> None:
     assert 60 == onboarding.invites.total()
 
 
-@pytest.mark.parametrize("path", [".", "nowhere/results.csv"])
+@pytest.mark.parametrize("path", [".", "nowhere/results.csv", "x" * 300])
 def test_reports_results_that_cannot_be_written(path: str, begin: Begin) -> None:
     onboarding = begin(3)
     code, out, err = onboarding.run("--results", path)
