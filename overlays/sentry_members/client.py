@@ -108,7 +108,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             token="",  # The transport adds the credential.
             auth_header_name=credentials.header,
             timeout=timeout,
-            headers={"User-Agent": _user_agent(), "Accept-Encoding": "gzip, deflate"},
+            headers={"User-Agent": _user_agent(), "Accept-Encoding": "gzip"},
             httpx_args={"transport": transport},
         )
         # Made here, because making them on first use is not safe across threads.

@@ -12,13 +12,15 @@ from .errors import ConfigurationError
 from .secret import Secret
 
 FILE = ".sentryclirc"
+_FILES = (FILE, "sentrycli.ini")
 # In the order in which Sentry's own tool reads them.
 URL_VARIABLES = ("SENTRY_HOST", "SENTRY_URL")
 
 # What Sentry's tools read. Another setting may be meant to say where Sentry is.
 _SETTINGS = re.compile(
-    r"auth\.(token|api_key|dsn)|defaults\.(url|org|project|pipeline|vcs_remote)"
-    r"|(cli|dif|dsym|http|log|ui|update)\..*"
+    r"auth\.(token|api_key|dsn)"
+    r"|defaults\.(url|org|project|pipeline|vcs_remote|environment|custom_header)"
+    r"|(cli|dif|dsym|http|log|ui|update)\.(proxy_url|(?!.*(ur[il]|host|server|domain|endpoint)).*)"
 )
 
 
@@ -91,7 +93,7 @@ def _project_file() -> Path | None:
     """Return the file in the working directory, or the nearest above it."""
     with suppress(OSError):
         here = Path.cwd()
-        files = (folder / FILE for folder in (here, *here.parents))
+        files = (folder / name for folder in (here, *here.parents) for name in _FILES)
         return next(filter(os.path.isfile, files), None)
     return None
 
@@ -122,11 +124,12 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
     settings: dict[str, Secret] = {}
     try:
         if is_required or os.path.isfile(file):
+            text = file.read_text("utf-8-sig")
+            if is_required:
+                # A file of properties has keys such as `auth.token`, no sections, and escapes.
+                text = "[.]\n" + re.sub(r"\\(?:\n\s*)?", "", text)
             # The parser would take an indented line for more of the value above it.
-            lines = map(str.strip, file.read_text("utf-8-sig").splitlines())
-            # A file of properties has keys such as `auth.token`, and no sections.
-            top = ["[.]"] if file.suffix == ".properties" else []
-            parser.read_string("\n".join([*top, *lines]))
+            parser.read_string("\n".join(map(str.strip, text.splitlines())))
     except (OSError, UnicodeError, Error) as error:
         return {}, f"can't be read as a UTF-8 file of settings ({type(error).__name__})"
     for section in parser.sections():
@@ -140,7 +143,7 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
             # A token without a key, such as one that ends with `=`, is read as a key.
             shown = f"`{name}`" if re.fullmatch("[A-Za-z_.-]{1,40}", name) else "a setting"
             return {}, (
-                f"has {shown}, which Sentry's tools don't read: the token is `auth.token`, and the "
-                "others are `defaults.url` and `defaults.org`"
+                f"has {shown}, which is not read: the token is `auth.token`, and the others are "
+                "`defaults.url` and `defaults.org`"
             )
     return settings, ""

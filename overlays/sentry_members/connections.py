@@ -1,7 +1,7 @@
 """What the calls of a client share: connections, and slots for the calls in flight."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any, Generic, TypeVar
@@ -36,6 +36,25 @@ class Network(Generic[TransportT, SlotsT]):
         """Make both anew; do not close the old ones, which another process or thread may use."""
         self.transport: TransportT = self._make_transport()
         self.slots: SlotsT = self._make_slots()
+        self._loop: object = None
+
+    def check_loop(self) -> None:
+        """Make new slots if another event loop has used these: they can't be waited for in this one.
+
+        Raises:
+            ConfigurationError: That loop has the client's own connections.
+        """
+        from anyio.lowlevel import current_token  # Imported here: a sync client doesn't need it.
+
+        loop = current_token()
+        if self._loop not in (None, loop):
+            if isinstance(self.transport, AsyncConnections):
+                raise ConfigurationError(
+                    "this client has been used in another event loop, where its connections "
+                    "belong: make a client in each asyncio.run"
+                )
+            self.slots = self._make_slots()
+        self._loop = loop
 
 
 _networks: WeakSet[Network[Any, Any]] = WeakSet()
@@ -114,58 +133,51 @@ class AsyncConnections(httpx.AsyncBaseTransport):
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
-        self._pools = [httpx.AsyncHTTPTransport(**settings)]
         # The pool used last is taken first, so that the connections of the others can expire.
-        self._idle = [*self._pools]
-        self._loop: object = None
+        self._idle = [httpx.AsyncHTTPTransport(**settings)]
+        self._pools = {*self._idle}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        from anyio.lowlevel import current_token  # Imported here: a sync client doesn't need it.
-
-        loop = current_token()
-        self._loop = self._loop or loop
-        if self._loop != loop:
-            raise ConfigurationError(
-                "this client has been used in another event loop, where its connections belong: "
-                "make a client in each asyncio.run"
-            )
-        if not self._idle:
-            self._idle.append(httpx.AsyncHTTPTransport(**self._settings))
-            self._pools += self._idle
-        pool = self._idle.pop()
-
-        def release() -> None:
-            self._idle.append(pool)
-
+        pool = self._idle.pop() if self._idle else httpx.AsyncHTTPTransport(**self._settings)
+        self._pools.add(pool)
         try:
             response = await pool.handle_async_request(request)
         except BaseException:
-            release()
+            await self._discard(pool)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _Body(response.stream, release)
+        response.stream = _Body(response.stream, partial(self._end, pool, response.stream))
         return response
 
+    async def _end(self, pool: httpx.AsyncHTTPTransport, stream: httpx.AsyncByteStream) -> None:
+        try:
+            await stream.aclose()
+        except BaseException:
+            await self._discard(pool)
+            raise
+        self._idle.append(pool)
+
+    async def _discard(self, pool: httpx.AsyncHTTPTransport) -> None:
+        # httpcore may keep a cancelled request in it for ever.
+        self._pools.discard(pool)
+        await pool.aclose()
+
     async def aclose(self) -> None:
-        for pool in self._pools:
+        for pool in tuple(self._pools):
             # The event loop of the connections may have ended, which closed them.
             with suppress(RuntimeError):
                 await pool.aclose()
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response, which releases its connection when it is closed."""
+    """The body of a response, which does more when it is closed."""
 
-    def __init__(self, stream: httpx.AsyncByteStream, release: Callable[[], None]) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream, close: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream
-        self._release = release
+        self._close = close
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._stream:
-            yield part
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._stream.__aiter__()
 
     async def aclose(self) -> None:
-        try:
-            await self._stream.aclose()
-        finally:
-            self._release()
+        await self._close()

@@ -44,6 +44,7 @@ _WRONG_CLIENT = (
     "give the generated client of SentryMembers to the sync functions, and that of "
     "AsyncSentryMembers to the asyncio functions"
 )
+_WRONG_STREAM = "the client's `transport` sends a sync client an async response, or the reverse"
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -131,8 +132,8 @@ class Exchange:
 
         httpx would decompress each part as a whole, however large that becomes.
         """
-        if self._encoding in ("gzip", "deflate"):
-            decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: of either format.
+        if self._encoding == "gzip":
+            decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: of gzip's format.
             try:
                 self.body = bytearray(decoder.decompress(self.body, MAX_BODY + 1))
             except zlib.error as error:
@@ -286,7 +287,7 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
         try:
             response = self.network.transport.handle_request(exchange.call.request)
             exchange.begin(response)
-            assert isinstance(response.stream, httpx.SyncByteStream)
+            assert isinstance(response.stream, httpx.SyncByteStream), _WRONG_STREAM
             with closing(response):
                 for part in response.stream:
                     exchange.add(part)
@@ -309,6 +310,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
     async def _send(self, request: httpx.Request) -> httpx.Response:
         from anyio import sleep  # Imported here: a sync client doesn't need it.
 
+        self.network.check_loop()
         async with self.network.slots:
             call, retries = self._prepare(request)
             while True:
@@ -326,7 +328,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
             with move_on_after(exchange.seconds) as scope:
                 response = await self.network.transport.handle_async_request(exchange.call.request)
                 exchange.begin(response)
-                assert isinstance(response.stream, httpx.AsyncByteStream)
+                assert isinstance(response.stream, httpx.AsyncByteStream), _WRONG_STREAM
                 async with aclosing(response):
                     async for part in response.stream:
                         exchange.add(part)

@@ -191,6 +191,20 @@ def test_reads_a_file_as_windows_writes_it(elsewhere: Path) -> None:
     assert f"https://file.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
+def test_reads_a_projects_file_by_its_other_name(elsewhere: Path) -> None:
+    write_clirc(elsewhere, USER_TOKEN, "https://own.example").rename(elsewhere / "sentrycli.ini")
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
+
+
+def test_reads_properties_as_java_writes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.conf"
+    file.write_text(f"auth.token={USER_TOKEN}\ndefaults.url=\\\n  https\\://own.example/\n")
+    monkeypatch.setenv("SENTRY_PROPERTIES", str(file))
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
+
+
 def test_works_without_a_home_or_a_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise FileNotFoundError
@@ -364,9 +378,11 @@ def test_reads_the_file_in_the_folder_of_settings(
         ("[defaults]\nendpoint = https://own.example\n", "has `defaults.endpoint`"),
         ("[defaults]\ndefaults.url = https://own.example\n", "has `defaults.defaults.url`"),
         ("[sentry]\nbase_url = https://own.example\n", "has `sentry.base_url`"),
+        ("[http]\nurl = https://own.example\n", "has `http.url`"),
+        ("[cli]\nserver = own.example\n", "has `cli.server`"),
         ("[defaults]\nurl = https://own.example\nurl =\n", "has an empty `defaults.url`"),
         ("[defaults]\nurl = ''\n", "has an empty `defaults.url`"),
-        (f"[auth]\n{OTHER_TOKEN}=\n", "has a setting, which Sentry's tools don't read"),
+        (f"[auth]\n{OTHER_TOKEN}=\n", "has a setting, which is not read"),
     ],
 )
 def test_rejects_a_file_that_may_name_a_url_in_vain(
@@ -396,6 +412,7 @@ def test_reads_indented_lines(elsewhere: Path) -> None:
 def test_ignores_other_sections_of_sentrys_tools(elsewhere: Path) -> None:
     (elsewhere / ".sentryclirc").write_text(
         f"[auth]\ntoken={USER_TOKEN}\n[http]\nproxy_url=http://x\n[log]\nlevel=debug\n"
+        "[defaults]\nenvironment=production\ncustom_header=X-One: 1\n"
     )
     assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header()
 

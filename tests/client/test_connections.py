@@ -303,6 +303,50 @@ def test_rejects_another_event_loop_before_anything_is_sent(server: Recorder) ->
         gc.collect()
 
 
+def test_rejects_another_event_loop_while_the_first_has_every_slot(server: Recorder) -> None:
+    server.response = b""
+    sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url(), timeout=5, attempts=1)
+
+    async def meanwhile() -> None:
+        calls = [
+            asyncio.create_task(sentry.add_an_organization_member_to_a_team(*ARGUMENTS))
+            for _ in range(transport.MAX_CONCURRENT_CALLS)
+        ]
+        while len(server.requests) < len(calls):
+            await asyncio.sleep(0.01)
+        other = sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+        with pytest.raises(errors.ConfigurationError, match=r"make a client in each asyncio\.run"):
+            await asyncio.to_thread(asyncio.run, asyncio.wait_for(other, 3))
+        for call in calls:
+            call.cancel()
+
+    asyncio.run(meanwhile())
+
+
+def test_a_cancelled_call_leaves_no_request_in_its_pool(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a client sends nothing any more after some hundred cancellations."""
+    single = partial(httpx.AsyncHTTPTransport, limits=httpx.Limits(max_connections=1))
+    monkeypatch.setattr(httpx, "AsyncHTTPTransport", single)
+
+    async def cancel(sentry: AsyncSentryMembers, steps: int) -> None:
+        call = asyncio.create_task(sentry.add_an_organization_member_to_a_team(*ARGUMENTS))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait([call])
+
+    async def cancel_often() -> None:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url(), timeout=2) as sentry:
+            for steps in range(60):
+                await cancel(sentry, steps)
+            outcome = await sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+            assert AlreadyOnTeam() == outcome
+
+    asyncio.run(cancel_often())
+
+
 def test_uses_the_callers_own_transport_in_any_event_loop() -> None:
     transport = Caller("async").transport(responding(httpx.Response(204)))
     sentry = AsyncSentryMembers(token=USER_TOKEN, transport=transport)

@@ -6,7 +6,6 @@ import json
 import logging
 import time
 import tracemalloc
-import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
@@ -405,7 +404,7 @@ def test_asks_only_for_what_it_decompresses(
     # As when a user has installed httpx[brotli].
     monkeypatch.setattr("httpx._client.ACCEPT_ENCODING", "gzip, deflate, br")
     caller.join(responding(NO_CONTENT))
-    assert "gzip, deflate" == caller.requests[0].headers["Accept-Encoding"]
+    assert "gzip" == caller.requests[0].headers["Accept-Encoding"]
 
 
 def test_decompresses_only_once(caller: Caller) -> None:
@@ -435,16 +434,14 @@ class Parts(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield part
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 @pytest.mark.parametrize("is_read", [False, True])
-def test_reads_a_compressed_response(encoding: str, is_read: bool, caller: Caller) -> None:
+def test_reads_a_compressed_response(is_read: bool, caller: Caller) -> None:
     """A caller's own transport may have read the body already."""
-    compress = gzip.compress if encoding == "gzip" else zlib.compress
-    content = compress(json.dumps({"detail": "Compressed."}).encode())
+    content = gzip.compress(json.dumps({"detail": "Compressed."}).encode())
 
     def compressed(request: httpx.Request) -> httpx.Response:
         body = {"content": content} if is_read else {"stream": Parts([content])}
-        return httpx.Response(403, headers={"Content-Encoding": encoding}, **body)
+        return httpx.Response(403, headers={"Content-Encoding": "gzip"}, **body)
 
     with pytest.raises(errors.ForbiddenError, match=r"Compressed\."):
         caller.join(compressed)
