@@ -23,7 +23,7 @@ import yaml
 
 from overlays.reference.contract import Contract
 from tests.maintenance import allow_list
-from tests.maintenance.validate import faults
+from tests.maintenance.validate import FAST_LOADER, faults
 
 CONTRACT = Path("openapi.yaml")
 GENERATED = Path("generated")
@@ -73,7 +73,7 @@ def generate(folder: Path) -> None:
     if found := [f"{CONTRACT}: {fault}" for fault in faults(text)]:
         sys.exit("\n".join(found))
     try:
-        _write(Contract(yaml.safe_load(text)), folder)
+        _write(Contract(yaml.load(text, FAST_LOADER)), folder)
     except Exception as error:  # noqa: BLE001 - who can say what a contract makes a generator do
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         sys.exit(f"{CONTRACT}: nothing can be generated from it ({reason[:300]})")

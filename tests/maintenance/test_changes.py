@@ -12,11 +12,11 @@ from packaging.version import Version
 
 from tests.maintenance import changes, comparison
 from tests.maintenance.comparison import Change, Weight
+from tests.maintenance.validate import FAST_LOADER
 from tests.support.repo_copy import ROOT, Tree
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TEXT = Path(__file__).with_name("example.yaml").read_text("utf-8")
-SPEC = yaml.load(TEXT, LOADER)
+SPEC = yaml.load(TEXT, FAST_LOADER)
 
 INVITE = "addAMemberToAnOrganization"
 PATH = "/api/0/organizations/{organization_id_or_slug}"
@@ -310,7 +310,7 @@ def test_reports_a_change_of_the_contract_with_its_weight(
     text: str, replacement: str, expected: list[str], reverse: list[str]
 ) -> None:
     assert text in TEXT
-    changed = yaml.load(TEXT.replace(text, replacement, 1), LOADER)
+    changed = yaml.load(TEXT.replace(text, replacement, 1), FAST_LOADER)
     assert expected == report(SPEC, changed)
     assert reverse == report(changed, SPEC)
 

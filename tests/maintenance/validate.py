@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ RESERVED = frozenset(
     | {"srcdict", "todict"}
 )
 
+# Not every build of PyYAML has it.
+FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_NESTED = 100
 MOST_SECONDS = 20
 
@@ -58,17 +61,19 @@ def faults(text: str | bytes) -> Iterator[str]:
 def _unreadable(text: str | bytes) -> str | None:
     """Return the first place whose reading may fail in any way, or take all time and memory."""
     depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
-            # It may stand for a value that holds two of another alias, and so on.
-            return f"line {line}: *{event.anchor} is an alias of YAML: write a $ref instead"
-        if getattr(event, "tag", None):
-            return f"line {line}: {event.tag} is a tag of YAML: write the value without it"
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_NESTED:
-            return f"line {line}: nested more than {MOST_NESTED} deep"
+    # What is no YAML is reported later, by the other loader, whose words are clearer.
+    with suppress(yaml.YAMLError):
+        for event in yaml.parse(text, FAST_LOADER):
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.AliasEvent):
+                # It may stand for a value that holds two of another alias, and so on.
+                return f"line {line}: *{event.anchor} is an alias of YAML: write a $ref instead"
+            if getattr(event, "tag", None):
+                return f"line {line}: {event.tag} is a tag of YAML: write the value without it"
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_NESTED:
+                return f"line {line}: nested more than {MOST_NESTED} deep"
     return None
 
 
