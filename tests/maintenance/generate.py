@@ -103,9 +103,14 @@ def _write(contract: Contract, folder: Path) -> None:
 def replace(folder: Path) -> None:
     """Put what was generated in place. Whenever this is killed, a whole package is left."""
     for present in (PACKAGE, DOCUMENTS):
-        if present.exists():
-            present.rename(folder / f"old-{present.name}")
-        (folder / present.name).rename(present)
+        old = folder / f"old-{present.name}"
+        try:
+            if present.exists():
+                present.rename(old)
+            (folder / present.name).rename(present)
+        finally:
+            if old.exists() and not present.exists():
+                old.rename(present)
     (folder / ALLOW_LIST.name).replace(ALLOW_LIST)
 
 
