@@ -1,6 +1,6 @@
 """Build the wheel and the sdist into dist/, from a copy of what git tracks: `make build`.
 
-hatchling would also pack what only git ignores, such as a file with a token.
+hatchling would also pack what git ignores or doesn't track, such as a file with a token.
 """
 
 import os
@@ -14,13 +14,16 @@ DIST = Path("dist")
 
 
 def export(folder: Path) -> None:
-    """Write the files that git tracks, or would track once added, to a folder, as they are now."""
+    """Write the files that git tracks, and new generated ones, to a folder, as they are now."""
     index = folder / "index"
     try:
         present = _git("rev-parse", "--path-format=absolute", "--git-path", "index")
         shutil.copyfile(present, index)
         # Of a clean tree this is the commit itself: git sees no change, and so adds nothing.
-        _git("add", "--all", GIT_INDEX_FILE=str(index))
+        _git("add", "--update", GIT_INDEX_FILE=str(index))
+        _git("add", "--all", "generated", GIT_INDEX_FILE=str(index))
+        for left in _git("ls-files", "--others", "--exclude-standard", "overlays").splitlines():
+            print(f"build: {left} is not packed: git doesn't track it", file=sys.stderr)
         _git("checkout-index", "--all", f"--prefix={folder}/tree/", GIT_INDEX_FILE=str(index))
     except (OSError, subprocess.CalledProcessError):
         sys.exit("build: only what git tracks is packed, and this is not a git repository")

@@ -165,18 +165,23 @@ def test_builds_are_reproducible(built: Path, tree: Tree) -> None:
 
 @pytest.mark.slow
 def test_packs_only_what_git_tracks(built: Path, tree: Tree) -> None:
-    """Files that git ignores may hold a token; a new file is packed before it is committed."""
+    """Another file may hold a token. What was generated anew is packed before it is committed."""
     tree.commit()
     (tree.path / ".git/info/exclude").write_text(".env\n")
     package = tree.path / "overlays/sentry_members"
     (package / ".env").write_text("SENTRY_AUTH_TOKEN=sntryu_1\n")
-    (package / "new.py").touch()
-    assert 0 == tree.make("build").returncode
+    (package / "token.txt").write_text("sntryu_1\n")
+    (tree.path / "generated/sentry_members_api/new.py").touch()
+    built_anew = tree.make("build")
+    assert 0 == built_anew.returncode
+    assert "overlays/sentry_members/token.txt is not packed: git doesn't" in built_anew.stderr
     new = tree.path / "dist"
     packed = wheel_names(file_of(new, ".whl"))
-    assert wheel_names(file_of(built, ".whl")) | {"sentry_members/new.py"} == packed
+    assert wheel_names(file_of(built, ".whl")) | {"sentry_members_api/new.py"} == packed
     packed = sdist_names(file_of(new, ".tar.gz"))
-    assert sdist_names(file_of(built, ".tar.gz")) | {"overlays/sentry_members/new.py"} == packed
+    assert (
+        sdist_names(file_of(built, ".tar.gz")) | {"generated/sentry_members_api/new.py"} == packed
+    )
 
 
 def test_builds_the_commit_of_a_clean_tree(built: Path, tree: Tree) -> None:
