@@ -126,8 +126,9 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
         if is_required or os.path.isfile(file):
             text = file.read_text("utf-8-sig")
             if is_required:
-                # A file of properties has keys such as `auth.token`, no sections, and escapes.
-                text = "[.]\n" + re.sub(r"\\(?:\n\s*)?", "", text)
+                # A file of properties has keys such as `auth.token`, no sections, and escapes, but
+                # in comments.
+                text = "[.]\n" + re.sub(r"(?m)^\s*[#!].*|\\(?:\n\s*|(.))", r"\1", text)
             # The parser would take an indented line for more of the value above it.
             parser.read_string("\n".join(map(str.strip, text.splitlines())))
     except (OSError, UnicodeError, Error) as error:

@@ -200,7 +200,10 @@ def test_reads_properties_as_java_writes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "settings.conf"
-    file.write_text(f"auth.token={USER_TOKEN}\ndefaults.url=\\\n  https\\://own.example/\n")
+    file.write_text(
+        f"auth.token={USER_TOKEN}\n# C:\\build\\\nhttp.cache=C:\\\\build\\\\\n"
+        "defaults.url=\\\n  https\\://own.example/\n"
+    )
     monkeypatch.setenv("SENTRY_PROPERTIES", str(file))
     assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
 
