@@ -4,7 +4,6 @@ import csv
 import io
 import re
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import islice
@@ -97,7 +96,7 @@ def _workbook(content: bytes) -> Iterator[tuple[int, list[str]]]:
             sheet = workbook.worksheets[0]
             sheet.reset_dimensions()  # Not every program writes the right ones.
             rows = [[_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
-    except (KeyError, IndexError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # What a damaged workbook makes openpyxl raise is not documented.
         raise PeopleError(
             f"the people file is not a workbook that can be read ({error}): save it as .xlsx, or "
             "as CSV in UTF-8"

@@ -101,7 +101,7 @@ class ResultsFile:
                 raise self._unwritable("Is a directory")
             if self.path.exists() and not self.path.is_file():
                 raise ResultsFileError(f"{self.path} is not a regular file: name another")
-            self._target = self.path.resolve()
+            self._target = Path(os.path.realpath(self.path))  # Unlike resolve, it never fails.
             lock = self._target.with_name(f".{self._target.name}.lock")
             # The file may be closed from another thread, so the lock must not belong to this one.
             self._lock = FileLock(lock, timeout=0, thread_local=False)
@@ -332,13 +332,16 @@ class ResultsFile:
             raise self._lost
         try:
             there = os.stat(self._target)
-        except FileNotFoundError:
+        except OSError:
             there = None
         ours = os.fstat(self._file.fileno()) if self._file else None
         if (there and (there.st_dev, there.st_ino, there.st_size)) == (
             ours and (ours.st_dev, ours.st_ino, self._size)
         ):
             return
+        found = "What was recorded"
+        if ours and ours.st_size < self._size:
+            found = "Lines of it are lost, and their rows may be sent again. What is left"
         try:
             rescued = self._rescue()
         except OSError as error:
@@ -346,7 +349,7 @@ class ResultsFile:
             raise self._lost from error
         self._lost = ResultsFileError(
             f"another program has replaced, changed or deleted {self.path}, so nothing more is "
-            f"sent. What was recorded is in {rescued}: move it back, and run the same again"
+            f"sent. {found} is in {rescued}: move it back, and run the same again"
         )
         self.path, self._target = rescued, rescued.resolve()
         raise self._lost

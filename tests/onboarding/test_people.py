@@ -1,5 +1,6 @@
 """People files, as spreadsheets and people write them."""
 
+import zipfile
 from io import BytesIO
 from pathlib import Path
 from typing import get_args
@@ -178,6 +179,13 @@ def test_rejects_a_cell_below_no_name() -> None:
     )
 
 
+def damaged_workbook() -> bytes:
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types")
+    return content.getvalue()
+
+
 def test_sums_bad_rows_up_by_cause() -> None:
     bad = read_people(BytesIO(b"email,role\na@x.de,Boss\nb@x.de,Chief\nnobody,\n")).bad
     roles = f"the organization role is not one of {', '.join(get_args(OrganizationRole))}"
@@ -198,6 +206,7 @@ def test_sums_bad_rows_up_by_cause() -> None:
         ('email,teams\nbob@example.com,\n"a"b,\n', "line 3 of the people file is not CSV"),
         ('"email\n', "line 1 of the people file is not CSV"),
         (b"PK\3\4\x14\0", "is not a workbook that can be read"),
+        (damaged_workbook(), "is not a workbook that can be read"),
         (b"\xd0\xcf\x11\xe0", "a workbook of an old Excel: save it as .xlsx"),
     ],
 )
