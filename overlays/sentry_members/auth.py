@@ -118,10 +118,10 @@ def default_organization() -> str:
     """
     for source in sources():
         if named := source.organization:
-            if not re.fullmatch(r"[\w-]+", named):
+            if not re.fullmatch(r"(?!sntry[a-z]_)[\w-]+", named):
+                # It may be a token in the wrong place.
                 raise ConfigurationError(
-                    f"{source.organization_name} is {named!r}, and not the slug or ID of an "
-                    "organization"
+                    f"{source.organization_name} is not the slug or ID of an organization"
                 )
             return named
     raise ConfigurationError(

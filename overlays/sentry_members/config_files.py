@@ -118,7 +118,7 @@ def _read(file: Path, *, is_users_own: bool, is_required: bool = False) -> Sourc
 def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
     """Return the settings of a file, such as `auth.token`, and what is wrong with it."""
     # Imported here: most processes have no file to read.
-    from configparser import Error, RawConfigParser
+    from configparser import Error, ParsingError, RawConfigParser
 
     parser = RawConfigParser(strict=False, default_section="", comment_prefixes=("#", ";", "!"))
     settings: dict[str, Secret] = {}
@@ -129,8 +129,12 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
                 # A file of properties has keys such as `auth.token`, no sections, and escapes, but
                 # in comments.
                 text = "[.]\n" + re.sub(r"(?m)^\s*[#!].*|\\(?:\n\s*|(.))", r"\1", text)
-            # The parser would take an indented line for more of the value above it.
-            parser.read_string("\n".join(map(str.strip, text.splitlines())))
+            # The parser would take an indented line for more of the value above it, and ignore what
+            # follows a section's name.
+            lines = [line.strip() for line in text.splitlines()]
+            if any(re.match(r"\[(?!.*\]\s*([#;!]|\Z))", line) for line in lines):
+                raise ParsingError(FILE)
+            parser.read_string("\n".join(lines))
     except (OSError, UnicodeError, Error) as error:
         return {}, f"can't be read as a UTF-8 file of settings ({type(error).__name__})"
     for section in parser.sections():

@@ -167,6 +167,8 @@ def test_lists_the_places_where_it_found_no_token(elsewhere: Path) -> None:
     [
         (f"token = {USER_TOKEN}\n".encode(), "MissingSectionHeaderError"),
         (f"[auth]\ntoken {USER_TOKEN}\n".encode(), "ParsingError"),
+        (f"[auth]\ntoken={USER_TOKEN}\n[defaults] url=https://a".encode(), "ParsingError"),
+        (f"[auth]\ntoken={USER_TOKEN}\n[defaults] url=https://[::1]/x".encode(), "ParsingError"),
         (f"[auth]\ntoken = {USER_TOKEN}".encode("utf-16"), "UnicodeDecodeError"),
     ],
 )
@@ -437,13 +439,14 @@ def test_strips_the_quotes_around_a_value(
     assert "other" == default_organization()
 
 
-@pytest.mark.parametrize("bad", ["ac me", "acme/", "https://acme.sentry.io", "a@b"])
+@pytest.mark.parametrize("bad", ["ac me", "acme/", "https://acme.sentry.io", "a@b", USER_TOKEN])
 def test_names_the_place_of_an_invalid_organization(
     bad: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SENTRY_ORG", bad)
-    with pytest.raises(ConfigurationError, match=r"^SENTRY_ORG is"):
+    with pytest.raises(ConfigurationError, match=r"^SENTRY_ORG is") as caught:
         default_organization()
+    assert bad not in str(caught.value)
     monkeypatch.delenv("SENTRY_ORG")
     (elsewhere / ".sentryclirc").write_text(f"[defaults]\norg={bad}\n")
     with pytest.raises(ConfigurationError, match=r"^the org in .*\.sentryclirc is"):
