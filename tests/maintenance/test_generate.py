@@ -3,9 +3,11 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.maintenance import generate
 from tests.support.repo_copy import VENV, Tree
 
 PACKAGE = "generated/sentry_members_api"
@@ -186,3 +188,13 @@ def test_a_killed_run_leaves_a_whole_package(tree: Tree) -> None:
     assert 2 == tree.make("generate").returncode
     assert before == tree.files(PACKAGE)
     assert not killed.exists()
+
+
+def test_an_interrupted_replacement_leaves_the_old_package(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree.files(PACKAGE)
+    monkeypatch.chdir(tree.path)
+    with TemporaryDirectory(dir="generated") as nothing_new, pytest.raises(FileNotFoundError):
+        generate.replace(Path(nothing_new))
+    assert before == tree.files(PACKAGE)
