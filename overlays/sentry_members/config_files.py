@@ -132,7 +132,7 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
             # The parser would take an indented line for more of the value above it, and ignore what
             # follows a section's name.
             lines = [line.strip() for line in text.splitlines()]
-            if any(re.match(r"\[(?!.*\]\s*([#;!]|\Z))", line) for line in lines):
+            if any(re.match(r"\[(?![^]]*\]\s*([#;!]|\Z))", line) for line in lines):
                 raise ParsingError(FILE)
             parser.read_string("\n".join(lines))
     except (OSError, UnicodeError, Error) as error:

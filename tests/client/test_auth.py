@@ -169,6 +169,7 @@ def test_lists_the_places_where_it_found_no_token(elsewhere: Path) -> None:
         (f"[auth]\ntoken {USER_TOKEN}\n".encode(), "ParsingError"),
         (f"[auth]\ntoken={USER_TOKEN}\n[defaults] url=https://a".encode(), "ParsingError"),
         (f"[auth]\ntoken={USER_TOKEN}\n[defaults] url=https://[::1]/x".encode(), "ParsingError"),
+        (f"[auth]\ntoken={USER_TOKEN}\n[defaults] url=https://[::1]".encode(), "ParsingError"),
         (f"[auth]\ntoken = {USER_TOKEN}".encode("utf-16"), "UnicodeDecodeError"),
     ],
 )
