@@ -134,8 +134,8 @@ def _rows(file: Iterable[bytes], delimiter: str) -> Iterator[tuple[int, list[str
             if is_cut:
                 return
             raise LineError(number) from error
-        # A full disk leaves an incomplete line; an editor leaves out the last line break. A number
-        # that was cut is lower than that of the line `sending`, which then counts.
+        # A full disk leaves an incomplete line; an editor leaves out the last line break. If only the
+        # number was cut, the line `sending` may count as the later one: the row is repeated then.
         if is_cut and not (len(cells) == len(COLUMNS) and cells[-1].isdecimal()):
             return
         yield number, cells

@@ -58,7 +58,7 @@ def faults(text: str | bytes) -> Iterator[str]:
     yield from list(_unnoticed(root, document)) or list(_errors(document)) or _version(document)
 
 
-def _unreadable(text: str | bytes) -> str | None:
+def _unreadable(text: str) -> str | None:
     """Return the first place whose reading may fail in any way, or take all time and memory."""
     depth = 0
     # What is no YAML is reported later, by the other loader, whose words are clearer.
