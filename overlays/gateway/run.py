@@ -5,6 +5,7 @@ On the signal HUP it reads the files again that the settings name.
 The settings come from the environment; README.md lists them.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
@@ -20,7 +22,6 @@ from pathlib import Path
 from string import Template
 from time import sleep
 from types import FrameType
-from typing import IO
 
 HERE = Path(__file__).parent
 
@@ -42,6 +43,7 @@ http {
 # Started by root, nginx's workers would run as `nobody`, who can't read a page in a home folder.
 USER_OF_ROOTS_WORKERS = "user root;"
 
+PREFIX = "sentry-gateway-"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Outlives this program, however that ends, and then stops nginx, which is in its process group, and
@@ -75,6 +77,16 @@ def render(folder: Path, variables: dict[str, str]) -> None:
     (folder / "nginx.conf").write_text(Template(NGINX_CONF).substitute(user=user))
 
 
+def nginx(folder: Path) -> list[str]:
+    """Return the command that runs nginx with the configuration in a folder."""
+    return ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of nginx, which has no secrets."""
+    return {"PATH": os.environ["PATH"]}
+
+
 def check_free(listen: str) -> None:
     """Exit with one line if the address can't be used; nginx would retry and print twelve."""
     host, _, port = listen.rpartition(":")
@@ -84,16 +96,16 @@ def check_free(listen: str) -> None:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host.strip("[]*"), int(port)))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        sys.exit(f"gateway: can't listen at GATEWAY_LISTEN={listen}: {reason}")
+    except OSError as error:
+        sys.exit(f"gateway: can't listen at GATEWAY_LISTEN={listen}: {error.strerror}")
 
 
 def await_start(listen: str, process: subprocess.Popen[bytes]) -> str:
     """Wait until nginx responds; return the URL that it responds at, or nothing if it has ended."""
     host, _, port = listen.rpartition(":")
-    if host in ("", "*", "0.0.0.0", "[::]"):
+    if host in ("", "*", "0.0.0.0"):
         host = "localhost"
+    host = host.replace("[::]", "[::1]")  # There localhost may be 127.0.0.1 alone.
     while process.poll() is None:
         with (
             suppress(OSError, HTTPException),
@@ -106,12 +118,23 @@ def await_start(listen: str, process: subprocess.Popen[bytes]) -> str:
     return ""
 
 
+def is_accepted(folder: Path, variables: dict[str, str]) -> bool:
+    """Write a new configuration; return whether nginx would take it over. It prints why not."""
+    try:
+        render(folder, variables)
+    except OSError as error:
+        report(unwritable(error))
+        return False
+    test = [*nginx(folder), "-t", "-q"]
+    ran = subprocess.run(test, env=environment(), stdout=subprocess.DEVNULL, check=False)
+    return ran.returncode == 0
+
+
 def reload(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Let nginx take over what has changed in the files that the settings name."""
     # Another signal waits, so that the newest settings are the last to be written.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
-    if variables := settings():
-        render(folder, variables)
+    if (variables := settings()) and is_accepted(folder, variables):
         process.send_signal(signal.SIGHUP)
         report("reloaded")
     else:
@@ -119,16 +142,26 @@ def reload(folder: Path, process: subprocess.Popen[bytes]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
 
 
+def unwritable(error: OSError) -> str:
+    """Return why a file can't be written, and where it would be."""
+    return f"can't write its temporary files: {error.strerror} (TMPDIR says where they are)"
+
+
 def report(message: str) -> None:
     """Print a message to standard error: standard output is for the log."""
     print(f"gateway: {message}", file=sys.stderr, flush=True)
 
 
-def relay(log: IO[bytes]) -> None:
-    """Copy the log to standard output line by line, until it ends or the reader is gone."""
-    with suppress(BrokenPipeError):
-        for line in log:
+def relay(process: subprocess.Popen[bytes]) -> None:
+    """Copy nginx's log to standard output line by line; stop nginx if that fails."""
+    assert process.stdout
+    try:
+        for line in process.stdout:
             os.write(sys.stdout.fileno(), line)
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            report(f"stopping, its log can't be written: {error.strerror}")
+        process.terminate()
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -136,10 +169,33 @@ def stop(number: int, frame: FrameType | None) -> None:
     sys.exit()
 
 
+def sweep() -> None:
+    """Remove the folders with secrets of gateways that were killed together with their guards."""
+    for secrets in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/conf.d"):
+        with suppress(OSError), locked(secrets.parent):
+            shutil.rmtree(secrets.parent)
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Hold the lock of a folder, which ends with this program.
+
+    Raises:
+        BlockingIOError: A running gateway has it.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
+
+
 @contextmanager
 def guarded_folder() -> Generator[tuple[Path, int]]:
     """Make a temporary folder, and a process group; both end even if this program is killed."""
-    with tempfile.TemporaryDirectory(prefix="sentry-gateway-") as name:
+    sweep()
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name, locked(Path(name)):
         # In a process group of its own, Ctrl-C doesn't reach it.
         guard = subprocess.Popen(
             ["sh", "-c", GUARD, name],
@@ -168,14 +224,11 @@ def main() -> None:
     os.umask(0o077)
     with guarded_folder() as (folder, group):
         render(folder, variables)
-        command = ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
-        # nginx gets an environment without the secrets. Its log comes through a pipe because nginx
-        # opens /dev/stdout by name, which fails for a socket or another user's file.
-        environment = {"PATH": os.environ["PATH"]}
+        # Its log comes through a pipe because nginx opens /dev/stdout by name, which fails for a
+        # socket or another user's file.
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, process_group=group
+            nginx(folder), env=environment(), stdout=subprocess.PIPE, process_group=group
         )
-        assert process.stdout
         for number in STOP_SIGNALS:
             signal.signal(number, lambda _signal, _frame: process.terminate())
         # make passes no signal on when it is killed, but this program then has another parent.
@@ -184,22 +237,24 @@ def main() -> None:
             lambda _signal, _frame: None if os.getppid() == parent else process.terminate(),
         )
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
-        try:
-            if url := await_start(variables["GATEWAY_LISTEN"], process):
-                # Not earlier: it would end an nginx that doesn't handle the signal yet.
-                signal.signal(signal.SIGHUP, lambda _signal, _frame: reload(folder, process))
-                report(f"at {url} (kill -HUP {os.getpid()} reloads the keys)")
-            relay(process.stdout)
-        except OSError as error:
-            report(f"stopping, its log can't be written: {error.strerror}")
-        finally:
-            # While Python ends, the signal would have no handler any more.
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            process.terminate()
-            code = process.wait()
+        if url := await_start(variables["GATEWAY_LISTEN"], process):
+            # Not earlier: it would end an nginx that doesn't handle the signal yet.
+            signal.signal(signal.SIGHUP, lambda _signal, _frame: reload(folder, process))
+            report(f"at {url} (kill -HUP {os.getpid()} reloads the keys)")
+        # In a thread of its own: whoever reads the log may stall, and a worker of nginx keep the
+        # pipe open after its master was killed.
+        log = threading.Thread(target=relay, args=[process], daemon=True)
+        log.start()
+        code = process.wait()
+        # While Python ends, the signal would have no handler any more.
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        log.join(1)
         # A signal that comes before nginx handles it kills nginx: that is a normal stop, too.
         sys.exit(0 if code == -signal.SIGTERM else code)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as failed:
+        sys.exit(f"gateway: {unwritable(failed)}")

@@ -66,6 +66,7 @@ def start_error(folder: Path, **more: str) -> str:
         (f"Transfer-Encoding: {VALUE}", "must not be Transfer-Encoding"),
         (f"x-request-id: {VALUE}", "must not be x-request-id"),
         (f"x-first: {VALUE}", "has the name of another"),
+        (f"X-Name: {VALUE * 500}", "has more than 4,000 characters"),
     ],
 )
 def test_does_not_start_with_a_bad_header_and_names_its_place(

@@ -18,6 +18,7 @@ from tests.support.raw_server import Recorder
 JOIN = "/api/0/organizations/acme/members/8/teams/backend/"
 ADA = "adas-key-0123456789_ABC"
 BOB = "bobs-key-0123456789_ABC"
+CARL = "carls-key-0123456789_ABC"
 KEYS = f"# name key\n\nada {ADA}\r\n  bob\t{BOB}  "
 
 
@@ -195,6 +196,23 @@ def test_keeps_the_old_keys_if_the_new_ones_are_bad(gate: Gateway, keys_file: Pa
     for key in (ADA, BOB):
         post(gate, key)
     assert [("ada", 204), ("bob", 204)] == callers(gate)
+
+
+def test_keeps_the_old_keys_if_nginx_refuses_the_new_settings(
+    keys_file: Path, tmp_path: Path
+) -> None:
+    folder, authorities = tmp_path / "gateway", tmp_path / "ca.pem"
+    folder.mkdir()
+    authorities.write_bytes(Path("/etc/ssl/certs/ca-certificates.crt").read_bytes())
+    settings = {"GATEWAY_KEY": "", "GATEWAY_KEYS_FILE": str(keys_file)}
+    nowhere = "https://127.0.0.1:9"
+    with gateway(folder, sentry_url=nowhere, ca_file=authorities, **settings) as gate:
+        keys_file.write_text(f"carl {CARL}")
+        authorities.write_text("-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n")
+        cause, *_, last = gate.reload().splitlines()
+        assert str(authorities) in cause
+        assert "gateway: not reloaded, the old keys stay" == last
+        assert [502, 403] == [post(gate, key).status_code for key in (ADA, CARL)]
 
 
 def test_a_reload_reads_the_token_again(

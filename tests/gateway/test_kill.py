@@ -10,7 +10,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from tests.support.gateway import RUN, START, address, settings
+from tests.support.gateway import RUN, START, address, gateway, settings
+from tests.support.raw_server import Recorder
 from tests.support.repo_copy import MAKE, Tree
 
 
@@ -52,6 +53,38 @@ def test_a_killed_gateway_leaves_neither_nginx_nor_files(
         assert monotonic() < end, "the gateway is still there"
         sleep(0.02)
     process.stderr.close()
+
+
+def test_ends_when_the_master_of_nginx_is_killed(upstream: Recorder, tmp_path: Path) -> None:
+    """The worker lives on without it, and keeps the log open."""
+    with gateway(tmp_path, sentry_url=upstream.url()) as gate:
+        master, worker = gate.processes()
+        os.kill(int(master.name), signal.SIGKILL)
+        end = monotonic() + START
+        while worker.exists() or any((tmp_path / "temporary").iterdir()):
+            assert monotonic() < end, "the gateway is still there"
+            sleep(0.02)
+
+
+def test_the_next_start_removes_what_was_killed_together_with_its_guard(
+    upstream: Recorder, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("killed", "running", "next")]
+    for folder in folders:
+        folder.mkdir()
+    temporary = folders[0] / "temporary"
+    with gateway(folders[0], sentry_url=upstream.url()) as killed:
+        [left] = temporary.iterdir()
+        pids = [killed.pid, *map(int, killed.children()), int(killed.processes()[1].name)]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    assert [left] == list(temporary.iterdir())
+    shared = {"sentry_url": upstream.url(), "TMPDIR": str(temporary)}
+    with gateway(folders[1], **shared):
+        assert not left.exists()
+        [running] = temporary.iterdir()
+        with gateway(folders[2], **shared):
+            assert running.exists()
 
 
 def test_a_gateway_that_is_killed_while_nginx_starts_ends_nginx(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Starting and stopping the gateway, and the settings that it rejects."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -49,6 +50,7 @@ def start_error(environment: dict[str, str]) -> str:
         ("SENTRY_URL", "https://sentry.io:", "without user, path and query"),
         ("SENTRY_URL", "https://sentry.io:0", "without user, path and query"),
         ("SENTRY_URL", "https://sentry.io:abc", "without user, path and query"),
+        ("SENTRY_URL", "https://sentry.io:65536", "without user, path and query"),
         ("SENTRY_URL", "https://:443", "without user, path and query"),
         ("SENTRY_URL", "http://sentry.io", "would send the token unencrypted: use https"),
         ("SENTRY_URL", "http://127.evil.example", "would send the token unencrypted: use https"),
@@ -77,7 +79,9 @@ def start_error(environment: dict[str, str]) -> str:
         ("GATEWAY_LISTEN", "127.0.0.1:0", "must be an address and a port"),
         ("GATEWAY_LISTEN", "127.0.0.1:http", "must be an address and a port"),
         ("GATEWAY_LISTEN", "127.0.0.1:80 ssl", "must be an address and a port"),
-        ("GATEWAY_LISTEN", "127.0.0.1:99999", "can't listen at GATEWAY_LISTEN=127.0.0.1:99999"),
+        ("GATEWAY_LISTEN", "127.0.0.1:65536", "must be an address and a port"),
+        ("GATEWAY_LISTEN", f"127.0.0.1:{'9' * 5000}", "must be an address and a port"),
+        ("GATEWAY_LISTEN", ":8080", "must be an address and a port"),
         ("GATEWAY_LISTEN", "192.0.2.1:8080", "can't listen at GATEWAY_LISTEN=192.0.2.1:8080"),
         ("GATEWAY_PAGE", None, "must be the absolute path of the reference page's folder"),
         ("GATEWAY_PAGE", "page", "must be the absolute path of the reference page's folder"),
@@ -176,6 +180,46 @@ def test_stops_if_its_log_cannot_be_written(environment: dict[str, str]) -> None
     assert [] == os.listdir(environment["TMPDIR"])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address(environment))
+
+
+def test_stops_though_nobody_reads_its_log(environment: dict[str, str]) -> None:
+    read, write = os.pipe()
+    os.write(write, bytes(fcntl.fcntl(write, fcntl.F_GETPIPE_SZ)))  # It is full now.
+    process = subprocess.Popen(RUN, env=environment, stdout=write, stderr=subprocess.PIPE)
+    assert process.stderr
+    process.stderr.readline()
+    with socket.create_connection(address(environment)) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+    try:
+        process.terminate()
+        assert 0 == process.wait(START)
+    finally:
+        os.close(read)
+        os.close(write)
+    assert b"" == process.communicate()[1]
+
+
+def test_says_where_it_is_at_every_address_of_ipv6(environment: dict[str, str]) -> None:
+    """There `localhost` may be 127.0.0.1 alone."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+            port = probe.getsockname()[1]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    environment["GATEWAY_LISTEN"] = f"[::]:{port}"
+    process = subprocess.Popen(RUN, env=environment, stderr=subprocess.PIPE)
+    assert process.stderr
+    assert process.stderr.readline().startswith(f"gateway: at http://[::1]:{port} ".encode())
+    process.terminate()
+    assert b"" == process.communicate(timeout=START)[1]
+
+
+def test_reports_that_it_cannot_write(environment: dict[str, str]) -> None:
+    command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *RUN]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    [line] = run.stderr.splitlines()
+    assert line.startswith("gateway: can't write its temporary files: ")
 
 
 def test_exits_with_nginx_whose_environment_has_no_secrets(
