@@ -51,7 +51,7 @@ def _csv(content: bytes, fitness: Callable[[list[str]], int]) -> Iterator[tuple[
     errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
     text = io.TextIOWrapper(io.BytesIO(content), encoding, errors, newline="")
     sample, start, delimiters = list(islice(text, _SAMPLE)), 0, _DELIMITERS
-    if sample and re.fullmatch(r"sep=.\r?\n", sample[0], re.IGNORECASE):
+    if sample and re.fullmatch(r'sep=[^"\r]\r?\n', sample[0], re.IGNORECASE):
         # Excel's own line, which names the delimiter.
         start, delimiters = 1, sample[0][4]
 

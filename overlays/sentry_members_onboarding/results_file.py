@@ -111,7 +111,7 @@ class ResultsFile:
                 f"{self.path} is in use: wait until the command that uses it has ended"
             ) from error
         except OSError as error:
-            raise self._unwritable(error.strerror) from error
+            raise self._unwritable(f"{error.strerror}: {error.filename}") from error
         try:
             self._load(same_sentry=same_sentry)
         except BaseException:

@@ -186,6 +186,6 @@ def _former_group(group: list[tuple[int, list[str]]], count: int) -> Iterator[Li
         lines.append(Line(*texts, number))
     for each in lines:
         # No row is sent again after a final outcome, but for a refusal.
-        rank = each.row_outcome.is_final + (each.outcome != RowOutcome.REFUSED)
-        is_late = is_sorted and each.row_outcome.is_final
-        yield each._replace(entry=each.entry + count * rank) if is_late else each
+        is_refused = each.outcome == RowOutcome.REFUSED
+        rank = is_sorted if is_refused else 2 * each.row_outcome.is_final
+        yield each._replace(entry=each.entry + count * rank)

@@ -157,6 +157,14 @@ def test_makes_one_invite_of_several_lines_about_a_person() -> None:
     assert ([ada, Invite("bob@example.com", line=3)], []) == read(text)
 
 
+@pytest.mark.parametrize("separator", ["", '"'])
+def test_passes_over_a_line_that_names_no_usable_delimiter(separator: str) -> None:
+    """Newer versions of the module csv raise ValueError for these."""
+    text = f"sep={separator}\r\nemail,teams\r\nada@example.com,backend\r\n"
+    teams = (TeamRoleAssignment("backend", None),)
+    assert ([Invite("ada@example.com", None, teams, 3)], []) == read(text)
+
+
 @pytest.mark.parametrize("role", ["Manager", "MANAGER"])
 @pytest.mark.parametrize("separator", [" ", ",", ", ", ";", " ; ", "\n"])
 def test_takes_roles_in_any_letter_case_and_the_usual_separators(role: str, separator: str) -> None:

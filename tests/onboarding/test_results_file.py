@@ -286,6 +286,14 @@ def test_reads_the_former_format_in_any_order(path: Path) -> None:
         assert RowOutcome.OUTCOME_UNKNOWN is outcome(path, BOB)
 
 
+def test_a_request_without_an_outcome_comes_before_the_one_with_it(path: Path) -> None:
+    """The first was interrupted, and the row was sent again."""
+    sending, _, again, invited, _ = FORMER_LINES
+    for shuffled in permutations([sending, again, invited]):
+        path.write_text(FORMER + "".join(shuffled))
+        assert RowOutcome.INVITED is outcome(path, ADA)
+
+
 def test_rejects_an_outcome_of_which_the_request_is_not_known(path: Path) -> None:
     other = FORMER_LINES[0].replace("member", "owner")
     path.write_text(FORMER + FORMER_LINES[1] + FORMER_LINES[0] + other)
@@ -405,6 +413,13 @@ def test_leaves_another_file_unchanged(content: str | bytes, line: int, path: Pa
 def test_rejects_a_device() -> None:
     with pytest.raises(ResultsFileError, match="/dev/full is not a regular file: name another"):
         ResultsFile("/dev/full", URL, "acme")
+
+
+def test_names_a_lock_that_cannot_be_used(path: Path) -> None:
+    lock = path.with_name(f".{path.name}.lock")
+    lock.mkdir()
+    with pytest.raises(ResultsFileError, match=rf"\(Is a directory: {lock}\)"):
+        ResultsFile(path, URL, "acme")
 
 
 def test_rejects_a_folder(tmp_path: Path) -> None:
