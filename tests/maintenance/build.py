@@ -13,37 +13,44 @@ from tempfile import TemporaryDirectory
 DIST = Path("dist")
 
 
-def export(folder: Path) -> None:
-    """Write the files that git tracks, and new generated ones, to a folder, as they are now."""
+def export(folder: Path) -> Path:
+    """Write the files that git tracks, and new generated modules, to a folder, as they are now.
+
+    Returns:
+        The folder of this tree, which may be a part of the repository.
+    """
     index = folder / "index"
     try:
         present = _git("rev-parse", "--path-format=absolute", "--git-path", "index")
         shutil.copyfile(present, index)
         # Of a clean tree this is the commit itself: git sees no change, and so adds nothing.
         _git("add", "--update", GIT_INDEX_FILE=str(index))
-        _git("add", "--all", "generated", GIT_INDEX_FILE=str(index))
-        for left in _git("ls-files", "--others", "--exclude-standard", "overlays").splitlines():
+        _git("add", "--all", "generated/*.py", GIT_INDEX_FILE=str(index))
+        others = ["ls-files", "--others", "--exclude-standard", "generated", "overlays"]
+        for left in _git(*others, GIT_INDEX_FILE=str(index)).splitlines():
             print(f"build: {left} is not packed: git doesn't track it", file=sys.stderr)
         _git("checkout-index", "--all", f"--prefix={folder}/tree/", GIT_INDEX_FILE=str(index))
-    except (OSError, subprocess.CalledProcessError):
-        sys.exit("build: only what git tracks is packed, and this is not a git repository")
+        return folder / "tree" / _git("rev-parse", "--show-prefix")
+    except OSError as error:
+        sys.exit(f"build: only what git tracks is packed, and it can't be copied: {error}")
+    except subprocess.CalledProcessError:
+        sys.exit("build: only what git tracks is packed, and git fails (see above)")
 
 
 def _git(*arguments: str, **variables: str) -> str:
     command = ["git", *arguments]
     environment = {**os.environ, **variables}
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return ran.stdout.strip()
 
 
 def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        export(folder)
+        tree = export(folder)
         shutil.rmtree(DIST, ignore_errors=True)
         command = [sys.executable, "-m", "hatchling", "build", "--directory", str(DIST.absolute())]
-        sys.exit(subprocess.run(command, cwd=folder / "tree", check=False).returncode)
+        sys.exit(subprocess.run(command, cwd=tree, check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -171,10 +171,12 @@ def test_packs_only_what_git_tracks(built: Path, tree: Tree) -> None:
     package = tree.path / "overlays/sentry_members"
     (package / ".env").write_text("SENTRY_AUTH_TOKEN=sntryu_1\n")
     (package / "token.txt").write_text("sntryu_1\n")
+    (tree.path / "generated/sentry_members_api/token.txt").write_text("sntryu_1\n")
     (tree.path / "generated/sentry_members_api/new.py").touch()
     built_anew = tree.make("build")
     assert 0 == built_anew.returncode
-    assert "overlays/sentry_members/token.txt is not packed: git doesn't" in built_anew.stderr
+    for left in ("overlays/sentry_members/token.txt", "generated/sentry_members_api/token.txt"):
+        assert f"build: {left} is not packed: git doesn't" in built_anew.stderr
     new = tree.path / "dist"
     packed = wheel_names(file_of(new, ".whl"))
     assert wheel_names(file_of(built, ".whl")) | {"sentry_members_api/new.py"} == packed
@@ -198,7 +200,16 @@ def test_builds_the_commit_of_a_clean_tree(built: Path, tree: Tree) -> None:
 def test_builds_nothing_outside_a_repository(tree: Tree) -> None:
     failed = tree.make("build")
     assert 2 == failed.returncode
-    assert failed.stderr.startswith("build: only what git tracks is packed, and this is not a")
+    assert "fatal: not a git repository" in failed.stderr
+    assert "build: only what git tracks is packed, and git fails (see above)\n" in failed.stderr
+
+
+def test_builds_a_part_of_a_repository(built: Path, tmp_path: Path) -> None:
+    repository, part = Tree(tmp_path), Tree.copied(tmp_path / "part")
+    repository.commit()
+    assert 0 == part.make("build").returncode
+    first = {f"dist/{file.name}": file.read_bytes() for file in built.iterdir()}
+    assert first == part.files("dist")
 
 
 @pytest.mark.slow
