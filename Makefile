@@ -122,7 +122,7 @@ build: $(READY) ## build the wheel and the sdist into dist/
 # Only committed files are uploaded, and the diff of an upgrade must show nothing but the upgrade.
 .PHONY: committed
 committed:
-	@changed=$$(git status --porcelain) && [ -z "$$changed" ] \
+	@changed=$$(git status --porcelain) || exit; [ -z "$$changed" ] \
 		|| { echo "commit or stash first: $$(echo "$$changed" | paste -sd ' ' -)"; exit 1; }
 
 .PHONY: publish

@@ -95,18 +95,19 @@ def compare(before: Path, base: str) -> str:
     return ""
 
 
-def _git(*arguments: str) -> bytes | None:
+def _git(*arguments: str, stderr: int | None = None) -> bytes | None:
     """Return what a git command prints; None if it fails."""
-    ran = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    ran = subprocess.run(["git", *arguments], stdout=subprocess.PIPE, stderr=stderr, check=False)
     return None if ran.returncode else ran.stdout
 
 
 def last_release(excluded: str = "") -> str:
     """Return the last version tag among the ancestors of HEAD; empty if there is none."""
-    if tag := _git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*", f"--exclude={excluded}"):
+    describe = ["describe", "--tags", "--abbrev=0", "--match=v[0-9]*", f"--exclude={excluded}"]
+    if tag := _git(*describe, stderr=subprocess.DEVNULL):
         return tag.decode().strip()
     if _git("rev-parse", "HEAD") is None:
-        sys.exit("there is no history to compare with: this is not a git repository with commits")
+        sys.exit("there is no history to compare with: no commit can be read (see above)")
     if _git("rev-parse", "--is-shallow-repository") == b"true\n":
         sys.exit("this shallow clone has no version tag: run git fetch --unshallow --tags")
     return ""

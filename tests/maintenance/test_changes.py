@@ -711,8 +711,9 @@ def test_asks_for_a_base_before_the_first_release(
     )
 
 
-def test_rejects_a_folder_without_history(tree: Tree) -> None:
+def test_rejects_a_folder_without_history(tree: Tree, capfd: pytest.CaptureFixture[str]) -> None:
     assert failure().startswith("there is no history to compare with")
+    assert "fatal: not a git repository" in capfd.readouterr().err
     tree.git("init", "--quiet")
     assert failure().startswith("there is no history to compare with")
 
