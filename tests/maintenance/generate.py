@@ -126,6 +126,13 @@ def compare(folder: Path) -> None:
 
 
 def main(*options: str) -> None:
+    try:
+        run(*options)
+    except OSError as error:
+        sys.exit(f"generate: {error}")
+
+
+def run(*options: str) -> None:
     with only_run():
         check_tools()
         with TemporaryDirectory(prefix=PREFIX, dir=GENERATED) as name:

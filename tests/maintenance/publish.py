@@ -118,7 +118,8 @@ def request(
         response = httpx.request(
             method, url, auth=auth, files=form, verify=certificates, follow_redirects=True
         )
-    except (httpx.HTTPError, UnicodeError) as error:
+    # Settings of a proxy may be wrong, or need what is not installed.
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
         if isinstance(error, httpx.RequestError) and error.request.url.host != url.host:
             # The index redirected to a public one, which can't be reached: it has nothing there.
             return httpx.Response(404, request=error.request)

@@ -115,6 +115,16 @@ def test_a_broken_contract_changes_nothing(
     assert before == example.files(PACKAGE) | example.files("overlays/gateway")
 
 
+@pytest.mark.parametrize("name", ["openapi.yaml", "generated"])
+def test_names_what_cannot_be_read(name: str, tree: Tree) -> None:
+    (tree.path / name).rename(tree.path / "moved")
+    failed = tree.make("check")
+    assert 2 == failed.returncode
+    [line, _] = failed.stderr.splitlines()
+    assert line.startswith("generate: ")
+    assert line.endswith(f"No such file or directory: '{name}'")
+
+
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
     """A second environment, with links to the tools of the project's."""

@@ -207,6 +207,12 @@ def test_rejects_uncommitted_changes(quick: Tree) -> None:
     assert "commit or stash first:  M CHANGELOG.md ?? tests/untracked.py\n" == rejected.stdout
 
 
+def test_asks_for_no_commit_where_git_fails(tree: Tree) -> None:
+    failed = tree.make("committed")
+    assert (2, "") == (failed.returncode, failed.stdout)
+    assert "fatal: not a git repository" in failed.stderr
+
+
 def test_dry_run_uploads_nothing(project: Project, empty: Index) -> None:
     assert "" == project.publish(empty.url, DRY_RUN="1")
     assert f"dry run: would upload dist/{WHEEL}, dist/{SDIST}\n" in project.output
@@ -341,6 +347,15 @@ def test_reports_a_release_that_cannot_be_read(project: Project, released: Index
     (released.packages / "sentry_members-0.0.1.tar.gz").write_text("no archive")
     reason = project.publish(released.url)
     assert "the newest release on the index is not an sdist" == reason
+    assert [] == project.verbs()
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:9", "unknown://127.0.0.1:9", "http://127.0.0.1:x"]
+)
+def test_reports_a_proxy_that_cannot_be_used(proxy: str, project: Project) -> None:
+    reason = project.publish("http://index.example/", HTTP_PROXY=proxy, http_proxy=proxy)
+    assert reason.startswith("the index can't be reached at http://index.example/: ")
     assert [] == project.verbs()
 
 
