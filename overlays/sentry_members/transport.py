@@ -13,7 +13,7 @@ import time
 import zlib
 from contextlib import aclosing, closing
 from threading import TIMEOUT_MAX, Semaphore
-from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, cast
 
 import httpx
 
@@ -347,7 +347,11 @@ def _origin(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
 def _without_inner_frames(error: BaseException) -> BaseException:
     """Cut off what leads to the frames of a request, which hold the credential."""
     error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
+    cut = error.with_traceback(None)
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast(BaseExceptionGroup[BaseException], error).exceptions:
+            _without_inner_frames(each)
+    return cut
 
 
 def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembersError:
