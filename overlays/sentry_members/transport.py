@@ -231,6 +231,9 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             BaseException: What interrupted the attempt, if it was not a failure of the network.
         """
         call, response, note = exchange.call, exchange.response, ""
+        if type(error).__module__.startswith("socksio"):
+            # httpcore passes these through.
+            error = httpx.ProxyError(f"not the reply of a SOCKS proxy: {error}")
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
             raise error
         if response is None:
