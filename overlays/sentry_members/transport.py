@@ -363,7 +363,8 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
     if _is_about_a_certificate(error):
         return errors.ConfigurationError(
             f"the certificate of {call.host} is not trusted ({description}). Nothing was sent. "
-            "Trust its authority in the system's store, or name its file in SSL_CERT_FILE"
+            "If its authority is your own, trust that in the system's store, or name its file in "
+            "SSL_CERT_FILE"
         )
     reason = f"no response from {call.host} ({name}: {description})"
     error_type = errors.NoAnswerError
