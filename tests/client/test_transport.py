@@ -355,6 +355,8 @@ def test_rejects_async_functions_with_a_sync_client_and_the_reverse() -> None:
         add_an_organization_member_to_a_team.sync_detailed(*arguments, client=client)
 
 
+@pytest.mark.slow
+@pytest.mark.everywhere
 @pytest.mark.parametrize("status", [201, 403])
 def test_a_slow_body_ends_at_the_deadline(status: int, caller: Caller, server: Recorder) -> None:
     server.drip(b"HTTP/1.1 %d X\r\nContent-Length: 1000\r\n\r\n" % status)
@@ -366,6 +368,8 @@ def test_a_slow_body_ends_at_the_deadline(status: int, caller: Caller, server: R
     assert time.monotonic() - began < 40  # The body takes 50 s.
 
 
+@pytest.mark.slow
+@pytest.mark.everywhere
 def test_slow_headers_end_at_the_deadline_of_an_async_client(server: Recorder) -> None:
     """A sync client has no such deadline: httpx starts its timeout anew with each part."""
     server.drip(b"HTTP/1.1 204 X\r\nX-Long: ")

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from overlays.reference.contract import Contract
-from tests.maintenance import allow_list
+from tests.maintenance import allow_list, overlay_needs
 from tests.maintenance.validate import FAST_LOADER, faults
 
 CONTRACT = Path("openapi.yaml")
@@ -125,6 +125,13 @@ def compare(folder: Path) -> None:
         sys.exit(f"the generated files don't match {CONTRACT}: run make generate")
 
 
+def warn() -> None:
+    """Print what the overlays need now; the change of the contract may be intended."""
+    sys.path[:0] = [str(GENERATED), "overlays"]
+    for need in overlay_needs.all_needs():
+        print(need, file=sys.stderr)
+
+
 def main(*options: str) -> None:
     with only_run():
         check_tools()
@@ -132,6 +139,8 @@ def main(*options: str) -> None:
             folder = Path(name)
             generate(folder)
             (compare if options == ("--check",) else replace)(folder)
+    if options != ("--check",):
+        warn()
 
 
 if __name__ == "__main__":

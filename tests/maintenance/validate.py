@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def faults(text: str | bytes) -> Iterator[str]:
         if fault := _unreadable(text):
             yield fault
             return
-        loader = yaml.SafeLoader(text)
+        loader = FAST_LOADER(text)
         root = loader.get_single_node()
         document = loader.construct_document(root) if root else None
         # A date, an infinite number and half a surrogate pair are YAML, and no JSON in UTF-8.
@@ -61,8 +60,7 @@ def faults(text: str | bytes) -> Iterator[str]:
 def _unreadable(text: str) -> str | None:
     """Return the first place whose reading may fail in any way, or take all time and memory."""
     depth = 0
-    # What is no YAML is reported later, by the other loader, whose words are clearer.
-    with suppress(yaml.YAMLError):
+    try:
         for event in yaml.parse(text, FAST_LOADER):
             line = event.start_mark.line + 1
             if isinstance(event, yaml.AliasEvent):
@@ -74,6 +72,8 @@ def _unreadable(text: str) -> str | None:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MOST_NESTED:
                 return f"line {line}: nested more than {MOST_NESTED} deep"
+    except yaml.YAMLError:
+        yaml.compose(text, yaml.SafeLoader)  # raises the same, in clearer words
     return None
 
 
