@@ -231,11 +231,11 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             BaseException: What interrupted the attempt, if it was not a failure of the network.
         """
         call, response, note = exchange.call, exchange.response, ""
-        if type(error).__module__.startswith("socksio"):
-            # httpcore passes these through.
-            error = httpx.ProxyError(f"not the reply of a SOCKS proxy: {error}")
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
-            raise error
+            if not type(error).__module__.startswith("socksio"):
+                raise error
+            # httpcore passes it through.
+            error = httpx.ProxyError(f"not the reply of a SOCKS proxy: {error}")
         if response is None:
             assert isinstance(error, Exception)
             return _no_answer(call, error)
@@ -352,8 +352,8 @@ def _without_inner_frames(error: BaseException) -> BaseException:
     error.__cause__ = error.__context__ = None
     cut = error.with_traceback(None)
     if isinstance(error, BaseExceptionGroup):
-        for each in cast(BaseExceptionGroup[BaseException], error).exceptions:
-            _without_inner_frames(each)
+        for member in cast(BaseExceptionGroup[BaseException], error).exceptions:
+            _without_inner_frames(member)
     return cut
 
 
