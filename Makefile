@@ -76,7 +76,6 @@ types: $(READY) ## check the types of the overlays
 .PHONY: generate
 generate: $(READY) ## generate the client, the allow-list and openapi.json from openapi.yaml
 	@python -m tests.maintenance.generate
-	@PYTHONPATH=generated:overlays:$$PYTHONPATH python -m tests.maintenance.overlay_needs || true # only a warning: the change may be intended
 
 .PHONY: check
 check: $(READY) ## check that the generated files match openapi.yaml

@@ -7,9 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
+import yaml
+
 Node = dict[str, Any]
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+# The one in C is ten times as fast, but not every build of PyYAML has it.
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load(text: str | bytes) -> Any:
+    """Return what a document of YAML holds."""
+    return yaml.load(text, LOADER)
 
 
 def follow(node: Node, document: Node) -> Node:

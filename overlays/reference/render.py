@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
@@ -19,7 +18,7 @@ from openapi_python_client.strings import PythonIdentifier
 from sentry_members.error_mapping import RULES, advice_of
 
 from .agents import KEY_HEADER, documents
-from .contract import Contract, Node, Part, Schema
+from .contract import Contract, Node, Part, Schema, load
 from .form import FIELD_PREFIX, Unrenderable, body_field, parameter_field
 
 HERE = Path(__file__).parent
@@ -189,7 +188,7 @@ def _type(schema: Schema, around: tuple[str, ...] = ()) -> Markup:
 
 def main(source: Path, site: Path) -> None:
     """Write the site of a contract; an existing site stays until the new one is complete."""
-    contract = Contract(yaml.safe_load(source.read_text("utf-8")))
+    contract = Contract(load(source.read_text("utf-8")))
     written = {"index.html": render(contract), **documents(contract)}
     new = site.with_name(f".{site.name}")
     shutil.rmtree(new, ignore_errors=True)

@@ -111,18 +111,39 @@ def _proxy(url: httpx.URL) -> Secret:
     return proxy if not proxy or proxy.matches(".*://") else Secret(f"http://{proxy.reveal()}")
 
 
-@cache
-def _ssl_context() -> Any:
-    """Make a TLS context that trusts what the system trusts: one, because making it is slow."""
-    import ssl  # Imported here: both take a tenth of the time that importing httpx takes.
+class _Contexts:
+    """Stands for a TLS context that trusts what the system trusts: makes one for each connection.
 
-    import truststore
+    Truststore locks a context during a handshake. With a shared one, a server that responds to none
+    would hold up all other connections, and for ever those of a process that is forked meanwhile.
+    """
 
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    if file or folder:
-        context.load_verify_locations(file or None, folder or None)
-    return context
+    def __init__(self) -> None:
+        self._make()  # Bad certificates are reported before anything is sent.
+
+    def _make(self) -> Any:
+        import ssl  # Imported here: both take a tenth of the time that importing httpx takes.
+
+        import truststore
+
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.set_alpn_protocols(["http/1.1"])
+        file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        if file or folder:
+            context.load_verify_locations(file or None, folder or None)
+        return context
+
+    def set_alpn_protocols(self, _: list[str]) -> None:
+        """Do nothing: each context has them."""
+
+    def wrap_bio(self, *args: Any, **options: Any) -> Any:
+        return self._make().wrap_bio(*args, **options)
+
+    def wrap_socket(self, *args: Any, **options: Any) -> Any:
+        return self._make().wrap_socket(*args, **options)
+
+
+_ssl_context = cache(_Contexts)  # Once, because loading the certificates is slow.
 
 
 class AsyncConnections(httpx.AsyncBaseTransport):

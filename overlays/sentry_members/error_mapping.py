@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
@@ -261,7 +262,8 @@ def _texts(value: object, depth: int = 3) -> Iterator[str]:
         case {"message": str(message)}:
             yield message
         case dict() | list():
-            yield json.dumps(value)
+            with suppress(RecursionError):  # It may be nested more deeply than can be written.
+                yield json.dumps(value)
         case None:
             pass
         case _:

@@ -131,10 +131,13 @@ class OperationRequest(NamedTuple):
     def redacted(self, content: bytes) -> bytes:
         """Return the content without the secrets of this request, and without any other token."""
         for secret in (self.credentials.secret, *self.credentials.headers.values()):
-            # A server may quote a token without its prefix, or in another letter case.
-            text = re.sub(rb".* |sntry[a-z]+_", b"", secret.reveal().encode())
-            if len(text) >= _SECRET_LENGTH:
-                content = re.sub(re.escape(text), b"[redacted]", content, flags=re.IGNORECASE)
+            # A server may quote a token without its prefix, one cookie of several, or either in
+            # another letter case.
+            value = secret.reveal().encode()
+            text = re.sub(rb".* |sntry[a-z]+_", b"", value)
+            for part in (text, *re.split(rb"[ ,;=]+", value)):
+                if len(part) >= _SECRET_LENGTH:
+                    content = re.sub(re.escape(part), b"[redacted]", content, flags=re.IGNORECASE)
         return _TOKEN.sub(b"[redacted]", content)
 
     def redacted_line(self, text: str) -> str:

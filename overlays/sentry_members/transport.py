@@ -13,7 +13,7 @@ import time
 import zlib
 from contextlib import aclosing, closing
 from threading import TIMEOUT_MAX, Semaphore
-from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, cast
 
 import httpx
 
@@ -232,7 +232,10 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         """
         call, response, note = exchange.call, exchange.response, ""
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
-            raise error
+            if not type(error).__module__.startswith("socksio"):
+                raise error
+            # httpcore passes it through.
+            error = httpx.ProxyError(f"not the reply of a SOCKS proxy: {error}")
         if response is None:
             assert isinstance(error, Exception)
             return _no_answer(call, error)
@@ -347,7 +350,11 @@ def _origin(url: httpx.URL) -> tuple[bytes, bytes, int | None]:
 def _without_inner_frames(error: BaseException) -> BaseException:
     """Cut off what leads to the frames of a request, which hold the credential."""
     error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
+    cut = error.with_traceback(None)
+    if isinstance(error, BaseExceptionGroup):
+        for member in cast(BaseExceptionGroup[BaseException], error).exceptions:
+            _without_inner_frames(member)
+    return cut
 
 
 def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembersError:
@@ -356,7 +363,8 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
     if _is_about_a_certificate(error):
         return errors.ConfigurationError(
             f"the certificate of {call.host} is not trusted ({description}). Nothing was sent. "
-            "Trust its authority in the system's store, or name its file in SSL_CERT_FILE"
+            "If its authority is your own, trust that in the system's store, or name its file in "
+            "SSL_CERT_FILE"
         )
     reason = f"no response from {call.host} ({name}: {description})"
     error_type = errors.NoAnswerError

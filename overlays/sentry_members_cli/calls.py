@@ -103,7 +103,7 @@ def _call_and_exit(
 ) -> None:
     try:
         target = find_target(org, token_file)
-        with SentryMembers(token=target.token) as sentry:
+        with SentryMembers(token=target.token.reveal() or None) as sentry:
             result = Result.of(row, call(sentry, target))
     except SentryMembersError as error:
         result = Result.of(row, error)

@@ -156,15 +156,15 @@ def serve(org: str | None, token_file: str | None) -> None:
         organization = find_organization(org)
     try:
         _, token = find_credentials(token_file)
-        anyio.run(_serve, organization, token)
+        anyio.run(_serve, organization, AsyncSentryMembers(token=token.reveal() or None))
     except ConfigurationError as error:
         print_error("not served", error, as_json=False)
         raise typer.Exit(Exit.CONFIGURATION) from error
 
 
-async def _serve(organization: str, token: str | None) -> None:
+async def _serve(organization: str, sentry: AsyncSentryMembers) -> None:
     known = {tool.name: tool for tool in tools(organization)}
-    async with AsyncSentryMembers(token=token) as sentry:
+    async with sentry:
 
         async def list_tools(_context: ServerRequestContext, _: Any) -> types.ListToolsResult:
             return types.ListToolsResult(tools=list(known.values()))

@@ -157,7 +157,7 @@ def _run(
                 if error and error not in ended_by:
                     ended_by.append(error)
 
-    sentry = AsyncSentryMembers(token=target.token)
+    sentry = AsyncSentryMembers(token=target.token.reveal() or None)
     try:
         with report.progress(work, settings) as show:
             asyncio.run(send(show))

@@ -17,12 +17,12 @@ class Target(NamedTuple):
     Attributes:
         organization: The ID or slug of the organization.
         credentials: The credential and the address of the Sentry.
-        token: The token in the file, if a file is given.
+        token: The token in the file; empty if no file is given.
     """
 
     organization: str
     credentials: Credentials
-    token: str | None
+    token: Secret
 
 
 def find_target(org: str | None, token_file: str | None) -> Target:
@@ -55,20 +55,20 @@ def find_organization(org: str | None) -> str:
     return name
 
 
-def find_credentials(token_file: str | None) -> tuple[Credentials, str | None]:
-    """Return the credentials, and the token in the file, if a file is given.
+def find_credentials(token_file: str | None) -> tuple[Credentials, Secret]:
+    """Return the credentials, and the token in the file, which is empty if no file is given.
 
     Raises:
         ConfigurationError: There are none, or they can't be used.
     """
     token = None if token_file is None else _read_token(token_file)
-    return resolve(None if token is None else Secret(token)), token
+    return resolve(token), token or Secret()
 
 
-def _read_token(file: str) -> str:
+def _read_token(file: str) -> Secret:
     try:
         read = sys.stdin.buffer.read if file == "-" else Path(file).read_bytes
-        return read().decode("utf-8-sig")
+        return Secret(read().decode("utf-8-sig"))
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
     raise ConfigurationError(f"--token-file {file} can't be read: {reason}")

@@ -23,6 +23,7 @@ from sentry_members.scopes import Operation
 from sentry_members_api.models.organization_role import ORGANIZATION_ROLE_VALUES
 from sentry_members_cli.app import app
 from sentry_members_cli.exits import MEANINGS, Exit
+from sentry_members_cli.options import find_target
 
 from tests.support.cli_process import COMMAND, environment, running, wait_until
 from tests.support.cli_shell import Ran, Shell, shell
@@ -287,6 +288,15 @@ def test_reads_the_token_from_a_file(
     content = start + shell.token.encode() + b"\r\n"
     (elsewhere / "token.txt").write_bytes(content)
     assert 0 == shell(*INVITE, "--token-file", name, stdin=content).code
+
+
+def test_hides_the_token_of_a_file(elsewhere: Path) -> None:
+    """A traceback may show the variables of a command."""
+    token = "sntryu_" + "0123456789abcdef" * 4
+    (elsewhere / "token.txt").write_text(token)
+    target = find_target("acme", "token.txt")
+    assert token not in repr(target)
+    assert token == target.token.reveal()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -287,6 +288,56 @@ def test_a_forked_process_does_not_wait_for_the_calls_of_its_parent() -> None:
     assert "AlreadyOnTeam()\n" == ran.stdout, ran.stderr
 
 
+HANDSHAKE = """
+import os, signal, socket, threading
+from sentry_members import SentryMembers, errors
+
+silent = socket.create_server(("127.0.0.1", 0))
+url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+sentry = SentryMembers(token="0" * 64, url=url, attempts=1)
+call = sentry.add_an_organization_member_to_a_team
+threading.Thread(target=call, args=("acme", "8", "backend"), daemon=True).start()
+connection, _ = silent.accept()
+connection.recv(1)
+if os.fork() == 0:
+    signal.alarm(4)
+    try:
+        sentry.with_options(timeout=0.1).add_an_organization_member_to_a_team("acme", "8", "backend")
+    except errors.AnswerTimeoutError as error:
+        print(type(error).__name__, flush=True)
+    os._exit(0)
+os.wait()
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_process_does_not_wait_for_a_handshake_of_its_parent() -> None:
+    command = [sys.executable, "-c", HANDSHAKE]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=4.5)
+    assert "AnswerTimeoutError\n" == ran.stdout, ran.stderr
+
+
+def test_threads_do_not_wait_for_the_handshakes_of_others() -> None:
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        sentry = stack.enter_context(SentryMembers(token=USER_TOKEN, url=url, attempts=1))
+        pool = stack.enter_context(ThreadPoolExecutor())
+        connections: list[socket.socket] = []
+        calls = []
+        for _ in range(3):
+            calls.append(pool.submit(sentry.add_an_organization_member_to_a_team, *ARGUMENTS))
+            connection, _ = silent.accept()
+            connections.append(stack.enter_context(connection))
+            connection.settimeout(1)  # Of the handshake, 5 seconds.
+            assert connection.recv(1)
+        for connection in connections:
+            connection.close()
+        for each in calls:
+            assert isinstance(each.exception(), errors.ConnectionFailedError)
+
+
 def test_rejects_another_event_loop_before_anything_is_sent(server: Recorder) -> None:
     sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url())
     call = sentry.add_an_organization_member_to_a_team
@@ -432,7 +483,7 @@ def test_trusts_what_the_system_or_the_environment_trusts(
         _ssl_context.cache_clear()
         with pytest.raises(errors.ConfigurationError, match="is not trusted") as caught:
             caller.invite(responding(), options=options)
-        assert "SSL_CERT_FILE" in str(caught.value)
+        assert "If its authority is your own" in str(caught.value)
         assert ([], []) == (waits, server.requests)
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         _ssl_context.cache_clear()

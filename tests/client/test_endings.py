@@ -62,6 +62,8 @@ ORDINARY = sorted(RAISED.keys() - {ALONE})
 GROUPS = [ORDINARY[0::3], ORDINARY[1::3], ORDINARY[2::3], [ALONE]]
 
 
+@pytest.mark.slow
+@pytest.mark.everywhere
 @pytest.mark.parametrize("endings", GROUPS, ids=",".join)
 def test_no_reporter_shows_the_token(endings: list[str], silent_server: Recorder) -> None:
     """The token is only in the environment, which the reporters don't show."""
@@ -82,6 +84,8 @@ def test_no_reporter_shows_the_token(endings: list[str], silent_server: Recorder
     assert {ending: RAISED[ending] for ending in endings} == raised, ran.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.everywhere
 def test_pytest_does_not_show_the_token(silent_server: Recorder, tmp_path: Path) -> None:
     (tmp_path / "test_fails.py").write_text(TEST)
     ran = subprocess.run(

@@ -3,6 +3,7 @@
 import json
 import pickle
 import signal
+import sys
 from typing import Any
 
 import httpx
@@ -356,6 +357,15 @@ def test_any_body_gives_a_short_readable_message(content: bytes, caller: Caller)
     assert len(error.body) <= 8192
     assert all(len(message) <= 500 for message in error.messages)
     assert len(error.field_errors) <= 20
+
+
+def test_any_depth_of_a_body_gives_an_error_of_this_package() -> None:
+    """Some are too deep to be written as JSON, but not to be read."""
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 200, limit):
+        content = b"[" * depth + b"]" * depth
+        error = raised_error(Caller("sync"), "join", httpx.Response(400, content=content))
+        assert isinstance(error, errors.BadRequestError)
 
 
 @pytest.mark.parametrize("status", [201, 400, 403, 502])

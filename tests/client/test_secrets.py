@@ -145,6 +145,34 @@ def test_hides_the_key_when_a_call_behind_a_gateway_fails(caller: Caller) -> Non
     check_hides_secrets(lambda: caller.join(responding(response), options=options))
 
 
+def test_hides_each_part_of_a_header_that_the_server_quotes(caller: Caller) -> None:
+    def quote(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403, json={"detail": request.headers["Cookie"]})
+
+    options = {"url": "https://x", "headers": {"Cookie": f"session={PASSWORD}; other={KEY}"}}
+    with pytest.raises(errors.ForbiddenError, match=r"session=\[redacted\]; ") as caught:
+        caller.join(quote, options=options)
+    assert PASSWORD.encode() not in caught.value.body
+    check_hides_secrets(lambda: caller.join(quote, options=options))
+
+
+def test_hides_the_frames_of_a_group_of_exceptions(caller: Caller) -> None:
+    """Such as those of a transport of the caller's that sends in a task group."""
+
+    def send(request: httpx.Request) -> httpx.Response:
+        try:
+            raise LookupError(request.url)
+        except LookupError as error:
+            raise ExceptionGroup("in a group", [ExceptionGroup("in a group", [error])]) from error
+
+    with pytest.raises(ExceptionGroup) as caught:
+        caller.join(send)
+    [inner] = caught.value.exceptions
+    [error] = inner.exceptions
+    for each in (inner, error):
+        assert (None, None, None) == (each.__traceback__, each.__cause__, each.__context__)
+
+
 def test_hides_the_token_when_a_real_connection_fails(waits: list[float]) -> None:
     """The frames of httpcore and h11 hold the headers, so the traceback must not include them."""
     with SentryMembers(token=USER_TOKEN, url="http://127.0.0.1:9") as members:

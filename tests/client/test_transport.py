@@ -147,6 +147,12 @@ def test_sends_a_call_as_often_as_attempts_says(caller: Caller, waits: list[floa
     assert sorted(waits) == waits
 
 
+class SocksError(Exception):
+    """Passed through by httpcore, where a SOCKS proxy closes the connection."""
+
+    __module__ = "socksio.exceptions"
+
+
 @pytest.mark.parametrize(
     ("operation", "network_error", "error_type", "may_have_arrived", "message"),
     [
@@ -155,6 +161,7 @@ def test_sends_a_call_as_often_as_attempts_says(caller: Caller, waits: list[floa
         ("join", httpx.ReadTimeout("x"), errors.AnswerTimeoutError, True, "Repeating it is safe"),
         ("invite", httpx.ConnectError("refused"), errors.ConnectionFailedError, False, "not sent"),
         ("invite", httpx.ProxyError("407"), errors.ConnectionFailedError, False, "ProxyError: 407"),
+        ("invite", SocksError("x"), errors.ConnectionFailedError, False, "of a SOCKS proxy: x"),
         ("invite", httpx.ReadError(""), errors.ConnectionFailedError, True, "Repeating it is safe"),
     ],
 )
@@ -348,6 +355,8 @@ def test_rejects_async_functions_with_a_sync_client_and_the_reverse() -> None:
         add_an_organization_member_to_a_team.sync_detailed(*arguments, client=client)
 
 
+@pytest.mark.slow
+@pytest.mark.everywhere
 @pytest.mark.parametrize("status", [201, 403])
 def test_a_slow_body_ends_at_the_deadline(status: int, caller: Caller, server: Recorder) -> None:
     server.drip(b"HTTP/1.1 %d X\r\nContent-Length: 1000\r\n\r\n" % status)
@@ -359,6 +368,8 @@ def test_a_slow_body_ends_at_the_deadline(status: int, caller: Caller, server: R
     assert time.monotonic() - began < 40  # The body takes 50 s.
 
 
+@pytest.mark.slow
+@pytest.mark.everywhere
 def test_slow_headers_end_at_the_deadline_of_an_async_client(server: Recorder) -> None:
     """A sync client has no such deadline: httpx starts its timeout anew with each part."""
     server.drip(b"HTTP/1.1 204 X\r\nX-Long: ")

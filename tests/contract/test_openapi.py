@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
+from overlays.reference.contract import load
 from tests.maintenance.validate import faults
 from tests.support.recordings import RECORDINGS, operation_of
 from tests.support.repo_copy import ROOT
 
 HERE = Path(__file__).parent
 TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
-SPEC = yaml.safe_load(TEXT)
+SPEC = load(TEXT)
 OPERATIONS = {
     operation["operationId"]: operation
     for path in SPEC["paths"].values()

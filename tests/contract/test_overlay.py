@@ -1,18 +1,17 @@
 """The overlay agrees with the contract where it has to repeat something of it."""
 
 import pytest
-import yaml
 from sentry_members import AsyncSentryMembers, SentryMembers
 from sentry_members.routes import routes
 from sentry_members.scopes import Operation, TokenKind, accepted_scopes
 from sentry_members_onboarding.email_syntax import LENGTH
 from sentry_members_onboarding.people import MEMBER_ID, SLUG
 
-from overlays.reference.contract import Contract
+from overlays.reference.contract import Contract, load
 from tests.support.permission_table import permissions
 from tests.support.repo_copy import ROOT
 
-SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
+SPEC = load((ROOT / "openapi.yaml").read_text("utf-8"))
 OPERATIONS = {operation.id.lower(): operation for operation in Contract(SPEC).operations}
 
 INVITE: Operation = "add_a_member_to_an_organization"

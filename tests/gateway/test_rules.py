@@ -8,14 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
-from overlays.reference.contract import Contract, Operation
+from overlays.reference.contract import Contract, Operation, load
 from tests.support.gateway import Gateway, gateway
 from tests.support.raw_server import Recorder
 from tests.support.repo_copy import ROOT
 
-CONTRACT = Contract(yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8")))
+CONTRACT = Contract(load((ROOT / "openapi.yaml").read_text("utf-8")))
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
 SEGMENTS = [
     "acme", "Acme", "4711", "a-b_c", "-", "a" * 200, "me", "ME", "mee", "8", "08", "8x", "-1",

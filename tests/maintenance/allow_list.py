@@ -8,9 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
-from overlays.reference.contract import Contract, Operation
+from overlays.reference.contract import Contract, Operation, load
 from tests.maintenance.query_pattern import anchored, query_pattern
 
 TEMPLATE = """\
@@ -76,5 +74,5 @@ def render(contract: Contract) -> str:
 
 
 if __name__ == "__main__":
-    document = yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))
+    document = load(Path(sys.argv[1]).read_text("utf-8"))
     print(render(Contract(document)), end="")

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import griffe
-import yaml
 from packaging.version import Version
 
+from overlays.reference.contract import load
 from tests.maintenance import comparison
 from tests.maintenance.archives import extract
 from tests.maintenance.comparison import Change, Weight
@@ -136,7 +136,7 @@ def _unreadable(tree: Path) -> str:
 
 
 def _contract(tree: Path) -> Any:
-    return yaml.safe_load((tree / CONTRACT).read_bytes())
+    return load((tree / CONTRACT).read_bytes())
 
 
 def version(tree: Path) -> Version:

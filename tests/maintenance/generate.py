@@ -19,11 +19,9 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
-
-from overlays.reference.contract import Contract
-from tests.maintenance import allow_list
-from tests.maintenance.validate import FAST_LOADER, faults
+from overlays.reference.contract import Contract, load
+from tests.maintenance import allow_list, overlay_needs
+from tests.maintenance.validate import faults
 
 CONTRACT = Path("openapi.yaml")
 GENERATED = Path("generated")
@@ -73,7 +71,7 @@ def generate(folder: Path) -> None:
     if found := [f"{CONTRACT}: {fault}" for fault in faults(text)]:
         sys.exit("\n".join(found))
     try:
-        _write(Contract(yaml.load(text, FAST_LOADER)), folder)
+        _write(Contract(load(text)), folder)
     except Exception as error:  # noqa: BLE001 - who can say what a contract makes a generator do
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         sys.exit(f"{CONTRACT}: nothing can be generated from it ({reason[:300]})")
@@ -125,6 +123,13 @@ def compare(folder: Path) -> None:
         sys.exit(f"the generated files don't match {CONTRACT}: run make generate")
 
 
+def warn() -> None:
+    """Print what the overlays need now; the change of the contract may be intended."""
+    sys.path[:0] = [str(GENERATED), "overlays"]
+    for need in overlay_needs.all_needs():
+        print(need, file=sys.stderr)
+
+
 def main(*options: str) -> None:
     try:
         run(*options)
@@ -139,6 +144,8 @@ def run(*options: str) -> None:
             folder = Path(name)
             generate(folder)
             (compare if options == ("--check",) else replace)(folder)
+    if options != ("--check",):
+        warn()
 
 
 if __name__ == "__main__":

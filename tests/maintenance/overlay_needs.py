@@ -73,11 +73,15 @@ def _differences(
     yield from (superfluous.format(name) for name in sorted(written - contract))
 
 
-def main() -> None:
+def all_needs() -> list[str]:
     # An overlay with a wrong import can't be looked at any further.
-    needs = list(overlay_imports.missing()) or [*chain(of_operations(), of_fake())]
-    sys.exit("\n".join(needs) or 0)
+    if wrong := [*overlay_imports.missing()]:
+        return wrong
+    try:
+        return [*chain(of_operations(), of_fake())]
+    except Exception as error:  # noqa: BLE001 - an overlay may fail in any way after a change
+        return [f"the overlays can't be imported ({type(error).__name__}: {error})"]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit("\n".join(all_needs()) or 0)

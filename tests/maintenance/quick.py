@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.maintenance.run_tests import NOT_SLOW, PYTEST
+from tests.maintenance.run_tests import PYTEST
 
 # The tests of everything else are in the folder of its name, or in tests/project.
 FOLDERS = {
@@ -35,4 +35,5 @@ if __name__ == "__main__":
     paths = sys.argv[1:] or sorted(changed())
     if not paths:
         sys.exit("nothing has changed since the last commit: name a path (make quick T=…)")
-    sys.exit(subprocess.run([sys.executable, *PYTEST, *NOT_SLOW, *paths], check=False).returncode)
+    command = [sys.executable, *PYTEST, "-m", "not slow", "--numprocesses=auto", *paths]
+    sys.exit(subprocess.run(command, check=False).returncode)

@@ -1,8 +1,9 @@
 """Run every test: of the tree, and of the installed wheel in each environment: `make test`.
 
 All tests of the wheel run on this Python with the pinned packages. The other environments differ in
-Python and the packages, not in our code. There, each test that is not marked `slow` runs with its
-first case for each client, sync and async: the further cases are mostly other data for the same code.
+Python and the packages, not in our code. There, each test runs with its first case for each client,
+sync and async: the further cases are mostly other data for the same code. Tests that are marked `slow`
+are left out there, unless they are marked `everywhere`.
 The newest other Python gets the newest packages, as users install them. CI runs everything on each
 Python.
 """
@@ -11,18 +12,17 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from tests.maintenance.environments import OWN, VERSIONS, Environment, other_versions
 from tests.support import programs
 
-CORES = os.cpu_count() or 1
 PYTEST = ["-m", "pytest", "--quiet"]
 # More processes than there are cores, because many slow tests wait for other programs.
-ALL = [f"--numprocesses={2 * CORES + 1}"]
-# Each process takes two seconds to import everything.
-NOT_SLOW = [f"--numprocesses={CORES}", "-m", "not slow"]
-FIRST_CASES = [*NOT_SLOW, "-p", "tests.support.first_cases"]
+ALL = [f"--numprocesses={2 * (os.cpu_count() or 1)}"]
+# In one process: to import everything in each of several would take longer than the tests.
+FIRST_CASES = ["-m", "not slow or everywhere", "-p", "tests.support.first_cases"]
 # The slowest come first, so that no core is idle at the end.
 TREE = ("project", "maintenance", "benchmarks", "reference", "contract", "gateway")
 WHEEL = ("cli", "onboarding", "testing", "client")
@@ -44,15 +44,23 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         return f"the wheel on {self.environment}" if self.environment else "the tree"
 
-    def passes(self) -> bool:
-        """Run it, and return whether every test passed."""
-        try:
-            python = self.environment.make() if self.environment else sys.executable
-        except subprocess.CalledProcessError:
-            return False
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """Run it; the output of the tree's tests is printed at once, that of a wheel's returned.
+
+        Raises:
+            CalledProcessError: A test failed, or the environment can't be made.
+        """
+        python = self.environment.make() if self.environment else sys.executable
         options = ALL if self.is_whole else FIRST_CASES
         folders = [f"tests/{folder}" for folder in self.folders]
-        return not subprocess.run([python, *PYTEST, *options, *folders], check=False).returncode
+        returned = subprocess.PIPE if self.environment else None
+        return subprocess.run(
+            [python, *PYTEST, *options, *folders],
+            stdout=returned,
+            stderr=returned and subprocess.STDOUT,
+            text=True,
+            check=True,
+        )
 
 
 def steps(others: list[str]) -> list[Step]:
@@ -68,17 +76,26 @@ def steps(others: list[str]) -> list[Step]:
 
 
 def main() -> int:
-    """Run the steps up to the first one that fails, and return the exit code."""
+    """Run the steps, two at once, show them up to the first that fails, and return the exit code."""
     start = time.monotonic()
     others = other_versions()
     to_run = steps(others)
     failed = None
-    for number, step in enumerate(to_run, 1):
-        place = f"{number} of {len(to_run)}: {step}"
-        print(place, flush=True)
-        if not step.passes():
-            failed = place
-            break
+    # Two, because the tests of the tree often wait for other programs.
+    pool = ThreadPoolExecutor(max_workers=2)
+    try:
+        runs = [pool.submit(step.run) for step in to_run]
+        for number, (step, run) in enumerate(zip(to_run, runs, strict=True), 1):
+            place = f"{number} of {len(to_run)}: {step}"
+            print(place, flush=True)
+            try:
+                print(run.result().stdout or "", end="", flush=True)
+            except subprocess.CalledProcessError as error:
+                print(error.stdout or "", end="", flush=True)
+                failed = place
+                break
+    finally:
+        pool.shutdown(cancel_futures=True)
     for version in VERSIONS:
         if version not in (OWN, *others):
             print(f"SKIPPED: Python {version}, which is not found")

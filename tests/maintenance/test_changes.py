@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from packaging.version import Version
 
+from overlays.reference.contract import load
 from tests.maintenance import changes, comparison
 from tests.maintenance.comparison import Change, Weight
-from tests.maintenance.validate import FAST_LOADER
 from tests.support.repo_copy import ROOT, Tree
 
 TEXT = Path(__file__).with_name("example.yaml").read_text("utf-8")
-SPEC = yaml.load(TEXT, FAST_LOADER)
+SPEC = load(TEXT)
 
 INVITE = "addAMemberToAnOrganization"
 PATH = "/api/0/organizations/{organization_id_or_slug}"
@@ -310,7 +309,7 @@ def test_reports_a_change_of_the_contract_with_its_weight(
     text: str, replacement: str, expected: list[str], reverse: list[str]
 ) -> None:
     assert text in TEXT
-    changed = yaml.load(TEXT.replace(text, replacement, 1), FAST_LOADER)
+    changed = load(TEXT.replace(text, replacement, 1))
     assert expected == report(SPEC, changed)
     assert reverse == report(changed, SPEC)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from overlays.reference.contract import load
 from tests.maintenance import upstream
 from tests.support.certificates import Authority
 from tests.support.contracts import EXAMPLE, PUBLISHED, agree, known_differences
@@ -16,7 +16,7 @@ from tests.support.raw_server import recorder
 from tests.support.repo_copy import ROOT, Tree
 
 TEXT = PUBLISHED.read_text("utf-8")
-CONTRACT = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+CONTRACT = load(EXAMPLE.read_text("utf-8"))
 ROLES = json.dumps(sorted(CONTRACT["components"]["schemas"]["OrganizationRole"]["enum"]))
 # The differences before anything has changed.
 KNOWN = known_differences()

@@ -74,7 +74,7 @@ def test_finds_nothing_in_a_valid_contract() -> None:
         ("People", "2026-02-30", "the document: day is out of range for month"),
         ("People", "2026-02-03", "the document: Object of type date is not JSON serializable"),
         ("People", ".inf", "the document: Out of range float values are not JSON compliant"),
-        ("People", '"\\ud800"', "the document: 'utf-8' codec can't encode character"),
+        ("People", '"\\ud800"', "line 3: found invalid Unicode character escape code"),
         ("People", "\a", "the document: unacceptable character #x0007"),
         ("People", "[" * 50_000, "line 3: nested more than 100 deep"),
         (

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
-from overlays.reference.contract import Contract, Node, Operation, Schema
+from overlays.reference.contract import Contract, Node, Operation, Schema, load
 from tests.support.repo_copy import ROOT
 
 EXPLAINED = "tests/maintenance/upstream.yaml"
@@ -210,7 +210,7 @@ def _fetch(url: str) -> bytes:
 def explained(text: str) -> list[str]:
     """Return the lines under all reasons; exit with a message if the text has another form."""
     try:
-        by_reason = yaml.safe_load(text)
+        by_reason = load(text)
         return [line for lines in by_reason.values() for line in lines.splitlines() if line]
     except (AttributeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
@@ -227,7 +227,7 @@ def report(contract: Any, published: Any, known: list[str]) -> list[str]:
 def main(source: str) -> None:
     """Compare, and exit with each difference that is not explained, and the remedy."""
     published = read(source)
-    contract = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
+    contract = load((ROOT / "openapi.yaml").read_text("utf-8"))
     known = explained((ROOT / EXPLAINED).read_text("utf-8"))
     try:
         if not operations(contract).keys() & operations(published).keys():

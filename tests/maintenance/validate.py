@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from packaging.version import InvalidVersion, Version
 
-from overlays.reference.contract import follow
+from overlays.reference.contract import LOADER, follow
 
 # The generator's own names in a class, as `_python_name` has them. It gives a field the same name
 # without a warning, and the class doesn't work or doesn't type-check.
@@ -25,8 +24,6 @@ RESERVED = frozenset(
     | {"srcdict", "todict"}
 )
 
-# Not every build of PyYAML has it.
-FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_NESTED = 100
 MOST_SECONDS = 20
 
@@ -38,7 +35,7 @@ def faults(text: str | bytes) -> Iterator[str]:
         if fault := _unreadable(text):
             yield fault
             return
-        loader = yaml.SafeLoader(text)
+        loader = LOADER(text)
         root = loader.get_single_node()
         document = loader.construct_document(root) if root else None
         # A date, an infinite number and half a surrogate pair are YAML, and no JSON in UTF-8.
@@ -61,9 +58,8 @@ def faults(text: str | bytes) -> Iterator[str]:
 def _unreadable(text: str) -> str | None:
     """Return the first place whose reading may fail in any way, or take all time and memory."""
     depth = 0
-    # What is no YAML is reported later, by the other loader, whose words are clearer.
-    with suppress(yaml.YAMLError):
-        for event in yaml.parse(text, FAST_LOADER):
+    try:
+        for event in yaml.parse(text, LOADER):
             line = event.start_mark.line + 1
             if isinstance(event, yaml.AliasEvent):
                 # It may stand for a value that holds two of another alias, and so on.
@@ -74,6 +70,8 @@ def _unreadable(text: str) -> str | None:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MOST_NESTED:
                 return f"line {line}: nested more than {MOST_NESTED} deep"
+    except yaml.YAMLError:
+        yaml.compose(text, yaml.SafeLoader)  # raises the same, in clearer words
     return None
 
 

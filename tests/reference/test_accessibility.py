@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from overlays.reference.contract import load
 from tests.support import gateway
 from tests.support.browser import INVITE, JOIN, Visit
 from tests.support.repo_copy import ROOT
 
-SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
+SPEC = load((ROOT / "openapi.yaml").read_text("utf-8"))
 # Every rule of axe, including those that are off by default.
 TAGS = ["wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES = {

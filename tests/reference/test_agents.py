@@ -12,23 +12,22 @@ from typing import Any
 
 import httpx2
 import pytest
-import yaml
 from openapi_spec_validator import validate
 from sentry_members.auth import GATEWAY_KEY_HEADER
 from sentry_members_cli.exits import MEANINGS, Exit
 from sentry_members_testing import FakeSentry
 
 from overlays.reference.agents import documents
-from overlays.reference.contract import METHODS, Contract
+from overlays.reference.contract import METHODS, Contract, load
 from tests.support.contracts import EXAMPLE
 from tests.support.gateway import START, Gateway
 from tests.support.readme import Readme
 from tests.support.repo_copy import ROOT, VENV
 
 CONTRACT = (ROOT / "openapi.yaml").read_text("utf-8")
-DOCUMENTS = documents(Contract(yaml.safe_load(CONTRACT)))
+DOCUMENTS = documents(Contract(load(CONTRACT)))
 OPENAPI = json.loads(DOCUMENTS["openapi.json"])
-OPERATIONS = {operation.id for operation in Contract(yaml.safe_load(CONTRACT)).operations}
+OPERATIONS = {operation.id for operation in Contract(load(CONTRACT)).operations}
 INVITE, JOIN = "addAMemberToAnOrganization", "addAnOrganizationMemberToATeam"
 
 
@@ -52,7 +51,7 @@ def test_the_contract_is_valid_resolved_and_that_of_the_gateway() -> None:
         scheme["in"],
         scheme["name"],
     )
-    assert OPENAPI["paths"].keys() == yaml.safe_load(CONTRACT)["paths"].keys()
+    assert OPENAPI["paths"].keys() == load(CONTRACT)["paths"].keys()
 
 
 def test_a_component_that_contains_itself_stays_a_reference_that_leads_somewhere() -> None:
@@ -60,7 +59,7 @@ def test_a_component_that_contains_itself_stays_a_reference_that_leads_somewhere
         "        sendInvite:\n", "        deputy:\n          $ref: '#/components/schemas/NewMember'\n"
         "        sendInvite:\n", 1
     )  # fmt: skip
-    document = json.loads(documents(Contract(yaml.safe_load(recursive)))["openapi.json"])
+    document = json.loads(documents(Contract(load(recursive)))["openapi.json"])
     validate(document)
     assert {"#/components/schemas/NewMember"} == {*references(document)}
     assert ["NewMember"] == [*document["components"]["schemas"]]
@@ -172,7 +171,7 @@ def test_fastmcp_calls_both_operations(served: Gateway, fake: FakeSentry) -> Non
 @pytest.mark.slow
 def test_the_code_in_llms_txt_runs(served: Gateway, fake: FakeSentry, tmp_path: Path) -> None:
     # Another operation may need a scope that this token doesn't have.
-    contract = yaml.safe_load(CONTRACT)
+    contract = load(CONTRACT)
     for item in contract["paths"].values():
         for method in item.keys() & METHODS:
             if item[method]["operationId"] not in (INVITE, JOIN):
@@ -209,7 +208,7 @@ def test_the_code_in_llms_txt_runs(served: Gateway, fake: FakeSentry, tmp_path: 
     assert "HTTP/1.1 204" in outputs[3].stdout
 
 
-OPENAPI_EXAMPLE = yaml.safe_load(CONTRACT)["components"]["schemas"]["NewMember"]["example"]
+OPENAPI_EXAMPLE = load(CONTRACT)["components"]["schemas"]["NewMember"]["example"]
 
 
 def test_llms_txt_names_the_exit_codes() -> None:

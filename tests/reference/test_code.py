@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from playwright.sync_api import Browser
 from sentry_members_testing import FakeSentry
 
+from overlays.reference.contract import load
 from tests.support import gateway
 from tests.support.browser import INVITE, JOIN, Visit, render
 from tests.support.contracts import EXAMPLE, Edit
@@ -177,7 +177,7 @@ def tree_with_fields(tmp_path: Path) -> Tree:
     """A copy of the tree with these fields in its contract and in its generated client."""
     tree = Tree.copied(tmp_path / "tree")
     with Edit(tree) as edit:
-        edit.schemas["NewMember"]["properties"].update(yaml.safe_load(FIELDS))
+        edit.schemas["NewMember"]["properties"].update(load(FIELDS))
     generated = tree.make("generate")
     assert 0 == generated.returncode, generated.stderr
     return tree

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
-from overlays.reference.contract import METHODS, Contract
+from overlays.reference.contract import METHODS, Contract, load
 from overlays.reference.render import render
 from tests.support.contracts import EXAMPLE
 from tests.support.repo_copy import ROOT, Tree
 
 SITE = "overlays/reference/site"
-SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text("utf-8"))
+SPEC = load((ROOT / "openapi.yaml").read_text("utf-8"))
 
 
 @pytest.mark.slow
@@ -27,7 +26,7 @@ def test_writes_a_small_page_without_inline_code(tree: Tree) -> None:
     assert parts | {f"{SITE}/{name}" for name in ("llms.txt", "openapi.json")} == files.keys()
     assert 30_000 > sum(len(files[f"{SITE}/{name}"]) for name in ("script.js", "style.css"))
     # The page itself grows with the contract.
-    assert 30_000 > len(render(Contract(yaml.safe_load(EXAMPLE.read_text("utf-8")))))
+    assert 30_000 > len(render(Contract(load(EXAMPLE.read_text("utf-8")))))
     assert "script-src 'self'; style-src 'self'" in page
     assert "unsafe" not in page
     assert [] == re.findall(r"<style|<script(?! src=)|\sstyle=|\son[a-z]+=|javascript:", page)
@@ -125,7 +124,7 @@ def test_says_at_its_field_what_the_page_has_no_control_for(
     """And shows the rest of the contract."""
     text = EXAMPLE.read_text("utf-8")
     assert written in text
-    page = render(Contract(yaml.safe_load(text.replace(written, instead, 1))))
+    page = render(Contract(load(text.replace(written, instead, 1))))
     [shown] = re.findall(rf'data-name="{field}".*?</fieldset>', page, re.DOTALL)[:1]
     assert f"The page has no control for this: {reason}" in shown
     assert 'data-name="email"' in page

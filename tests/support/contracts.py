@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import yaml
 
+from overlays.reference.contract import load
 from tests.maintenance import upstream
 from tests.support.repo_copy import ROOT, Tree
 
@@ -17,7 +18,7 @@ EXAMPLE = ROOT / "tests/maintenance/example.yaml"
 
 def known_differences() -> list[str]:
     """Return how the example differs from the published schema."""
-    contract = yaml.safe_load(EXAMPLE.read_bytes())
+    contract = load(EXAMPLE.read_bytes())
     return list(upstream.differences(contract, json.loads(PUBLISHED.read_bytes())))
 
 
@@ -38,7 +39,7 @@ class Edit:
 
     def __init__(self, tree: Tree) -> None:
         self._file = tree.path / "openapi.yaml"
-        self.document: Any = yaml.safe_load(self._file.read_bytes())
+        self.document: Any = load(self._file.read_bytes())
         self.schemas = self.document["components"]["schemas"]
 
     def __enter__(self) -> Self:
