@@ -3,9 +3,8 @@
 All tests of the wheel run on this Python with the pinned packages. The other environments differ in
 Python and the packages, not in our code. There, each test runs with its first case for each client,
 sync and async: the further cases are mostly other data for the same code. Tests that are marked `slow`
-are left out there, unless they are marked `everywhere`.
-The newest other Python gets the newest packages, as users install them. CI runs everything on each
-Python.
+are left out there, unless they are marked `everywhere`. The newest Python gets the newest packages, as
+users install them, and the lowest other one the lowest that `pyproject.toml` allows.
 """
 
 import os
@@ -65,24 +64,24 @@ class Step(NamedTuple):
 
 def steps(others: list[str]) -> list[Step]:
     """Return what is to be run where these other versions of Python are found."""
-    newest = Environment(others[-1] if others else OWN, "newest")
+    first, *between, last = others if len(others) > 1 else [OWN, *(others or [OWN])]
     return [
         Step(TREE, is_whole=True),
         Step(WHEEL, Environment(OWN), is_whole=True),
-        Step(WHEEL, Environment(OWN, "lowest")),
-        *(Step(WHEEL, Environment(version)) for version in others[:-1]),
-        Step(WHEEL, newest),
+        Step(WHEEL, Environment(first, "lowest")),
+        *(Step(WHEEL, Environment(version)) for version in between),
+        Step(WHEEL, Environment(last, "newest")),
     ]
 
 
 def main() -> int:
-    """Run the steps, two at once, show them up to the first that fails, and return the exit code."""
+    """Run the steps, some at once, show them up to the first that fails, and return the exit code."""
     start = time.monotonic()
     others = other_versions()
     to_run = steps(others)
     failed = None
-    # Two, because the tests of the tree often wait for other programs.
-    pool = ThreadPoolExecutor(max_workers=2)
+    # More than there are cores, because the tests of the first two often wait for other programs.
+    pool = ThreadPoolExecutor(max_workers=1 + (os.cpu_count() or 1))
     try:
         runs = [pool.submit(step.run) for step in to_run]
         for number, (step, run) in enumerate(zip(to_run, runs, strict=True), 1):

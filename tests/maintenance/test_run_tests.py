@@ -17,10 +17,12 @@ from tests.support.repo_copy import ROOT, VENV, Tree
 def test_every_python_and_both_ends_of_the_ranges_are_tested() -> None:
     alone = [step.environment for step in steps([])]
     assert alone == [None, Environment(OWN), Environment(OWN, "lowest"), Environment(OWN, "newest")]
+    beside_one = [step.environment for step in steps(["3.99"])]
+    assert beside_one == [*alone[:3], Environment("3.99", "newest")]
     among_others = [step.environment for step in steps(["3.97", "3.98", "3.99"])]
     assert among_others == [
-        *alone[:3],
-        Environment("3.97"),
+        *alone[:2],
+        Environment("3.97", "lowest"),
         Environment("3.98"),
         Environment("3.99", "newest"),
     ]
