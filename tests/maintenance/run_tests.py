@@ -18,8 +18,9 @@ from tests.maintenance.environments import OWN, VERSIONS, Environment, other_ver
 from tests.support import programs
 
 PYTEST = ["-m", "pytest", "--quiet"]
-# More processes than there are cores, because many slow tests wait for other programs.
-ALL = [f"--numprocesses={2 * (os.cpu_count() or 1)}"]
+# More than there are cores, because many slow tests wait for other programs.
+PROCESSES = 1 + (os.cpu_count() or 1)
+ALL = [f"--numprocesses={PROCESSES}"]
 # In one process: to import everything in each of several would take longer than the tests.
 FIRST_CASES = ["-m", "not slow or everywhere", "-p", "tests.support.first_cases"]
 # The slowest come first, so that no core is idle at the end.
@@ -52,9 +53,14 @@ class Step(NamedTuple):
         python = self.environment.make() if self.environment else sys.executable
         options = ALL if self.is_whole else FIRST_CASES
         folders = [f"tests/{folder}" for folder in self.folders]
+        command = [python, *PYTEST, *options, *folders]
         returned = subprocess.PIPE if self.environment else None
+        if self.is_whole:
+            # It compiles what is imported: otherwise each process would.
+            collect = [*command, "--collect-only", "--numprocesses=0"]
+            subprocess.run(collect, stdout=subprocess.DEVNULL, check=False)
         return subprocess.run(
-            [python, *PYTEST, *options, *folders],
+            command,
             stdout=returned,
             stderr=returned and subprocess.STDOUT,
             text=True,
@@ -80,8 +86,7 @@ def main() -> int:
     others = other_versions()
     to_run = steps(others)
     failed = None
-    # More than there are cores, because the tests of the first two often wait for other programs.
-    pool = ThreadPoolExecutor(max_workers=1 + (os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(max_workers=PROCESSES)
     try:
         runs = [pool.submit(step.run) for step in to_run]
         for number, (step, run) in enumerate(zip(to_run, runs, strict=True), 1):

@@ -149,7 +149,7 @@ def project(
 def quick(tree: Tree) -> Tree:
     """A committed tree with quick tests only, which run on this Python and in one process."""
     tree.edit("tests/maintenance/environments.py", '"3.11", "3.12", "3.13", "3.14", "3.15"', "OWN,")
-    tree.edit("tests/maintenance/run_tests.py", "{2 * (os.cpu_count() or 1)}", "0")
+    tree.edit("tests/maintenance/run_tests.py", "{PROCESSES}", "0")
     tree.edit("tests/maintenance/run_tests.py", 'Step(WHEEL, Environment(first, "lowest")),', "")
     tree.edit("Makefile", "@mypy --no-error-summary", "")
     tests = tree.path / "tests"
