@@ -25,7 +25,8 @@ from types import FrameType
 
 HERE = Path(__file__).parent
 
-# nginx's main configuration. Relative paths are below the temporary folder that nginx runs in.
+# nginx's main configuration, in the temporary folder that nginx runs in. With that folder's own path,
+# which may have a bracket, nginx would take the name of an included file for a pattern.
 NGINX_CONF = """\
 daemon off;
 pid nginx.pid;
@@ -43,18 +44,20 @@ http {
 # Started by root, nginx's workers would run as `nobody`, who can't read a page in a home folder.
 USER_OF_ROOTS_WORKERS = "user root;"
 
-PREFIX = "sentry-gateway-"
+# Of the temporary folder: nobody else's folder has such a name, so one that is left can be removed.
+PREFIX, SUFFIX = "sentry-gateway-", ".running"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Outlives this program, however that ends, and then stops nginx, which is in its process group, and
-# removes the folder with the secrets. Its standard input ends with this program.
+# removes the folder with the secrets, in which it runs. Its standard input ends with this program.
 GUARD = """\
 trap "" TERM
 read -r _
-rm -rf "$0"
+rm -rf "$PWD"
 kill -TERM 0
-rm -rf "$0"
+rm -rf "$PWD"
 """
+NGINX = ("nginx", "-e", "stderr", "-p", ".", "-c", "nginx.conf")
 
 
 def settings() -> dict[str, str]:
@@ -75,11 +78,6 @@ def render(folder: Path, variables: dict[str, str]) -> None:
         (folder / "conf.d" / template.stem).write_text(text, "utf-8")
     user = USER_OF_ROOTS_WORKERS if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(Template(NGINX_CONF).substitute(user=user))
-
-
-def nginx(folder: Path) -> list[str]:
-    """Return the command that runs nginx with the configuration in a folder."""
-    return ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
 
 def environment() -> dict[str, str]:
@@ -125,21 +123,22 @@ def is_accepted(folder: Path, variables: dict[str, str]) -> bool:
     except OSError as error:
         report(unwritable(error))
         return False
-    test = [*nginx(folder), "-t", "-q"]
-    ran = subprocess.run(test, env=environment(), stdout=subprocess.DEVNULL, check=False)
-    return ran.returncode == 0
+    test = [*NGINX, "-t", "-q"]
+    tested = subprocess.run(
+        test, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, check=False
+    )
+    return tested.returncode == 0
 
 
-def reload(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Let nginx take over what has changed in the files that the settings name."""
-    # Another signal waits, so that the newest settings are the last to be written.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
-    if (variables := settings()) and is_accepted(folder, variables):
-        process.send_signal(signal.SIGHUP)
-        report("reloaded")
-    else:
-        report("not reloaded, the old keys stay")
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+def reload(folder: Path, process: subprocess.Popen[bytes], turn: threading.Lock) -> None:
+    """On each signal HUP, let nginx take over the changes of the files that the settings name."""
+    while signal.sigwait([signal.SIGHUP]):
+        with turn:
+            if (variables := settings()) and is_accepted(folder, variables):
+                process.send_signal(signal.SIGHUP)
+                report("reloaded")
+            else:
+                report("not reloaded, the old keys stay")
 
 
 def unwritable(error: OSError) -> str:
@@ -171,7 +170,7 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 def sweep() -> None:
     """Remove the folders with secrets of gateways that were killed together with their guards."""
-    for secrets in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/conf.d"):
+    for secrets in Path(tempfile.gettempdir()).glob(f"{PREFIX}*{SUFFIX}/conf.d"):
         with suppress(OSError), locked(secrets.parent):
             shutil.rmtree(secrets.parent)
 
@@ -195,10 +194,11 @@ def locked(folder: Path) -> Generator[None]:
 def guarded_folder() -> Generator[tuple[Path, int]]:
     """Make a temporary folder, and a process group; both end even if this program is killed."""
     sweep()
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as name, locked(Path(name)):
+    with tempfile.TemporaryDirectory(SUFFIX, PREFIX) as name, locked(Path(name)):
         # In a process group of its own, Ctrl-C doesn't reach it.
         guard = subprocess.Popen(
-            ["sh", "-c", GUARD, name],
+            ["sh", "-c", GUARD],
+            cwd=name,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -213,21 +213,24 @@ def guarded_folder() -> Generator[tuple[Path, int]]:
 def main() -> None:
     if shutil.which("nginx") is None:
         sys.exit("gateway: nginx is not installed (on Debian: apt install nginx)")
+    if sys.stdout is None:
+        sys.exit("gateway: standard output is closed: the log needs it, or /dev/null in its place")
     parent = os.getppid()
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
+    # It waits, in every thread, until the one that reloads takes it: after the start, one by one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     variables = settings()
     if not variables:
         sys.exit(1)
     check_free(variables["GATEWAY_LISTEN"])
-    for number in STOP_SIGNALS:
-        signal.signal(number, stop)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.umask(0o077)
     with guarded_folder() as (folder, group):
         render(folder, variables)
         # Its log comes through a pipe because nginx opens /dev/stdout by name, which fails for a
         # socket or another user's file.
         process = subprocess.Popen(
-            nginx(folder), env=environment(), stdout=subprocess.PIPE, process_group=group
+            NGINX, cwd=folder, env=environment(), stdout=subprocess.PIPE, process_group=group
         )
         for number in STOP_SIGNALS:
             signal.signal(number, lambda _signal, _frame: process.terminate())
@@ -237,10 +240,11 @@ def main() -> None:
             lambda _signal, _frame: None if os.getppid() == parent else process.terminate(),
         )
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
+        turn = threading.Lock()
         if url := await_start(variables["GATEWAY_LISTEN"], process):
-            # Not earlier: it would end an nginx that doesn't handle the signal yet.
-            signal.signal(signal.SIGHUP, lambda _signal, _frame: reload(folder, process))
             report(f"at {url} (kill -HUP {os.getpid()} reloads the keys)")
+            # Not earlier: it would end an nginx that doesn't handle the signal yet.
+            threading.Thread(target=reload, args=[folder, process, turn], daemon=True).start()
         # In a thread of its own: whoever reads the log may stall, and a worker of nginx keep the
         # pipe open after its master was killed.
         log = threading.Thread(target=relay, args=[process], daemon=True)
@@ -249,6 +253,7 @@ def main() -> None:
         # While Python ends, the signal would have no handler any more.
         signal.setitimer(signal.ITIMER_REAL, 0)
         log.join(1)
+        turn.acquire()  # A reload that has begun needs the folder.
         # A signal that comes before nginx handles it kills nginx: that is a normal stop, too.
         sys.exit(0 if code == -signal.SIGTERM else code)
 

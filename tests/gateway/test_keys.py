@@ -1,5 +1,7 @@
 """Named keys: whose request it is, and how a key is added and revoked without a restart."""
 
+import os
+import signal
 import subprocess
 import threading
 from collections import Counter
@@ -7,12 +9,23 @@ from collections.abc import Generator
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.gateway import RUN, START, TOKEN, Gateway, gateway, settings
+from tests.support import programs
+from tests.support.gateway import (
+    RUN,
+    START,
+    TOKEN,
+    Gateway,
+    await_held,
+    gateway,
+    hold,
+    settings,
+)
 from tests.support.raw_server import Recorder
 
 JOIN = "/api/0/organizations/acme/members/8/teams/backend/"
@@ -185,6 +198,60 @@ def test_does_not_start_without_a_usable_file(
 def test_a_single_key_and_a_file_exclude_each_other(keys_file: Path, tmp_path: Path) -> None:
     line = start_error(tmp_path, keys_file, GATEWAY_KEY=ADA)
     assert line.startswith("gateway: GATEWAY_KEY and GATEWAY_KEYS_FILE exclude each other")
+
+
+def test_the_newest_keys_count_after_signals_during_a_reload(
+    upstream: Recorder, keys_file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    environment = {"TMPDIR": str(folder / "temporary"), "PATH": programs.PATH}
+    file = hold(environment, "env")
+    settings = {"GATEWAY_KEY": "", "GATEWAY_KEYS_FILE": str(keys_file)}
+    with gateway(folder, sentry_url=upstream.url(), PATH=environment["PATH"], **settings) as gate:
+        file.touch()
+        os.kill(gate.pid, signal.SIGHUP)
+        await_held(file)  # It has read the keys.
+        keys_file.write_text(f"ada {ADA}\n")
+        os.kill(gate.pid, signal.SIGHUP)
+        file.unlink()
+        await_lines(folder / "stderr", 3)
+        await_status(gate, BOB, 403)
+
+
+def test_a_signal_during_the_start_is_not_lost(keys_file: Path, tmp_path: Path) -> None:
+    environment = settings(tmp_path) | {"GATEWAY_KEY": "", "GATEWAY_KEYS_FILE": str(keys_file)}
+    file = hold(environment, "nginx")
+    file.touch()
+    with (tmp_path / "stderr").open("w") as stderr:
+        process = subprocess.Popen(RUN, env=environment, stderr=stderr)
+    await_held(file)  # It has read the keys.
+    process.send_signal(signal.SIGHUP)
+    file.unlink()
+    try:
+        await_lines(tmp_path / "stderr", 2)
+    finally:
+        process.terminate()
+        process.wait(START)
+    assert "gateway: reloaded" == (tmp_path / "stderr").read_text().splitlines()[1]
+
+
+def await_lines(file: Path, count: int) -> None:
+    """Wait until a file has so many lines."""
+    end = monotonic() + START
+    while (text := file.read_text()).count("\n") < count:
+        assert monotonic() < end, text
+        sleep(0.01)
+
+
+@pytest.mark.slow
+def test_a_connection_from_before_a_reload_ends_soon(gate: Gateway, keys_file: Path) -> None:
+    """It would be served with the old keys."""
+    with gate.connection() as connection:
+        connection.sendall(f"POST {JOIN} HTTP/1.1\r\n".encode())
+        keys_file.write_text(f"ada {ADA}\n")
+        gate.reload()
+        assert b"" == connection.recv(1)
 
 
 def test_keeps_the_old_keys_if_the_new_ones_are_bad(gate: Gateway, keys_file: Path) -> None:

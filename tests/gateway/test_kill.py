@@ -80,11 +80,15 @@ def test_the_next_start_removes_what_was_killed_together_with_its_guard(
             os.kill(pid, signal.SIGKILL)
     assert [left] == list(temporary.iterdir())
     shared = {"sentry_url": upstream.url(), "TMPDIR": str(temporary)}
+    # Somebody's own files, though the name begins as ours do.
+    other = temporary / "sentry-gateway-notes/conf.d"
+    other.mkdir(parents=True)
     with gateway(folders[1], **shared):
         assert not left.exists()
-        [running] = temporary.iterdir()
+        [running] = {*temporary.iterdir()} - {other.parent}
         with gateway(folders[2], **shared):
             assert running.exists()
+    assert other.exists()
 
 
 def test_a_gateway_that_is_killed_while_nginx_starts_ends_nginx(tmp_path: Path) -> None:

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway import KEY, RUN, START, TOKEN, address, await_start, settings
+from tests.support.gateway import (
+    KEY,
+    RUN,
+    START,
+    TOKEN,
+    address,
+    await_held,
+    await_start,
+    hold,
+    settings,
+)
 from tests.support.repo_copy import ROOT
 
 OVERLAY = ROOT / "overlays/gateway"
@@ -95,6 +105,7 @@ def start_error(environment: dict[str, str]) -> str:
         ("GATEWAY_ALLOW_ORIGIN", "https://docs.example.com/", "must be one origin"),
         ("GATEWAY_ALLOW_ORIGIN", "https://a.example https://b.example", "must be one origin"),
         ("GATEWAY_CA_FILE", "/none.pem", "can't be read: /none.pem"),
+        ("GATEWAY_CA_FILE", "ca.pem", "must be an absolute path"),
         ("GATEWAY_CA_FILE", "/etc", "can't be read: /etc"),
         ("GATEWAY_CA_FILE", '/none"', "without quotes"),
     ],
@@ -166,6 +177,38 @@ def test_stops_on_a_signal_and_leaves_no_files(
     assert [] == os.listdir(environment["TMPDIR"])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address(environment))
+
+
+def test_stops_on_ctrl_c_while_it_reads_its_settings(environment: dict[str, str]) -> None:
+    file = hold(environment, "awk")
+    file.touch()
+    process = subprocess.Popen(RUN, env=environment, stderr=subprocess.PIPE)
+    await_held(file)
+    process.send_signal(signal.SIGINT)
+    try:
+        assert 0 == process.wait(START)
+    finally:
+        file.unlink()
+    assert b"" == process.communicate()[1]
+
+
+def test_runs_in_a_folder_whose_name_is_a_pattern(environment: dict[str, str]) -> None:
+    environment["TMPDIR"] += "/[a]\\"
+    os.mkdir(environment["TMPDIR"])
+    process = subprocess.Popen(RUN, env=environment)
+    await_start(environment, process)
+    process.terminate()
+    assert 0 == process.wait(START)
+
+
+def test_reports_that_it_has_no_place_for_its_log(environment: dict[str, str]) -> None:
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *RUN]
+    run = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=START
+    )
+    assert 1 == run.returncode
+    [line] = run.stderr.splitlines()
+    assert line.startswith("gateway: standard output is closed: ")
 
 
 def test_stops_if_its_log_cannot_be_written(environment: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -173,6 +174,30 @@ def gateway(
     finally:
         process.terminate()
         process.wait(START)
+
+
+def hold(environment: dict[str, str], program: str) -> Path:
+    """Let a program wait before it begins, while there is a file.
+
+    Returns:
+        The file, which isn't there yet. What waits puts `held` beside it.
+    """
+    folder = Path(f"{environment['TMPDIR']}.held")
+    folder.mkdir()
+    real = shutil.which(program, path=environment["PATH"])
+    wait = f"while [ -e '{folder}/hold' ]; do : >'{folder}/held'; sleep 0.01; done"
+    (folder / program).write_text(f'#!/bin/sh\n{wait}\nexec {real} "$@"\n')
+    (folder / program).chmod(0o755)
+    environment["PATH"] = f"{folder}:{environment['PATH']}"
+    return folder / "hold"
+
+
+def await_held(file: Path) -> None:
+    """Wait until a program waits for a file of `hold`."""
+    end = monotonic() + START
+    while not file.with_name("held").exists():
+        assert monotonic() < end, "the program does not begin"
+        sleep(0.01)
 
 
 def _children(pid: int) -> list[str]:
