@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,7 +45,17 @@ def _git(*arguments: str, **variables: str) -> str:
     return ran.stdout.strip()
 
 
+def check_packages() -> None:
+    """Exit if a package is missing, which hatchling would leave out without a word."""
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
+        if not Path(package).is_dir():
+            remedy = "make generate" if package.startswith("generated/") else "git restore overlays"
+            sys.exit(f"build: there is no {package}: run {remedy}")
+
+
 def main() -> None:
+    check_packages()
     with TemporaryDirectory() as name:
         folder = Path(name)
         tree = export(folder)

@@ -204,6 +204,22 @@ def test_builds_nothing_outside_a_repository(tree: Tree) -> None:
     assert "build: only what git tracks is packed, and git fails (see above)\n" in failed.stderr
 
 
+@pytest.mark.parametrize(
+    ("package", "remedy"),
+    [
+        ("generated/sentry_members_api", "make generate"),  # killed between removing and moving
+        ("generated/sentry_members_contract", "make generate"),
+        ("overlays/sentry_members_testing", "git restore overlays"),
+    ],
+)
+def test_builds_nothing_without_a_package(package: str, remedy: str, tree: Tree) -> None:
+    tree.commit()
+    shutil.rmtree(tree.path / package)
+    failed = tree.make("build")
+    assert 2 == failed.returncode
+    assert f"build: there is no {package}: run {remedy}\n" in failed.stderr
+
+
 def test_builds_a_part_of_a_repository(built: Path, tmp_path: Path) -> None:
     repository, part = Tree(tmp_path), Tree.copied(tmp_path / "part")
     repository.commit()
