@@ -20,8 +20,8 @@ from overlays.reference.contract import LOADER, follow
 # The generator's own names in a class, as `_python_name` has them. It gives a field the same name
 # without a warning, and the class doesn't work or doesn't type-check.
 RESERVED = frozenset(
-    {"additionalkeys", "additionalproperties", "cls", "d", "datetime", "fielddict", "fromdict"}
-    | {"srcdict", "todict"}
+    {"additionalkeys", "additionalproperties", "cast", "cls", "d", "datetime", "fielddict"}
+    | {"fromdict", "srcdict", "todict"}
 )
 
 MOST_NESTED = 100
