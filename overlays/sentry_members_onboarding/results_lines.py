@@ -15,6 +15,9 @@ SENDING = "sending"
 _FORMER_COLUMNS = ["line", "email", "member_id", "team", "outcome", "detail"]
 _FORMER_TERMS = re.compile(r"organization (\S+) at (\S+?)(?:, org_role (\S+))?")
 
+# A cell that a spreadsheet would take for a formula, or change as a number or a date: 1e5, mar-2024.
+_CHANGEABLE = r"(?is)'*([=+\-@].*|\d{12,}|\d+[e-][\d-]+|[a-z]{3,4}-?\d+|\d+-[a-z]{3,4}[\d-]*)"
+
 
 class LineError(ValueError):
     """A line is not one of a results file.
@@ -81,12 +84,12 @@ def format_line(cells: Iterable[object], delimiter: str) -> bytes:
 
 
 def _escape(cell: object) -> object:
-    """Mark a text that a spreadsheet would take for a formula, and one that has such a mark."""
-    return f"'{cell}" if isinstance(cell, str) and re.match(r"'*[=+\-@]", cell) else cell
+    """Mark a text that a spreadsheet would change, and one that has such a mark."""
+    return f"'{cell}" if isinstance(cell, str) and re.fullmatch(_CHANGEABLE, cell) else cell
 
 
 def _unescape(cell: str) -> str:
-    return cell[1:] if re.match(r"'+[=+\-@]", cell) else cell
+    return cell[1:] if cell.startswith("'") and re.fullmatch(_CHANGEABLE, cell) else cell
 
 
 def find_delimiter(header: bytes) -> str:

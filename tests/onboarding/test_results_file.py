@@ -234,6 +234,32 @@ def test_no_cell_is_a_formula(start: str, path: Path) -> None:
     assert RowOutcome.INVITED is outcome(path, marked)
 
 
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ("4504044639191040", "'4504044639191040"),
+        ("2024-01-02", "'2024-01-02"),
+        ("1e5", "'1e5"),
+        ("Mar-2024", "'Mar-2024"),
+        ("2-may", "'2-may"),
+        ("sept2", "'sept2"),
+        ("okt-2", "'okt-2"),
+        ("may", "may"),
+        ("backend-2", "backend-2"),
+    ],
+)
+def test_a_spreadsheet_makes_no_number_or_date_of_a_name(cell: str, kept: str, path: Path) -> None:
+    row = Invite("ada@example.com", team_roles=(TeamRoleAssignment(cell, None),))
+    for _ in range(2):
+        with ResultsFile(path, URL, cell) as file:
+            file.sending(row)
+            file.record(Result(row, RowOutcome.INVITED))
+    [line] = lines(path)[1:]
+    assert [kept, kept] == [line[3], line[7]]
+    with ResultsFile(path, URL, cell) as file:
+        assert RowOutcome.INVITED is file.outcome(row)
+
+
 def test_finds_the_latest_line_in_any_order(path: Path) -> None:
     with ResultsFile(path, URL, "acme") as file:
         for each in (RowOutcome.REFUSED, RowOutcome.INVITED):
