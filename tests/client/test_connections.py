@@ -488,6 +488,10 @@ def test_trusts_what_the_system_or_the_environment_trusts(
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         _ssl_context.cache_clear()
         assert AlreadyOnTeam() == caller.join(responding(), options=options)
+        authority.file.unlink()
+        with pytest.raises(errors.ConfigurationError, match=r"SSL_CERT_FILE .* can't be loaded"):
+            caller.invite(responding(), options=options)
+        assert ([], 1) == (waits, len(server.requests))
     _ssl_context.cache_clear()
 
 
