@@ -495,6 +495,26 @@ def test_trusts_what_the_system_or_the_environment_trusts(
     _ssl_context.cache_clear()
 
 
+def test_says_under_trio_what_is_wrong_with_a_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trio's own exceptions say nothing; those that they were raised for do."""
+    import trio
+
+    authority = Authority(tmp_path / "authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+
+    async def run() -> None:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url("localhost")) as sentry:
+            await sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+
+    with (
+        recorder(authority.context("other.example")) as server,
+        pytest.raises(errors.ConfigurationError, match="mismatch"),
+    ):
+        trio.run(run)
+
+
 def test_names_what_a_socks_proxy_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "socks5://user:geheim@127.0.0.1:9")
     monkeypatch.setitem(sys.modules, "socksio", None)
