@@ -80,13 +80,7 @@ def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callabl
         ConfigurationError: The certificates that the environment names can't be used. The returned
             function raises it if the proxy can't be used.
     """
-    try:
-        context = _ssl_context()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR can't be loaded: {error}"
-        ) from error
-    return partial(_make, connections, context, _proxy(url))
+    return partial(_make, connections, _ssl_context(), _proxy(url))
 
 
 def _make(connections: Callable[..., TransportT], context: Any, proxy: Secret) -> TransportT:
@@ -129,8 +123,14 @@ class _Contexts:
         context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.set_alpn_protocols(["http/1.1"])
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-        if file or folder:
-            context.load_verify_locations(file or None, folder or None)
+        try:
+            if file or folder:
+                context.load_verify_locations(file or None, folder or None)
+        except OSError as error:
+            # Also in a call: they may have been moved since.
+            raise ConfigurationError(
+                f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR can't be loaded: {error}"
+            ) from error
         return context
 
     def set_alpn_protocols(self, _: list[str]) -> None:

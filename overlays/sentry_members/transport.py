@@ -9,6 +9,7 @@ No exception has frames from further inside in its traceback: they hold the cred
 
 import logging
 import random
+import sys
 import time
 import zlib
 from contextlib import aclosing, closing
@@ -53,6 +54,7 @@ _NOT_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+_BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 # What httpx and the operating system raise for a failure of the network. Anything else passes
 # through, such as a cancellation or an exception of a signal handler.
 _NETWORK_ERRORS = (httpx.RequestError, httpx.StreamError, OSError, UnicodeError)
@@ -359,8 +361,9 @@ def _without_inner_frames(error: BaseException) -> BaseException:
 
 def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembersError:
     """Convert a network error to NoAnswerError."""
-    name, description = type(error).__name__, call.redacted_line(str(error)) or "no reason"
-    if _is_about_a_certificate(error):
+    name, reasons = type(error).__name__, _reasons(error)
+    description = call.redacted_line(next(filter(None, reasons.values()), "no reason"))
+    if "SSLCertVerificationError" in reasons:
         return errors.ConfigurationError(
             f"the certificate of {call.host} is not trusted ({description}). Nothing was sent. "
             "If its authority is your own, trust that in the system's store, or name its file in "
@@ -373,7 +376,8 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
         timeouts = call.request.extensions["timeout"]
         seconds = timeouts.get(name.removesuffix("Timeout").lower(), sum(timeouts.values()))
         reason = f"no response from {call.host} within {seconds} s ({name})"
-    elif isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.ProxyError):
+    elif isinstance(error, _BROKEN) or name.startswith("SSL"):
+        # In asyncio, httpcore passes the errors of TLS through once the connection is made.
         error_type = errors.ConnectionFailedError
     may_have_arrived = not isinstance(error, _NOT_SENT)
     advice = errors.REPEATING_IS_SAFE if may_have_arrived else "The request was not sent."
@@ -386,7 +390,12 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
     )
 
 
-def _is_about_a_certificate(error: BaseException | None) -> bool:
-    while error is not None and type(error).__name__ != "SSLCertVerificationError":
+def _reasons(error: BaseException | None) -> dict[str, str]:
+    """Return what an error and those that led to it say, by their names, the error first."""
+    # What the caller handles just now is the last context, and did not lead to the error.
+    handled = sys.exception()
+    reasons: dict[str, str] = {}
+    while error is not None and error is not handled:
+        reasons.setdefault(type(error).__name__, str(error))
         error = error.__cause__ or error.__context__
-    return error is not None
+    return reasons

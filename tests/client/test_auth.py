@@ -519,6 +519,8 @@ def test_does_not_show_what_is_no_header_in_the_environment(
         ("host", "evil.example", "the client's own to set"),
         ("X-Gateway-Key", "x", "the client's own to set"),
         ("Content-Length", "0", "the client's own to set"),
+        ("Transfer-Encoding", "chunked", "the client's own to set"),
+        ("Accept-Encoding", "br", "the client's own to set"),
         ("X One", "geheim", "can't be sent"),
         ("X-One", "gehe\r\nim", "can't be sent"),
         ("X-One", "", "can't be sent"),

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import math
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -576,6 +577,22 @@ def test_does_not_retry_after_an_unknown_network_error(
     assert errors.NoAnswerError is type(caught.value)
     assert caught.value.__context__ is None
     assert 1 == len(caller.requests)
+
+
+def test_repeats_a_call_whose_tls_breaks(caller: Caller, waits: list[float]) -> None:
+    """In asyncio, httpcore passes the exception of the standard library through."""
+    with pytest.raises(errors.ConnectionFailedError, match="certificate required"):
+        caller.join(responding(ssl.SSLError("alert certificate required")))
+    assert (2, 3) == (len(waits), len(caller.requests))
+
+
+def test_blames_no_failure_on_an_exception_that_the_caller_handles(caller: Caller) -> None:
+    try:
+        raise ssl.SSLCertVerificationError("of another host")
+    except ssl.SSLCertVerificationError:
+        with pytest.raises(errors.ConnectionFailedError, match="ReadError: no reason") as caught:
+            caller.invite(responding(httpx.ReadError("")))
+    assert caught.value.may_have_arrived
 
 
 @pytest.mark.parametrize(

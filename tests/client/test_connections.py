@@ -488,7 +488,31 @@ def test_trusts_what_the_system_or_the_environment_trusts(
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         _ssl_context.cache_clear()
         assert AlreadyOnTeam() == caller.join(responding(), options=options)
+        authority.file.unlink()
+        with pytest.raises(errors.ConfigurationError, match=r"SSL_CERT_FILE .* can't be loaded"):
+            caller.invite(responding(), options=options)
+        assert ([], 1) == (waits, len(server.requests))
     _ssl_context.cache_clear()
+
+
+def test_says_under_trio_what_is_wrong_with_a_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trio's own exceptions say nothing; those that they were raised for do."""
+    import trio
+
+    authority = Authority(tmp_path / "authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+
+    async def run() -> None:
+        async with AsyncSentryMembers(token=USER_TOKEN, url=server.url("localhost")) as sentry:
+            await sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+
+    with (
+        recorder(authority.context("other.example")) as server,
+        pytest.raises(errors.ConfigurationError, match="mismatch"),
+    ):
+        trio.run(run)
 
 
 def test_names_what_a_socks_proxy_needs(monkeypatch: pytest.MonkeyPatch) -> None:

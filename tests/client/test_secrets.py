@@ -147,13 +147,25 @@ def test_hides_the_key_when_a_call_behind_a_gateway_fails(caller: Caller) -> Non
 
 def test_hides_each_part_of_a_header_that_the_server_quotes(caller: Caller) -> None:
     def quote(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(403, json={"detail": request.headers["Cookie"]})
+        cookies = request.headers["Cookie"].replace(";", ",")
+        return httpx.Response(403, json={"detail": cookies})
 
     options = {"url": "https://x", "headers": {"Cookie": f"session={PASSWORD}; other={KEY}"}}
-    with pytest.raises(errors.ForbiddenError, match=r"session=\[redacted\]; ") as caught:
+    with pytest.raises(errors.ForbiddenError, match=r"session=\[redacted\], ") as caught:
         caller.join(quote, options=options)
     assert PASSWORD.encode() not in caught.value.body
     check_hides_secrets(lambda: caller.join(quote, options=options))
+
+
+@pytest.mark.parametrize("value", ["a few short words", 'a "quoted" text', "a=1; b=2; c=3"])
+def test_hides_a_header_of_short_parts_that_the_server_quotes(value: str, caller: Caller) -> None:
+    def quote(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403, json={"detail": f"no: {request.headers['X-Key']}"})
+
+    with pytest.raises(errors.ForbiddenError) as caught:
+        caller.join(quote, options={"url": "https://x", "headers": {"X-Key": value}})
+    assert ("no: [redacted]",) == caught.value.messages
+    assert b'{"detail":"no: [redacted]"}' == caught.value.body
 
 
 def test_hides_the_frames_of_a_group_of_exceptions(caller: Caller) -> None:

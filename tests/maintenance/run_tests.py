@@ -53,14 +53,9 @@ class Step(NamedTuple):
         python = self.environment.make() if self.environment else sys.executable
         options = ALL if self.is_whole else FIRST_CASES
         folders = [f"tests/{folder}" for folder in self.folders]
-        command = [python, *PYTEST, *options, *folders]
         returned = subprocess.PIPE if self.environment else None
-        if self.is_whole:
-            # It compiles what is imported: otherwise each process would.
-            collect = [*command, "--collect-only", "--numprocesses=0"]
-            subprocess.run(collect, stdout=subprocess.DEVNULL, check=False)
         return subprocess.run(
-            command,
+            [python, *PYTEST, *options, *folders],
             stdout=returned,
             stderr=returned and subprocess.STDOUT,
             text=True,
