@@ -100,7 +100,9 @@ def test_reports_a_fault_with_its_place(text: str, mistake: str, fault: str | No
     assert all(1 == len(line.splitlines()) for line in found)
 
 
-@pytest.mark.parametrize("name", ["to_dict", "fromDict", "additionalProperties", "cast", "d"])
+@pytest.mark.parametrize(
+    "name", ["to_dict", "fromDict", "additionalProperties", "cast", "d", "prop"]
+)
 def test_rejects_a_field_that_breaks_the_generated_class(name: str) -> None:
     assert any(name.replace("_", "").lower() == reserved for reserved in RESERVED)
     [fault] = faults(CONTRACT.replace("givenName", name))

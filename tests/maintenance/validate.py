@@ -21,7 +21,7 @@ from overlays.reference.contract import LOADER, follow
 # without a warning, and the class doesn't work or doesn't type-check.
 RESERVED = frozenset(
     {"additionalkeys", "additionalproperties", "cast", "cls", "d", "datetime", "fielddict"}
-    | {"fromdict", "srcdict", "todict"}
+    | {"fromdict", "prop", "propname", "srcdict", "todict"}
 )
 
 MOST_NESTED = 100
