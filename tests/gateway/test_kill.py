@@ -76,8 +76,10 @@ def test_the_next_start_removes_what_was_killed_together_with_its_guard(
     with gateway(folders[0], sentry_url=upstream.url()) as killed:
         [left] = temporary.iterdir()
         pids = [killed.pid, *map(int, killed.children()), int(killed.processes()[1].name)]
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+        # Stopped first, so that none of them sees the end of another.
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                os.kill(pid, number)
     assert [left] == list(temporary.iterdir())
     shared = {"sentry_url": upstream.url(), "TMPDIR": str(temporary)}
     # Somebody's own files, though the name begins as ours do.
