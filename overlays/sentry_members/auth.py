@@ -37,7 +37,7 @@ _TOKEN_KINDS: dict[str, TokenKind] = {
 }
 _USABLE_TOKENS = "a user auth token (sntryu_…) or an internal integration's token (sntryi_…)"
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_OWN_HEADERS = ("accept-encoding", "authorization", "host", "transfer-encoding", "user-agent")
+_OWN = f"(accept|transfer)-encoding|authorization|content-.*|host|user-agent|{GATEWAY_KEY_HEADER}"
 
 
 class Credentials(NamedTuple):
@@ -218,8 +218,7 @@ def _checked(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
             raise ConfigurationError(
                 f"the header {name!r} can't be sent: give `Name: value` in visible ASCII"
             )
-        own = (*_OWN_HEADERS, GATEWAY_KEY_HEADER.lower())
-        if name.lower() in own or name.lower().startswith("content-"):
+        if re.fullmatch(_OWN, name, re.IGNORECASE):
             raise ConfigurationError(f"the header {name} is the client's own to set")
     return headers
 

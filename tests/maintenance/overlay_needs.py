@@ -74,6 +74,7 @@ def _differences(
 
 
 def all_needs() -> list[str]:
+    """Return what the overlays need, a line each."""
     # An overlay with a wrong import can't be looked at any further.
     if wrong := [*overlay_imports.missing()]:
         return wrong
