@@ -75,11 +75,13 @@ def test_the_next_start_removes_what_was_killed_together_with_its_guard(
     temporary = folders[0] / "temporary"
     with gateway(folders[0], sentry_url=upstream.url()) as killed:
         [left] = temporary.iterdir()
-        pids = [killed.pid, *map(int, killed.children()), int(killed.processes()[1].name)]
-        # Stopped first, so that none of them sees the end of another.
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in pids:
-                os.kill(pid, number)
+        group = os.getpgid(int(killed.processes()[0].name))
+        # Stopped first, so that it doesn't see how they end. Killed first, it would leave the group
+        # without a parent, and the kernel would wake the guard.
+        os.kill(killed.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, killed.pid, os.WSTOPPED)
+        os.killpg(group, signal.SIGKILL)
+        os.kill(killed.pid, signal.SIGKILL)
     assert [left] == list(temporary.iterdir())
     shared = {"sentry_url": upstream.url(), "TMPDIR": str(temporary)}
     # Somebody's own files, though the name begins as ours do.

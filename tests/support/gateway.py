@@ -86,10 +86,6 @@ class Gateway:
             sleep(0.01)
         return printed
 
-    def children(self) -> list[str]:
-        """Return the process IDs of the guard and of nginx's master."""
-        return _children(self.pid)
-
     def processes(self) -> list[Path]:
         """Return the folders in /proc of nginx's master and its workers."""
         [master] = [
