@@ -85,8 +85,7 @@ def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callabl
 
 def _make(connections: Callable[..., TransportT], context: Any, proxy: Secret) -> TransportT:
     try:
-        through = httpx.Proxy(proxy.reveal()) if proxy else None
-        return connections(verify=context, proxy=through)
+        return connections(verify=context, proxy=httpx.Proxy(proxy.reveal()) if proxy else None)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         reason = type(error).__name__
     # Raised outside the except block: httpx's frames hold the proxy's password.

@@ -12,9 +12,12 @@ import random
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from contextlib import aclosing, closing
+from signal import getsignal, valid_signals
 from threading import TIMEOUT_MAX, Semaphore
-from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, cast
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, cast
 
 import httpx
 
@@ -56,7 +59,7 @@ _NOT_SENT = (
 )
 _BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 # What httpx and the operating system raise for a failure of the network. Anything else passes
-# through, such as a cancellation or an exception of a signal handler.
+# through, such as a cancellation, and so does whatever a signal handler raises.
 _NETWORK_ERRORS = (httpx.RequestError, httpx.StreamError, OSError, UnicodeError)
 
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
@@ -155,32 +158,27 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
     """
 
     def __init__(
-        self, network: Network[TransportT, SlotsT], settings: Settings, parent: Self | None = None
+        self, network: Network[TransportT, SlotsT], settings: Settings, *parents: Any
     ) -> None:
         self.network: Network[TransportT, SlotsT] = network
         self.settings = settings
-        self._parent = parent
-        self._origin = _origin(settings.credentials.url)
-        self._timeout = settings.timeout.as_dict()
+        self._parents = parents
         self._latest_headers = httpx.Headers()
         self._is_ended = False
 
     def sibling(self, settings: Settings) -> Self:
         """Return a transport with other settings over the same connections."""
-        return type(self)(self.network, settings, self)
+        return type(self)(self.network, settings, self, *self._parents)
 
     @property
     def is_ended(self) -> bool:
-        """Whether this transport, or the one that it was made from, sends nothing any more."""
-        transport: _Transport[TransportT, SlotsT] | None = self
-        while transport is not None and not transport._is_ended:
-            transport = transport._parent
-        return transport is not None
+        """Whether this transport, or one that it was made from, sends nothing any more."""
+        return self._is_ended or any(parent._is_ended for parent in self._parents)
 
     def end(self) -> bool:
         """Send nothing from now on; return whether the connections must be closed, too."""
         self._is_ended = True
-        return self._parent is None
+        return not self._parents
 
     @property
     def rate_limit(self) -> errors.RateLimit | None:
@@ -195,7 +193,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             InvalidArgumentError: The request is not an operation of the contract.
         """
         credentials = self.settings.credentials
-        if _origin(request.url) != self._origin:
+        if _origin(request.url) != _origin(credentials.url):
             raise errors.ConfigurationError(
                 f"the credential is for {credentials.url}, not for {request.url.host}"
             )
@@ -204,10 +202,9 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         given: dict[str, float | None] = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
             part: part_given if 0 < (part_given := given.get(part) or 0) <= TIMEOUT_MAX else seconds
-            for part, seconds in self._timeout.items()
+            for part, seconds in self.settings.timeout.as_dict().items()
         }
-        if credentials.header != "Authorization":
-            request.headers.pop("Authorization", None)
+        request.headers.pop("Authorization", None)
         request.headers[credentials.header] = credentials.secret.reveal()
         for name, value in credentials.headers.items():
             request.headers[name] = value.reveal()
@@ -233,6 +230,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             BaseException: What interrupted the attempt, if it was not a failure of the network.
         """
         call, response, note = exchange.call, exchange.response, ""
+        for interruption in filter(_is_of_signal_handler, _causes(error)):
+            raise interruption
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
             if not type(error).__module__.startswith("socksio"):
                 raise error
@@ -361,9 +360,9 @@ def _without_inner_frames(error: BaseException) -> BaseException:
 
 def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembersError:
     """Convert a network error to NoAnswerError."""
-    name, reasons = type(error).__name__, _reasons(error)
-    description = call.redacted_line(next(filter(None, reasons.values()), "no reason"))
-    if "SSLCertVerificationError" in reasons:
+    name, causes = type(error).__name__, tuple(_causes(error))
+    description = call.redacted_line(next(filter(len, map(str, causes)), "no reason"))
+    if any(type(cause).__name__ == "SSLCertVerificationError" for cause in causes):
         return errors.ConfigurationError(
             f"the certificate of {call.host} is not trusted ({description}). Nothing was sent. "
             "If its authority is your own, trust that in the system's store, or name its file in "
@@ -390,12 +389,16 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
     )
 
 
-def _reasons(error: BaseException | None) -> dict[str, str]:
-    """Return what an error and those that led to it say, by their names, the error first."""
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those that led to it, the error first."""
     # What the caller handles just now is the last context, and did not lead to the error.
     handled = sys.exception()
-    reasons: dict[str, str] = {}
     while error is not None and error is not handled:
-        reasons.setdefault(type(error).__name__, str(error))
+        yield error
         error = error.__cause__ or error.__context__
-    return reasons
+
+
+def _is_of_signal_handler(error: BaseException) -> bool:
+    """Whether a signal handler raised an error. Many raise TimeoutError, as the network does."""
+    handlers = [getattr(getsignal(number), "__code__", None) for number in valid_signals()]
+    return any(frame.f_code in handlers for frame, _ in walk_tb(error.__traceback__))

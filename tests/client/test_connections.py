@@ -410,20 +410,26 @@ class LimitError(Exception):
     """Raised by a signal handler."""
 
 
-def raise_limit(*_: object) -> None:
-    raise LimitError
-
-
-def test_passes_through_an_exception_of_a_signal_handler(server: Recorder) -> None:
+@pytest.mark.parametrize("limit", [LimitError, TimeoutError, OSError])
+def test_passes_through_an_exception_of_a_signal_handler(
+    server: Recorder, limit: type[Exception]
+) -> None:
     """The pool of connections, which may have been left locked, is not used again."""
+
+    def raise_limit(*_: object) -> None:
+        raise limit
+
     before = signal.signal(signal.SIGALRM, raise_limit)
     try:
         with SentryMembers(token=USER_TOKEN, url=server.url(), timeout=5) as sentry:
             for _ in range(3):
                 server.response = b""
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
-                with pytest.raises(LimitError):
+                connections = sentry._transport.network.transport
+                with pytest.raises(limit) as caught:
                     sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+                assert limit is type(caught.value)
+                assert connections is not sentry._transport.network.transport
                 server.reset()
                 assert AlreadyOnTeam() == sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
     finally:
