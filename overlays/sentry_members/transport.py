@@ -119,6 +119,8 @@ class Exchange:
     def begin(self, response: httpx.Response) -> None:
         """Keep the response, whose body is to be read as it arrives."""
         self.response = response
+        # Else a generated function would send it with each later request, or fail to.
+        response.headers.pop("Set-Cookie", None)
         if response.is_closed:
             # A caller's own transport has read and decompressed the body.
             response.stream = httpx.ByteStream(response.content)

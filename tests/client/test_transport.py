@@ -289,6 +289,19 @@ def test_a_generated_function_returns_status_and_headers(
     assert f"Bearer {USER_TOKEN}" == caller.requests[0].headers["Authorization"]
 
 
+def test_a_generated_function_keeps_no_cookie() -> None:
+    """One with a letter outside ASCII can't be sent, so that every later call would fail."""
+    cookies = [(b"Set-Cookie", b"a=1"), (b"Set-Cookie", "b=é".encode())]
+    caller = Caller("sync")
+    network = caller.transport(responding(httpx.Response(204, headers=cookies)))
+    with SentryMembers(token=USER_TOKEN, transport=network) as client:
+        for _ in range(2):
+            add_an_organization_member_to_a_team.sync_detailed(
+                "acme", "8", "backend", client=client.generated
+            )
+    assert [False, False] == ["Cookie" in request.headers for request in caller.requests]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
