@@ -17,7 +17,7 @@ from contextlib import aclosing, closing
 from signal import getsignal, valid_signals
 from threading import TIMEOUT_MAX, Semaphore
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, cast
 
 import httpx
 
@@ -80,8 +80,7 @@ class Retries:
     def __init__(self, attempts: int, *, is_repeatable: bool) -> None:
         self._attempts = attempts
         self._is_repeatable = is_repeatable
-        self._number = 1
-        self._waited = 0.0
+        self._number, self._waited = 1, 0.0
 
     def wait_after(self, error: errors.SentryMembersError) -> float:
         """Return the seconds to wait before the next attempt, or raise the error to give up."""
@@ -160,27 +159,30 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
     """
 
     def __init__(
-        self, network: Network[TransportT, SlotsT], settings: Settings, *parents: Any
+        self, network: Network[TransportT, SlotsT], settings: Settings, parent: Self | None = None
     ) -> None:
         self.network: Network[TransportT, SlotsT] = network
         self.settings = settings
-        self._parents = parents
+        self._parent = parent
         self._latest_headers = httpx.Headers()
         self._is_ended = False
 
     def sibling(self, settings: Settings) -> Self:
         """Return a transport with other settings over the same connections."""
-        return type(self)(self.network, settings, self, *self._parents)
+        return type(self)(self.network, settings, self)
 
     @property
     def is_ended(self) -> bool:
         """Whether this transport, or one that it was made from, sends nothing any more."""
-        return self._is_ended or any(parent._is_ended for parent in self._parents)
+        transport: _Transport[TransportT, SlotsT] | None = self
+        while transport is not None and not transport._is_ended:
+            transport = transport._parent
+        return transport is not None
 
     def end(self) -> bool:
         """Send nothing from now on; return whether the connections must be closed, too."""
         self._is_ended = True
-        return not self._parents
+        return self._parent is None
 
     @property
     def rate_limit(self) -> errors.RateLimit | None:
@@ -219,9 +221,10 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         raise errors.ConfigurationError(_WRONG_CLIENT)
 
-    def _check_open(self) -> None:
+    def _exchange(self, call: OperationRequest) -> Exchange:
         if self.is_ended:
             raise errors.ConfigurationError("this client is closed: make a new one")
+        return Exchange(call)
 
     def _outcome(
         self, exchange: Exchange, error: BaseException | None
@@ -282,8 +285,7 @@ class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
         with self.network.slots:
             call, retries = self._prepare(request)
             while True:
-                self._check_open()
-                outcome = self._attempt(Exchange(call))
+                outcome = self._attempt(self._exchange(call))
                 if isinstance(outcome, httpx.Response):
                     return outcome
                 time.sleep(retries.wait_after(outcome))
@@ -320,8 +322,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
         async with self.network.slots:
             call, retries = self._prepare(request)
             while True:
-                self._check_open()
-                outcome = await self._attempt(Exchange(call))
+                outcome = await self._attempt(self._exchange(call))
                 if isinstance(outcome, httpx.Response):
                     return outcome
                 await sleep(retries.wait_after(outcome))
