@@ -13,6 +13,13 @@ from tests.support.repo_copy import VENV, Tree
 PACKAGE = "generated/sentry_members_api"
 ALLOWED = "overlays/gateway/operations.conf.template"
 
+# Each is a list of the next or the next itself, so that S0 has 2,048 types.
+COMBINED = "".join(
+    f"    S{depth}: {{anyOf: [{{type: array, items: {ref}}}, {ref}]}}\n"
+    for depth in range(11)
+    for ref in [f"{{$ref: '#/components/schemas/S{depth + 1}'}}"]
+)
+
 
 @pytest.mark.slow
 def test_the_committed_files_match_the_contract(tree: Tree) -> None:
@@ -100,8 +107,23 @@ def test_generates_the_allow_list_from_the_operations(example: Tree) -> None:
             "a" * 300,
             "openapi.yaml: nothing can be generated from it (OSError: ",
         ),
+        (
+            "  schemas:\n",
+            f"""  schemas:
+    Combined: {{type: object, properties: {{one: {{$ref: '#/components/schemas/S0'}}}}}}
+{COMBINED}    S11: {{type: string}}
+""",
+            "openapi.yaml: nothing can be generated from it (OSError: [Errno 27] File too large)",
+        ),
     ],
-    ids=["bad YAML", "a warning of the generator", "no pattern", "two bodies", "a long name"],
+    ids=[
+        "bad YAML",
+        "a warning of the generator",
+        "no pattern",
+        "two bodies",
+        "a long name",
+        "a union of thousands",
+    ],
 )
 def test_a_broken_contract_changes_nothing(
     text: str, mistake: str, fault: str, example: Tree
