@@ -14,6 +14,9 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export UV_SYSTEM_CERTS := 1
 export NODE_USE_SYSTEM_CA := 1
 export UV_PYTHON_DOWNLOADS := never
+# Images of containers often set it: then each process compiles all that it imports anew, and the tests
+# take twice as long.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## list the targets

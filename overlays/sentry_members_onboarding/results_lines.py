@@ -16,7 +16,9 @@ _FORMER_COLUMNS = ["line", "email", "member_id", "team", "outcome", "detail"]
 _FORMER_TERMS = re.compile(r"organization (\S+) at (\S+?)(?:, org_role (\S+))?")
 
 # A cell that a spreadsheet would take for a formula, or change as a number or a date: 1e5, mar-2024.
-_CHANGEABLE = r"(?is)'*([=+\-@].*|\d{12,}|\d+[e-][\d-]+|[a-z]{3,4}-?\d+|\d+-[a-z]{3,4}[\d-]*)"
+# Languages shorten the names of months to three or four letters; the ends are those of English ones.
+_MONTH = "[a-z]{3,4}(uary|ch|il|ust|ember|ober)?"
+_CHANGEABLE = rf"(?is)'*([=+\-@].*|\d{{12,}}|\d+[e-][\d-]+|{_MONTH}-?\d+|\d+-{_MONTH}[\d-]*)"
 
 
 class LineError(ValueError):

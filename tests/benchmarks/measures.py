@@ -46,14 +46,17 @@ with httpx.Client(base_url=sys.argv[1], headers=headers, timeout=timeout) as htt
 
 
 def take_turns(seconds: float, measured: Mapping[str, Callable[[], float]]) -> Samples:
-    """Measure everything once in each round, in a random order, after a round to warm up."""
+    """Measure everything once in each round, in a random order, after a round to warm up.
+
+    If there is time for a single round, it counts.
+    """
     samples: Samples = {name: [] for name in measured}
-    rounds, end = 0, monotonic() + seconds
-    while rounds < 2 or monotonic() < end:
+    end = monotonic() + seconds
+    while True:
         for name in random.sample([*measured], len(measured)):
             samples[name].append(measured[name]())
-        rounds += 1
-    return {name: values[1:] for name, values in samples.items()}
+        if monotonic() >= end:
+            return {name: values[1:] or values for name, values in samples.items()}
 
 
 def calls(pythons: dict[str, Path], url: str, seconds: float, share: float) -> Samples:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpcore  # noqa: F401 - with socksio, before a test hides that
 import httpx
 import pytest
 from sentry_members import (
@@ -38,6 +40,7 @@ from tests.support.client_harness import USER_TOKEN, Caller, responding
 from tests.support.new_member import REQUIRED, new_member
 from tests.support.raw_server import Recorder, recorder
 from tests.support.recordings import bodies
+from tests.support.serving import serving
 
 ARGUMENTS = ("acme", "8", "backend")
 
@@ -527,3 +530,25 @@ def test_names_what_a_socks_proxy_needs(monkeypatch: pytest.MonkeyPatch) -> None
     for client_type in (SentryMembers, AsyncSentryMembers):
         with pytest.raises(errors.ConfigurationError, match=r"httpx\[socks\]"):
             client_type(token=USER_TOKEN)
+
+
+class SilentProxy(socketserver.BaseRequestHandler):
+    """Closes the connection without a reply."""
+
+    def handle(self) -> None:
+        self.request.recv(100)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_nothing_was_sent_if_a_socks_proxy_does_not_reply(
+    caller: Caller, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), SilentProxy)
+    monkeypatch.setenv("HTTPS_PROXY", f"socks5://127.0.0.1:{proxy.server_address[1]}")
+    with (
+        serving(proxy),
+        pytest.raises(errors.ConnectionFailedError, match="reply of a SOCKS proxy") as caught,
+    ):
+        caller.invite(responding(), options={"transport": None})
+    assert (False, 2) == (caught.value.may_have_arrived, len(waits))
+    gc.collect()  # httpcore leaves the closing of such a connection to it.

@@ -147,12 +147,6 @@ def test_sends_a_call_as_often_as_attempts_says(caller: Caller, waits: list[floa
     assert sorted(waits) == waits
 
 
-class SocksError(Exception):
-    """Passed through by httpcore, where a SOCKS proxy closes the connection."""
-
-    __module__ = "socksio.exceptions"
-
-
 @pytest.mark.parametrize(
     ("operation", "network_error", "error_type", "may_have_arrived", "message"),
     [
@@ -161,7 +155,6 @@ class SocksError(Exception):
         ("join", httpx.ReadTimeout("x"), errors.AnswerTimeoutError, True, "Repeating it is safe"),
         ("invite", httpx.ConnectError("refused"), errors.ConnectionFailedError, False, "not sent"),
         ("invite", httpx.ProxyError("407"), errors.ConnectionFailedError, False, "ProxyError: 407"),
-        ("invite", SocksError("x"), errors.ConnectionFailedError, False, "of a SOCKS proxy: x"),
         ("invite", httpx.ReadError(""), errors.ConnectionFailedError, True, "Repeating it is safe"),
     ],
 )

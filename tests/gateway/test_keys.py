@@ -179,7 +179,8 @@ def start_error(folder: Path, keys_file: Path, **more: str) -> str:
         ("", "GATEWAY_KEYS_FILE, there is no key in it"),
         ("# nobody yet\n", "GATEWAY_KEYS_FILE, there is no key in it"),
         (
-            "".join(f"name-{n} {ADA}-{n}\n" for n in range(3000)),
+            # What comes after that many is not read.
+            "".join(f"name-{n} {ADA}-{n}\n" for n in range(3000)) + "wrong\n",
             "GATEWAY_KEYS_FILE, it has more than 100,000 characters",
         ),
         (None, "GATEWAY_KEYS_FILE can't be read: "),

@@ -244,6 +244,8 @@ def test_no_cell_is_a_formula(start: str, path: Path) -> None:
         ("2-may", "'2-may"),
         ("sept2", "'sept2"),
         ("okt-2", "'okt-2"),
+        ("march-5", "'march-5"),
+        ("5-september-24", "'5-september-24"),
         ("may", "may"),
         ("backend-2", "backend-2"),
     ],
