@@ -22,7 +22,7 @@ from .auth import resolve
 from .connections import AsyncConnections, Network, connector
 from .errors import InvalidArgumentError, RateLimit
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
-from .routes import BAD_DATA
+from .routes import BAD_DATA, is_of_signal_handler
 from .secret import Secret
 from .transport import MAX_CONCURRENT_CALLS, PARSED, AsyncTransport, Settings, SyncTransport
 
@@ -189,6 +189,8 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         try:
             return self._build(**operation._get_kwargs(**arguments))
         except (httpx.InvalidURL, *BAD_DATA) as error:
+            if is_of_signal_handler(error):
+                raise
             shown = ", ".join(f"{name}={reprlib.repr(arguments[name])}" for name in arguments)
             reason = f"{shown} can't be sent ({type(error).__name__}: {error})"
             if model is not None:

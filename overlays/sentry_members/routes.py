@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import cache, partial
 from http import HTTPStatus
 from importlib import import_module
+from signal import getsignal, valid_signals
+from traceback import walk_tb
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
@@ -24,7 +26,7 @@ TEXT_LIMIT = 8192
 
 BAD_DATA = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What generated code raises for data that it can't use, or that another thread changes meanwhile.
-Another exception is not about the data: it may be that of a signal handler."""
+A signal handler may raise it, too."""
 
 _JSON_LIMIT = 1024 * 1024
 _LINE_LIMIT = 500
@@ -190,3 +192,9 @@ def parse_json(content: bytes) -> object:
         return json.loads(content.decode())
     except (ValueError, RecursionError):
         return None
+
+
+def is_of_signal_handler(error: BaseException) -> bool:
+    """Return whether a signal handler raised an error. Many raise TimeoutError, as the network does."""
+    handlers = [getattr(getsignal(number), "__code__", None) for number in valid_signals()]
+    return any(frame.f_code in handlers for frame, _ in walk_tb(error.__traceback__))

@@ -14,9 +14,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import aclosing, closing
-from signal import getsignal, valid_signals
 from threading import TIMEOUT_MAX, Semaphore
-from traceback import walk_tb
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, cast
 
 import httpx
@@ -25,7 +23,7 @@ from . import errors
 from .auth import Credentials
 from .connections import Network
 from .error_mapping import map_error, rate_limit, unreadable
-from .routes import BAD_DATA, OperationRequest, identify
+from .routes import BAD_DATA, OperationRequest, identify, is_of_signal_handler
 
 if TYPE_CHECKING:
     import anyio
@@ -235,7 +233,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             BaseException: What interrupted the attempt, if it was not a failure of the network.
         """
         call, response, note = exchange.call, exchange.response, ""
-        for interruption in filter(_is_of_signal_handler, _causes(error)):
+        for interruption in filter(is_of_signal_handler, _causes(error)):
             raise interruption
         if error is not None and not isinstance(error, _NETWORK_ERRORS):
             if not type(error).__module__.startswith("socksio"):
@@ -262,6 +260,8 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
             response.extensions[PARSED] = call.route.parse(response=response)
             return response
         except BAD_DATA as parse_error:
+            if is_of_signal_handler(parse_error):
+                raise
             note = note or f"{type(parse_error).__name__}: {parse_error}"
         # Built outside the except block: the parser's frames hold the unredacted response.
         return unreadable(call, response, note)
@@ -399,9 +399,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None and error is not handled:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _is_of_signal_handler(error: BaseException) -> bool:
-    """Whether a signal handler raised an error. Many raise TimeoutError, as the network does."""
-    handlers = [getattr(getsignal(number), "__code__", None) for number in valid_signals()]
-    return any(frame.f_code in handlers for frame, _ in walk_tb(error.__traceback__))

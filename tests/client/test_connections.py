@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpcore  # noqa: F401 - with socksio, before a test hides that
 import httpx
@@ -25,6 +25,7 @@ from sentry_members import (
     AccessRequested,
     AlreadyOnTeam,
     AsyncSentryMembers,
+    NewMember,
     SentryMembers,
     client,
     errors,
@@ -437,6 +438,39 @@ def test_passes_through_an_exception_of_a_signal_handler(
                 assert AlreadyOnTeam() == sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class RingingMember(NewMember):
+    """Gets a signal while the request is built."""
+
+    def to_dict(self) -> NoReturn:
+        signal.raise_signal(signal.SIGALRM)
+        raise AssertionError
+
+
+class RingingResponse(httpx.Response):
+    """Gets a signal while it is parsed."""
+
+    def json(self, **_: object) -> NoReturn:
+        signal.raise_signal(signal.SIGALRM)
+        raise AssertionError
+
+
+@pytest.mark.parametrize("limit", [RuntimeError, ValueError])
+def test_blames_no_data_for_an_exception_of_a_signal_handler(limit: type[Exception]) -> None:
+    def raise_limit(*_: object) -> None:
+        raise limit
+
+    before = signal.signal(signal.SIGALRM, raise_limit)
+    try:
+        network = httpx.MockTransport(lambda request: RingingResponse(201))
+        with SentryMembers(token=USER_TOKEN, transport=network) as sentry:
+            for body in (RingingMember(email="ada@example.com"), new_member()):
+                with pytest.raises(limit) as caught:
+                    sentry.add_a_member_to_an_organization("acme", body)
+                assert limit is type(caught.value)
+    finally:
         signal.signal(signal.SIGALRM, before)
 
 
