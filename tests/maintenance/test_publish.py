@@ -43,8 +43,6 @@ def test_quick() -> None:
             print(sys.prefix, file.name, hashlib.sha256(file.read_bytes()).hexdigest(), file=tested)
 """
 
-ENVIRONMENTS = [f"{OWN}-pinned", f"{OWN}-newest"]
-
 COMMIT = "git -c user.name=Ada -c user.email=ada@example.com commit --quiet --allow-empty -m More"
 
 # A make that records its verbs: `build` copies the built files, and the rest succeeds at once.
@@ -147,10 +145,11 @@ def project(
 
 @pytest.fixture
 def quick(tree: Tree) -> Tree:
-    """A committed tree with quick tests only, which run on this Python and in one process."""
+    """A committed tree with quick tests only, which run in one environment and in one process."""
     tree.edit("tests/maintenance/environments.py", '"3.11", "3.12", "3.13", "3.14", "3.15"', "OWN,")
     tree.edit("tests/maintenance/run_tests.py", "{PROCESSES}", "0")
-    tree.edit("tests/maintenance/run_tests.py", 'Step(WHEEL, Environment(first, "lowest")),', "")
+    for other in ('first, "lowest"', 'last, "newest"'):
+        tree.edit("tests/maintenance/run_tests.py", f"Step(WHEEL, Environment({other})),", "")
     tree.edit("Makefile", "@mypy --no-error-summary", "")
     tests = tree.path / "tests"
     for file in (*tests.rglob("test_*.py"), *tests.rglob("conftest.py")):
@@ -190,7 +189,7 @@ def test_uploads_the_tested_files(
     tested = (quick.path.parent / "tested").read_text().splitlines()
     assert set(tested) == {
         f"{prefix} {name} {hashlib.sha256(content).hexdigest()}"
-        for prefix in (VENV, *(quick.path / ".venvs" / name for name in ENVIRONMENTS))
+        for prefix in (VENV, quick.path / ".venvs" / f"{OWN}-pinned")
         for name, content in empty.files().items()
     }
     again = quick.make(*publish.split()[1:])
