@@ -85,7 +85,8 @@ def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callabl
 
 def _make(connections: Callable[..., TransportT], context: Any, proxy: Secret) -> TransportT:
     try:
-        return connections(verify=context, proxy=httpx.Proxy(proxy.reveal()) if proxy else None)
+        through = httpx.Proxy(proxy.reveal()) if proxy else None
+        return connections(verify=context, proxy=through)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         reason = type(error).__name__
     # Raised outside the except block: httpx's frames hold the proxy's password.

@@ -78,7 +78,8 @@ class Retries:
     def __init__(self, attempts: int, *, is_repeatable: bool) -> None:
         self._attempts = attempts
         self._is_repeatable = is_repeatable
-        self._number, self._waited = 1, 0.0
+        self._number = 1
+        self._waited = 0.0
 
     def wait_after(self, error: errors.SentryMembersError) -> float:
         """Return the seconds to wait before the next attempt, or raise the error to give up."""

@@ -95,7 +95,7 @@ def _errors(document: Any) -> Iterator[str]:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Let what reads a contract, and the programs that it runs, take so much of the machine only.
+    """Limit what the reading of a contract, and the programs that it runs, take of the machine.
 
     References to references, two in each schema, come to more than any machine has.
     """
