@@ -24,7 +24,7 @@
         ├── TooManyRequestsError          429
         │   ├── RateLimitError            too many requests: ends in seconds
         │   └── InviteQuotaError          too many invites: ends in hours
-        ├── ServerError                   5xx or 408
+        ├── ServerError                   5xx, or Sentry's own 408
         │   └── SentryUnreachableError    a gateway can't reach Sentry
         └── UnreadableAnswerError         a success whose body can't be read
 
@@ -237,7 +237,7 @@ class InviteQuotaError(TooManyRequestsError):
 
 
 class ServerError(ApiError):
-    """5xx or 408: Sentry failed, or a proxy before it. Sentry may have acted on the request."""
+    """5xx, or Sentry's own 408: Sentry failed, or a proxy before it. Sentry may have acted on the request."""
 
     is_transient = True
     may_have_acted = True
