@@ -237,7 +237,7 @@ class InviteQuotaError(TooManyRequestsError):
 
 
 class ServerError(ApiError):
-    """5xx, or Sentry's own 408: Sentry failed, or a proxy before it. Sentry may have acted on the request."""
+    """5xx, or Sentry's own 408: Sentry or a proxy before it failed. Sentry may have acted."""
 
     is_transient = True
     may_have_acted = True

@@ -195,6 +195,6 @@ def parse_json(content: bytes) -> object:
 
 
 def is_of_signal_handler(error: BaseException) -> bool:
-    """Return whether a signal handler raised an error. Many raise TimeoutError, as the network does."""
+    """Return whether a signal handler raised an error. Many raise TimeoutError, as networks do."""
     handlers = [getattr(getsignal(number), "__code__", None) for number in valid_signals()]
     return any(frame.f_code in handlers for frame, _ in walk_tb(error.__traceback__))
