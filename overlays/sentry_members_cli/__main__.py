@@ -5,7 +5,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from typing import NoReturn, cast
+from typing import Literal, NoReturn, cast
 
 from .exits import Exit
 
@@ -42,9 +42,10 @@ def main() -> None:
         if (error.name or "").partition(".")[0] not in ("rich", "typer"):
             raise
         _fail("the command line needs sentry-members[cli], from your index")
-    # Both are None if the shell has closed them.
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
+    # Each is None if the shell has closed it.
+    sys.stdin = sys.stdin or _nowhere("r")
+    sys.stdout = sys.stdout or _nowhere("w")
+    sys.stderr = sys.stderr or _nowhere("w")
     given = cast(TextIOWrapper, sys.stdout)
     # A character that the encoding lacks is printed by its code, as stderr does by default.
     sys.stdout = _Output(
@@ -65,9 +66,9 @@ def main() -> None:
         _fail(f"the output can't be written ({error}); the command may have done its work")
 
 
-def _nowhere() -> TextIOWrapper:
-    """Return a file that swallows all. It takes the place that the shell left empty."""
-    return open(os.open(os.devnull, os.O_WRONLY), "w", closefd=False)
+def _nowhere(mode: Literal["r", "w"]) -> TextIOWrapper:
+    """Return a file that is empty and swallows all. It takes the place that the shell left empty."""
+    return open(os.open(os.devnull, os.O_RDWR), mode, closefd=False)
 
 
 def _fail(reason: str) -> NoReturn:

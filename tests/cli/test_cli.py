@@ -872,9 +872,10 @@ def test_reports_a_reader_that_has_gone(command: str, shell: Shell, elsewhere: P
 
 
 @pytest.mark.slow
-def test_goes_on_without_a_standard_output(shell: Shell, elsewhere: Path) -> None:
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_goes_on_without_a_standard_stream(closed: str, shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\n")
-    command = " ".join([*COMMAND, "onboard", "people.csv", ">&-"])
+    command = " ".join([*COMMAND, "onboard", "people.csv", closed])
     ran = subprocess.run(
         ["sh", "-c", command],
         env=environment(**sentry_of(shell)),
