@@ -30,7 +30,7 @@ RESERVED = frozenset(
 MOST_NESTED = 100
 MOST_SECONDS = 20
 MOST_MEMORY = 4 << 30  # bytes of addresses: ruff reserves a gigabyte on a machine of 64 cores
-MOST_WRITTEN = 8 << 20  # bytes of a file
+MOST_WRITTEN = 16 << 20  # bytes of a file
 
 
 def faults(text: str | bytes) -> Iterator[str]:
