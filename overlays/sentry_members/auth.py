@@ -2,9 +2,9 @@
 
 The token and the URL are each looked for in this order: the argument; the environment
 (`SENTRY_AUTH_TOKEN`; `SENTRY_HOST`, else `SENTRY_URL`); the file of properties that
-`SENTRY_PROPERTIES` names; the `.sentryclirc` in the working directory or nearest above it; the one
-in the home directory, else `sentry/sentrycli.ini` in the settings directory. An empty variable counts
-as unset, unless sentry.io would be asked because a variable for the URL is empty.
+`SENTRY_PROPERTIES` names; the `.sentryclirc` or `sentrycli.ini` in the working directory or nearest
+above it; the one in the home directory, or `sentry/sentrycli.ini` in the settings directory. An empty
+variable counts as unset, unless sentry.io would be asked because a variable for the URL is empty.
 
 A `.sentryclirc` outside the home directory comes with a project, so that somebody else may have
 written it: the URL that it names gets no token but the one in the same file.

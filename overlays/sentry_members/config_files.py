@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -85,7 +85,7 @@ def _home_file() -> Path | None:
         elif sys.platform == "win32":
             settings = os.environ.get("APPDATA") or home
         files = (home / FILE, Path(settings, "sentry/sentrycli.ini"))
-        return next(filter(os.path.isfile, files), files[0])
+        return _only(files) or files[0]
     return None
 
 
@@ -93,9 +93,17 @@ def _project_file() -> Path | None:
     """Return the file in the working directory, or the nearest above it."""
     with suppress(OSError):
         here = Path.cwd()
-        files = (folder / name for folder in (here, *here.parents) for name in _FILES)
-        return next(filter(os.path.isfile, files), None)
+        found = (_only(folder / name for name in _FILES) for folder in (here, *here.parents))
+        return next(filter(None, found), None)
     return None
+
+
+def _only(files: Iterable[Path]) -> Path | None:
+    """Return the file that is there. Of two, Sentry's own tool ignores the second."""
+    found = [*filter(os.path.isfile, files)]
+    if len(found) > 1:
+        raise ConfigurationError(f"{found[0]} hides {found[1]}: put all settings into one of them")
+    return found[0] if found else None
 
 
 def _read(file: Path, *, is_users_own: bool, is_required: bool = False) -> Source:

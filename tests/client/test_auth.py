@@ -199,6 +199,14 @@ def test_reads_a_projects_file_by_its_other_name(elsewhere: Path) -> None:
     assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
+def test_rejects_a_file_that_another_hides(elsewhere: Path) -> None:
+    """The URL would be missed, and the token go to sentry.io."""
+    write_clirc(elsewhere, USER_TOKEN, "https://own.example").rename(elsewhere / "sentrycli.ini")
+    (elsewhere / ".sentryclirc").write_text(f"[auth]\ntoken={USER_TOKEN}\n")
+    with pytest.raises(ConfigurationError, match=r"sentryclirc hides .*sentrycli\.ini: put all"):
+        url_and_header()
+
+
 def test_reads_properties_as_java_writes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
