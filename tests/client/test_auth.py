@@ -379,6 +379,9 @@ def test_reads_the_file_in_the_folder_of_settings(
         f"[auth]\ntoken={USER_TOKEN}\n[defaults]\nurl=https://ini.example\n"
     )
     assert f"https://ini.example/ Bearer {USER_TOKEN}" == url_and_header()
+    (Path.home() / ".sentryclirc").write_text(f"[auth]\ntoken={USER_TOKEN}\n")
+    with pytest.raises(ConfigurationError, match=r"sentryclirc hides .*sentrycli\.ini: put all"):
+        url_and_header()
 
 
 @pytest.mark.parametrize(

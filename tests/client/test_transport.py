@@ -283,7 +283,7 @@ def test_a_generated_function_returns_status_and_headers(
 
 
 def test_a_generated_function_keeps_no_cookie() -> None:
-    """One with a letter outside ASCII can't be sent, so that every later call would fail."""
+    """One with a letter outside ASCII can't be sent, so every later call would fail."""
     cookies = [(b"Set-Cookie", b"a=1"), (b"Set-Cookie", "b=é".encode())]
     caller = Caller("sync")
     network = caller.transport(responding(httpx.Response(204, headers=cookies)))
