@@ -30,6 +30,9 @@ def export(folder: Path) -> Path:
         others = ["ls-files", "--others", "--exclude-standard", "generated", "overlays"]
         for left in _git(*others, GIT_INDEX_FILE=str(index)).splitlines():
             print(f"build: {left} is not packed: git doesn't track it", file=sys.stderr)
+        # Read anew, it has no mark by which a file would be left out, such as skip-worktree.
+        added = _git("write-tree", GIT_INDEX_FILE=str(index))
+        _git("read-tree", added, GIT_INDEX_FILE=str(index))
         _git("checkout-index", "--all", f"--prefix={folder}/tree/", GIT_INDEX_FILE=str(index))
         return folder / "tree" / _git("rev-parse", "--show-prefix")
     except OSError as error:

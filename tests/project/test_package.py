@@ -186,10 +186,11 @@ def test_packs_only_what_git_tracks(built: Path, tree: Tree) -> None:
     )
 
 
-def test_builds_the_commit_of_a_clean_tree(built: Path, tree: Tree) -> None:
+@pytest.mark.parametrize("option", ["--assume-unchanged", "--skip-worktree"])
+def test_builds_the_commit_of_a_clean_tree(option: str, built: Path, tree: Tree) -> None:
     """Even if git was made not to see a change."""
     tree.commit()
-    tree.git("update-index", "--assume-unchanged", "README.md")
+    tree.git("update-index", option, "README.md")
     tree.edit("README.md", "#", "# Changed")
     assert "" == tree.git("status", "--porcelain")
     assert 0 == tree.make("build").returncode
