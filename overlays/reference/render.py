@@ -189,7 +189,13 @@ def _type(schema: Schema, around: tuple[str, ...] = ()) -> Markup:
 def main(source: Path, site: Path) -> None:
     """Write the site of a contract; an existing site stays until the new one is complete."""
     contract = Contract(load(source.read_text("utf-8")))
-    written = {"index.html": render(contract), **documents(contract)}
+    try:
+        written = {"index.html": render(contract), **documents(contract)}
+    except Unrenderable:
+        raise
+    except Exception as error:  # Who can say what a valid contract may lack, such as a summary?
+        reason = f"{type(error).__name__}: {error}"
+        raise Unrenderable(f"no page can be made of it ({reason})") from error
     new = site.with_name(f".{site.name}")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)

@@ -66,10 +66,16 @@ def _names() -> Iterator[str]:
             "minLength: 1",
             "the parameter member_id: it must have a pattern",
         ),
+        (
+            "      summary: Add a Member to an Organization\n",
+            "",
+            "openapi.yaml: no page can be made of it (KeyError: 'summary')",
+        ),
     ],
     ids=[
         "dangling reference",
         "no pattern",
+        "no summary",
     ],
 )
 def test_names_what_the_page_cannot_show_and_keeps_the_old_page(
