@@ -117,7 +117,8 @@ class Exchange:
     def begin(self, response: httpx.Response) -> None:
         """Keep the response, whose body is to be read as it arrives."""
         self.response = response
-        # Else a generated function would send it with each later request, or fail to.
+        # Else a generated function would send it with each later request, or fail to. To set the
+        # policy of the cookie jar is not enough: `with_timeout` makes a new jar.
         response.headers.pop("Set-Cookie", None)
         if response.is_closed:
             # A caller's own transport has read and decompressed the body.
