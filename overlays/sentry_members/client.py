@@ -3,13 +3,13 @@
 import re
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from http import HTTPStatus
 from json import JSONEncoder
 from threading import TIMEOUT_MAX, Semaphore
 from types import ModuleType
-from typing import Generic, NoReturn, Self, TypeVar
+from typing import Generic, NoReturn, Self, TypeVar, cast
 
 import attrs
 import httpx
@@ -20,6 +20,7 @@ from sentry_members_api.models import Member, NewMember
 
 from .auth import resolve
 from .connections import AsyncConnections, Network, connector
+from .error_mapping import rate_limit
 from .errors import InvalidArgumentError, RateLimit
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
 from .routes import BAD_DATA, is_of_signal_handler
@@ -38,6 +39,9 @@ TransportT = TypeVar("TransportT", SyncTransport, AsyncTransport)
 
 class _BaseClient(ABC, Generic[NetworkT, TransportT]):
     """What the sync and the async client share: everything but sending."""
+
+    _kind: type[NetworkT]
+    _connections: type[NetworkT]
 
     def __init__(
         self,
@@ -94,11 +98,82 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             raise InvalidArgumentError("headers must map the names of headers to their values")
         credentials = resolve(own_token, own_url, region, gateway, key, extra)
         settings = Settings(credentials, _checked_timeout(timeout), _checked_attempts(attempts))
-        self._use(self._make_transport(transport, settings))
+        if transport is None:
+            connect = connector(self._connections, credentials.url)
+        elif isinstance(transport, self._kind):
+            connect = lambda: transport
+        else:
+            raise InvalidArgumentError(f"transport must be an httpx.{self._kind.__name__}")
+        self._use(self._make_transport(connect, settings))
 
     @abstractmethod
-    def _make_transport(self, given: NetworkT | None, settings: Settings) -> TransportT:
-        """Make the transport of this client, over the given one or over connections of its own."""
+    def add_a_member_to_an_organization(
+        self, organization_id_or_slug: str, body: NewMember
+    ) -> Member | Awaitable[Member]:
+        """Add or invite a member to an organization.
+
+        An invite that may have arrived is not sent again automatically. The error says so, and
+        that repeating the call is safe.
+
+        Args:
+            organization_id_or_slug: The ID or slug of the organization.
+            body: Whom to add, with which roles. Sentry compares e-mail addresses case-sensitively:
+                another letter case makes a second member.
+
+        Returns:
+            The member. Its `id` is the member ID with which to add it to teams.
+
+        Raises:
+            InvalidArgumentError: An argument can't be sent; the message names it.
+            ApiError: Sentry rejected it. `sentry_members.errors` has a class for each reason.
+            NoAnswerError: No response arrived.
+            ConfigurationError: The client is closed.
+
+        Permissions:
+            Accepted scopes, whatever the token and Open Membership: member:admin, member:write or
+            member:invite.
+        """
+
+    @abstractmethod
+    def add_an_organization_member_to_a_team(
+        self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
+    ) -> Outcome | Awaitable[Outcome]:
+        """Add an organization member to a team.
+
+        It is repeated automatically when the response is lost, which is safe: if the first attempt
+        succeeded, the second ends in `AlreadyOnTeam`, or in `AccessRequested` once more.
+
+        Args:
+            organization_id_or_slug: The ID or slug of the organization.
+            member_id: The member ID, such as a new member's `id`; or `"me"` for the owner of a
+                user auth token. It is never a user's ID, which may be another member's member ID.
+            team_id_or_slug: The ID or slug of the team.
+
+        Returns:
+            `Added` with the team, `AccessRequested` (nobody was added yet), or `AlreadyOnTeam`.
+
+        Raises:
+            InvalidArgumentError: An argument can't be sent; the message names it.
+            ApiError: Sentry rejected it. `sentry_members.errors` has a class for each reason.
+            NoAnswerError: No response arrived.
+            ConfigurationError: The client is closed.
+
+        Permissions:
+            | Open Membership            | on       | off                                                |
+            | -------------------------- | -------- | -------------------------------------------------- |
+            | Internal integration token | org:read | org:write, team:write                              |
+            | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
+
+            (1) Members of the organization are held to this scope: their call always ends in 202, a
+            request to join the team.
+
+            (2) A team admin needs both scopes in the user auth token to add members to the teams that they
+            administer.
+        """
+
+    @abstractmethod
+    def _make_transport(self, connect: Callable[[], NetworkT], settings: Settings) -> TransportT:
+        """Make the transport of this client, over what `connect` returns."""
 
     def _use(self, transport: TransportT) -> None:
         credentials, timeout, _ = transport.settings
@@ -139,7 +214,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
 
         None before the first response, and after one without them: self-hosted servers send none.
         """
-        return self._transport.rate_limit
+        return rate_limit(self._transport.latest_headers)
 
     @property
     def is_closed(self) -> bool:
@@ -237,73 +312,20 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
 class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
     """Adds members to Sentry organizations and to their teams. Threads may share one."""
 
+    _kind = httpx.BaseTransport
+    _connections = httpx.HTTPTransport
+
     def add_a_member_to_an_organization(
         self, organization_id_or_slug: str, body: NewMember
     ) -> Member:
-        """Add or invite a member to an organization.
-
-        An invite that may have arrived is not sent again automatically. The error says so, and
-        that repeating the call is safe.
-
-        Args:
-            organization_id_or_slug: The ID or slug of the organization.
-            body: Whom to add, with which roles. Sentry compares e-mail addresses case-sensitively:
-                another letter case makes a second member.
-
-        Returns:
-            The member. Its `id` is the member ID with which to add it to teams.
-
-        Raises:
-            InvalidArgumentError: An argument can't be sent; the message names it.
-            ApiError: Sentry rejected it. `sentry_members.errors` has a class for each reason.
-            NoAnswerError: No response arrived.
-            ConfigurationError: The client is closed.
-
-        Permissions:
-            Accepted scopes, whatever the token and Open Membership: member:admin, member:write or
-            member:invite.
-        """
         request = self._request(
             add_member, organization_id_or_slug=organization_id_or_slug, body=body
         )
-        member: Member = self._transport.handle_request(request).extensions[PARSED]
-        return member
+        return cast(Member, self._transport.handle_request(request).extensions[PARSED])
 
     def add_an_organization_member_to_a_team(
         self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
     ) -> Outcome:
-        """Add an organization member to a team.
-
-        It is repeated automatically when the response is lost, which is safe: if the first attempt
-        succeeded, the second ends in `AlreadyOnTeam`, or in `AccessRequested` once more.
-
-        Args:
-            organization_id_or_slug: The ID or slug of the organization.
-            member_id: The member ID, such as a new member's `id`; or `"me"` for the owner of a
-                user auth token. It is never a user's ID, which may be another member's member ID.
-            team_id_or_slug: The ID or slug of the team.
-
-        Returns:
-            `Added` with the team, `AccessRequested` (nobody was added yet), or `AlreadyOnTeam`.
-
-        Raises:
-            InvalidArgumentError: An argument can't be sent; the message names it.
-            ApiError: Sentry rejected it. `sentry_members.errors` has a class for each reason.
-            NoAnswerError: No response arrived.
-            ConfigurationError: The client is closed.
-
-        Permissions:
-            | Open Membership            | on       | off                                                |
-            | -------------------------- | -------- | -------------------------------------------------- |
-            | Internal integration token | org:read | org:write, team:write                              |
-            | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
-
-            (1) Members of the organization are held to this scope: their call always ends in 202, a
-            request to join the team.
-
-            (2) A team admin needs both scopes in the user auth token to add members to the teams that they
-            administer.
-        """
         request = self._request(
             add_to_team,
             organization_id_or_slug=organization_id_or_slug,
@@ -313,17 +335,9 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
         return _outcome(self._transport.handle_request(request))
 
     def _make_transport(
-        self, given: httpx.BaseTransport | None, settings: Settings
+        self, connect: Callable[[], httpx.BaseTransport], settings: Settings
     ) -> SyncTransport:
-        make: Callable[[], httpx.BaseTransport]
-        if given is None:
-            make = connector(httpx.HTTPTransport, settings.credentials.url)
-        elif isinstance(given, httpx.BaseTransport):
-            make = lambda: given
-        else:
-            raise InvalidArgumentError("transport must be an httpx.BaseTransport")
-        network = Network(make, lambda: Semaphore(MAX_CONCURRENT_CALLS))
-        return SyncTransport(network, settings)
+        return SyncTransport(Network(connect, lambda: Semaphore(MAX_CONCURRENT_CALLS)), settings)
 
     def close(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""
@@ -340,74 +354,21 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
 class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
     """`SentryMembers` for asyncio and trio. The tasks of one event loop may share one."""
 
+    _kind = httpx.AsyncBaseTransport
+    _connections = AsyncConnections
+
     async def add_a_member_to_an_organization(
         self, organization_id_or_slug: str, body: NewMember
     ) -> Member:
-        """Add or invite a member to an organization.
-
-        An invite that may have arrived is not sent again automatically. The error says so, and
-        that repeating the call is safe.
-
-        Args:
-            organization_id_or_slug: The ID or slug of the organization.
-            body: Whom to add, with which roles. Sentry compares e-mail addresses case-sensitively:
-                another letter case makes a second member.
-
-        Returns:
-            The member. Its `id` is the member ID with which to add it to teams.
-
-        Raises:
-            InvalidArgumentError: An argument can't be sent; the message names it.
-            ApiError: Sentry rejected it. `sentry_members.errors` has a class for each reason.
-            NoAnswerError: No response arrived.
-            ConfigurationError: The client is closed.
-
-        Permissions:
-            Accepted scopes, whatever the token and Open Membership: member:admin, member:write or
-            member:invite.
-        """
         request = self._request(
             add_member, organization_id_or_slug=organization_id_or_slug, body=body
         )
         response = await self._transport.handle_async_request(request)
-        member: Member = response.extensions[PARSED]
-        return member
+        return cast(Member, response.extensions[PARSED])
 
     async def add_an_organization_member_to_a_team(
         self, organization_id_or_slug: str, member_id: str, team_id_or_slug: str
     ) -> Outcome:
-        """Add an organization member to a team.
-
-        It is repeated automatically when the response is lost, which is safe: if the first attempt
-        succeeded, the second ends in `AlreadyOnTeam`, or in `AccessRequested` once more.
-
-        Args:
-            organization_id_or_slug: The ID or slug of the organization.
-            member_id: The member ID, such as a new member's `id`; or `"me"` for the owner of a
-                user auth token. It is never a user's ID, which may be another member's member ID.
-            team_id_or_slug: The ID or slug of the team.
-
-        Returns:
-            `Added` with the team, `AccessRequested` (nobody was added yet), or `AlreadyOnTeam`.
-
-        Raises:
-            InvalidArgumentError: An argument can't be sent; the message names it.
-            ApiError: Sentry rejected it. `sentry_members.errors` has a class for each reason.
-            NoAnswerError: No response arrived.
-            ConfigurationError: The client is closed.
-
-        Permissions:
-            | Open Membership            | on       | off                                                |
-            | -------------------------- | -------- | -------------------------------------------------- |
-            | Internal integration token | org:read | org:write, team:write                              |
-            | User auth token            | org:read | org:read (1), org:write, org:read + team:write (2) |
-
-            (1) Members of the organization are held to this scope: their call always ends in 202, a
-            request to join the team.
-
-            (2) A team admin needs both scopes in the user auth token to add members to the teams that they
-            administer.
-        """
         request = self._request(
             add_to_team,
             organization_id_or_slug=organization_id_or_slug,
@@ -417,18 +378,11 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
         return _outcome(await self._transport.handle_async_request(request))
 
     def _make_transport(
-        self, given: httpx.AsyncBaseTransport | None, settings: Settings
+        self, connect: Callable[[], httpx.AsyncBaseTransport], settings: Settings
     ) -> AsyncTransport:
         from anyio import Semaphore  # A sync client doesn't need it.
 
-        make: Callable[[], httpx.AsyncBaseTransport]
-        if given is None:
-            make = connector(AsyncConnections, settings.credentials.url)
-        elif isinstance(given, httpx.AsyncBaseTransport):
-            make = lambda: given
-        else:
-            raise InvalidArgumentError("transport must be an httpx.AsyncBaseTransport")
-        network = Network(make, lambda: Semaphore(MAX_CONCURRENT_CALLS, fast_acquire=True))
+        network = Network(connect, lambda: Semaphore(MAX_CONCURRENT_CALLS, fast_acquire=True))
         return AsyncTransport(network, settings)
 
     async def aclose(self) -> None:

@@ -22,7 +22,7 @@ import httpx
 from . import errors
 from .auth import Credentials
 from .connections import Network
-from .error_mapping import map_error, rate_limit, unreadable
+from .error_mapping import map_error, unreadable
 from .routes import BAD_DATA, OperationRequest, identify, is_of_signal_handler
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ class Exchange:
     def begin(self, response: httpx.Response) -> None:
         """Keep the response, whose body is to be read as it arrives."""
         self.response = response
-        # Else a generated function would send it with each later request, or fail to.
+        # Else a generated function would send it with each later request, or fail to. To set the
+        # policy of the cookie jar is not enough: `with_timeout` makes a new jar.
         response.headers.pop("Set-Cookie", None)
         if response.is_closed:
             # A caller's own transport has read and decompressed the body.
@@ -163,7 +164,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         self.network: Network[TransportT, SlotsT] = network
         self.settings = settings
         self._parent = parent
-        self._latest_headers = httpx.Headers()
+        self.latest_headers = httpx.Headers()
         self._is_ended = False
 
     def sibling(self, settings: Settings) -> Self:
@@ -182,11 +183,6 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         """Send nothing from now on; return whether the connections must be closed, too."""
         self._is_ended = True
         return self._parent is None
-
-    @property
-    def rate_limit(self) -> errors.RateLimit | None:
-        """The figures of the rate limiter in the latest response."""
-        return rate_limit(self._latest_headers)
 
     def _prepare(self, request: httpx.Request) -> tuple[OperationRequest, Retries]:
         """Identify a request, and add finite timeouts and the credential.
@@ -244,7 +240,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         if response is None:
             assert isinstance(error, Exception)
             return _no_answer(call, error)
-        self._latest_headers = response.headers
+        self.latest_headers = response.headers
         if _log.isEnabledFor(logging.INFO):
             line = f"{call.request.method} {call.request.url}"
             _log.info("%s: %d", call.redacted_line(line), response.status_code)

@@ -595,15 +595,6 @@ def test_blames_no_failure_on_an_exception_that_the_caller_handles(caller: Calle
     assert caught.value.may_have_arrived
 
 
-@pytest.mark.parametrize(
-    "operation", ["add_a_member_to_an_organization", "add_an_organization_member_to_a_team"]
-)
-def test_the_async_methods_have_the_docstrings_of_the_sync_ones(operation: str) -> None:
-    documented = inspect.getdoc(getattr(SentryMembers, operation))
-    assert documented
-    assert documented == inspect.getdoc(getattr(AsyncSentryMembers, operation))
-
-
 def test_a_long_chain_of_siblings_can_be_used_and_closed() -> None:
     parent = sibling = client()
     for _ in range(1500):

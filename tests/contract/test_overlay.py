@@ -21,7 +21,7 @@ TOKEN_KINDS: tuple[TokenKind, ...] = ("internal integration", "user")
 
 @pytest.mark.parametrize("client", [SentryMembers, AsyncSentryMembers])
 def test_clients_have_a_method_for_every_operation(client: type) -> None:
-    methods = {name.replace("_", "") for name in dir(client)}
+    methods = {name.replace("_", "") for name in vars(client)}
     for name, operation in OPERATIONS.items():
         assert name in methods, (
             f"the overlay has no method for {operation.id} of openapi.yaml: write one for both "

@@ -151,7 +151,6 @@ NEEDS = [
     ),
     f"{FAKE}/operations.py: the fake has no handler of {LIST}: add a row to ENDPOINTS",
 ]
-INVITES = "add_a_member_to_an_organization"
 METHOD = f'''\
     def {LIST}(
         self, organization_id_or_slug: str, **query: str
@@ -174,11 +173,11 @@ PIECES = {
         "from sentry_members_api.models import Member": (
             f"from sentry_members_api.api.organizations import {LIST} as list_guests\n"
         ),
-        f"    def {INVITES}": METHOD,
-        f"    async def {INVITES}": ASYNC_METHOD,
+        "    def close": METHOD,
+        "    async def aclose": ASYNC_METHOD,
     },
     "overlays/sentry_members/scopes.py": {
-        f'"{INVITES}"': f'"{LIST}", ',
+        '"add_a_member_to_an_organization"': f'"{LIST}", ',
         "_TOKEN_NAMES": f"""\
 _GUESTS = (frozenset({{"member:read"}}),)
 _TABLE["{LIST}"] = {{
