@@ -65,7 +65,7 @@ def _resolved(document: Node) -> Node:
             return resolve(follow(node, document), (*references, reference))
         return {key: resolve(item, references) for key, item in node.items()}
 
-    paths = resolve(document["paths"])
+    paths = resolve(document.get("paths", {}))
     for operation in (node for item in paths.values() for node in item.values()):
         if "operationId" in operation:
             operation["security"] = security
@@ -93,8 +93,8 @@ def _in_words(contract: Contract) -> str:
         key_header=KEY_HEADER,
         operations=[
             {
-                "summary": operation.node.get("summary", operation.id),
-                "description": operation.node.get("description", "").strip(),
+                "summary": operation.summary,
+                "description": operation.description.strip(),
                 "method": operation.method,
                 "path": operation.path,
                 "inputs": list(_inputs(operation)),

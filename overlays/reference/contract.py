@@ -199,6 +199,16 @@ class Operation:
         """Its operation ID; method and path if it has none."""
         return str(self.node.get("operationId", f"{self.method} {self.path}"))
 
+    @property
+    def summary(self) -> str:
+        """Its summary; its ID if it has none."""
+        return str(self.node.get("summary", self.id))
+
+    @property
+    def description(self) -> str:
+        """Its description; empty if it has none."""
+        return str(self.node.get("description", ""))
+
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters of its path, then its own, which replace those of the path."""
@@ -251,7 +261,7 @@ class Contract:
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
         """Its operations, in the order of the document."""
-        paths: Node = self.document["paths"]
+        paths: Node = self.document.get("paths", {})
         items = {path: follow(item, self.document) for path, item in paths.items()}
         return tuple(
             Operation(method.upper(), path, node, item, self.document)

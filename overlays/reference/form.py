@@ -119,9 +119,16 @@ def parameter_field(parameter: Parameter) -> Field:
 
 
 def body_field(body: Part) -> Field:
-    """Return the field of a request body, which has no name."""
-    schema = body.content["application/json"]
-    return _field("", schema, required=True, beside=body.node)
+    """Return the field of a request body, which has no name.
+
+    Raises:
+        Unrenderable: It is not JSON.
+    """
+    if "application/json" not in body.content:
+        raise Unrenderable(
+            f"a request body must be application/json, not {', '.join(body.content)}"
+        )
+    return _field("", body.content["application/json"], required=True, beside=body.node)
 
 
 def _reject_recursion(schema: Schema, names_around: tuple[str, ...] = ()) -> None:

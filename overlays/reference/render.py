@@ -48,12 +48,13 @@ def render(contract: Contract) -> str:
     def to_inline_html(text: str) -> Markup:
         return Markup(markdown.renderInline(text))
 
+    components: Node = contract.document.get("components", {})
     environment.filters["markdown"] = to_html
     environment.filters["inline"] = to_inline_html
     return environment.get_template("index.html.jinja").render(
         info=contract.document["info"],
         operations=list(_operations(contract)),
-        credentials=contract.document["components"]["securitySchemes"].values(),
+        credentials=components.get("securitySchemes", {}).values(),
         key_header=KEY_HEADER,
         schemas={name: _shown(schema) for name, schema in _response_schemas(contract).items()},
     )
@@ -76,9 +77,9 @@ def _operations(contract: Contract) -> Iterator[Node]:
             "call": call,
             "method": operation.method,
             "path": path,
-            "tags": operation.node["tags"],
-            "summary": operation.node["summary"],
-            "description": operation.node["description"],
+            "tags": operation.node.get("tags", []),
+            "summary": operation.summary,
+            "description": operation.description,
             "deprecated": operation.node.get("deprecated", False),
             # The generated function has them in the order of the path.
             "parameters": sorted(fields["path"], key=lambda each: path.index(f"{{{each.name}}}")),
@@ -189,13 +190,7 @@ def _type(schema: Schema, around: tuple[str, ...] = ()) -> Markup:
 def main(source: Path, site: Path) -> None:
     """Write the site of a contract; an existing site stays until the new one is complete."""
     contract = Contract(load(source.read_text("utf-8")))
-    try:
-        written = {"index.html": render(contract), **documents(contract)}
-    except Unrenderable:
-        raise
-    except Exception as error:  # Who can say what a valid contract may lack, such as a summary?
-        reason = f"{type(error).__name__}: {error}"
-        raise Unrenderable(f"no page can be made of it ({reason})") from error
+    written = {"index.html": render(contract), **documents(contract)}
     new = site.with_name(f".{site.name}")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)

@@ -66,12 +66,12 @@ def _tool(method: str, operation: Json, of_path: list[Json], organization: str) 
         properties[required.pop(0)]["default"] = organization
     if body := operation.get("requestBody"):
         schema = body["content"]["application/json"]["schema"]
-        properties |= schema["properties"]
-        required += schema["required"]
+        properties |= schema.get("properties", {})
+        required += schema.get("required", [])
     return types.Tool(
         name=re.sub(r"(?<!^)(?=[A-Z])", "_", operation["operationId"]).lower(),
-        title=operation["summary"],
-        description=operation["description"],
+        title=operation.get("summary"),
+        description=operation.get("description"),
         input_schema={
             "type": "object",
             "properties": properties,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from overlays.reference.agents import documents
 from overlays.reference.contract import METHODS, Contract, load
 from overlays.reference.render import render
 from tests.support.contracts import EXAMPLE
@@ -67,15 +68,15 @@ def _names() -> Iterator[str]:
             "the parameter member_id: it must have a pattern",
         ),
         (
-            "      summary: Add a Member to an Organization\n",
-            "",
-            "openapi.yaml: no page can be made of it (KeyError: 'summary')",
+            "application/json:\n            schema:\n              $ref: '#/components/schemas/NewMember'",
+            "text/csv: {schema: {type: string}}",
+            "a request body must be application/json, not text/csv",
         ),
     ],
     ids=[
         "dangling reference",
         "no pattern",
-        "no summary",
+        "no JSON",
     ],
 )
 def test_names_what_the_page_cannot_show_and_keeps_the_old_page(
@@ -92,6 +93,24 @@ def test_names_what_the_page_cannot_show_and_keeps_the_old_page(
     [line] = [line for line in lines if not line.startswith("make: ")]
     assert message in line
     assert before == tree.files("overlays/reference")
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        {},
+        {
+            "paths": {
+                "/": {"get": {"operationId": "list", "responses": {"204": {"description": ""}}}}
+            }
+        },
+    ],
+    ids=["no operations", "an operation"],
+)
+def test_shows_a_contract_with_nothing_that_openapi_does_not_require(paths: Any) -> None:
+    contract = Contract({"openapi": "3.1.0", "info": {"title": "A", "version": "1.0.0"}, **paths})
+    assert "<h1>A</h1>" in render(contract)
+    assert "# A" in documents(contract)["llms.txt"]
 
 
 @pytest.mark.parametrize(
