@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from http import HTTPStatus
 from json import JSONEncoder
-from threading import TIMEOUT_MAX, Semaphore
+from threading import TIMEOUT_MAX
 from types import ModuleType
 from typing import Generic, NoReturn, Self, TypeVar, cast
 
@@ -19,7 +19,7 @@ from sentry_members_api.api.teams import add_an_organization_member_to_a_team as
 from sentry_members_api.models import Member, NewMember
 
 from .auth import resolve
-from .connections import AsyncConnections, Network, connector
+from .connections import AsyncConnections, Network, Slots, connector
 from .error_mapping import rate_limit
 from .errors import InvalidArgumentError, RateLimit
 from .results import AccessRequested, Added, AlreadyOnTeam, Outcome
@@ -337,7 +337,7 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
     def _make_transport(
         self, connect: Callable[[], httpx.BaseTransport], settings: Settings
     ) -> SyncTransport:
-        return SyncTransport(Network(connect, lambda: Semaphore(MAX_CONCURRENT_CALLS)), settings)
+        return SyncTransport(Network(connect, lambda: Slots(MAX_CONCURRENT_CALLS)), settings)
 
     def close(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""

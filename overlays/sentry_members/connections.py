@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import cache, partial
+from threading import Lock, Semaphore
 from typing import Any, Generic, TypeVar
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
@@ -15,6 +16,20 @@ from .secret import Secret
 
 TransportT = TypeVar("TransportT")
 SlotsT = TypeVar("SlotsT")
+
+
+class Slots:
+    """Slots that threads take in turn: one that frees a slot would else take it again at once."""
+
+    def __init__(self, count: int) -> None:
+        self._free, self._turn = Semaphore(count), Lock()
+
+    def __enter__(self) -> None:
+        with self._turn:
+            self._free.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._free.release()
 
 
 class Network(Generic[TransportT, SlotsT]):

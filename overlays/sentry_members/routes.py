@@ -137,7 +137,7 @@ class OperationRequest(NamedTuple):
             # A server may quote a token without its prefix, one cookie of several, or either in
             # another letter case. JSON escapes quotes.
             value = secret.reveal().lower()
-            text = re.sub("sntry[a-z]+_", "", value.rpartition(" ")[2])
+            text = re.sub("sntry[a-z]{1,16}_", "", value.rpartition(" ")[2])
             parts = re.split(r'[ ,;="\\]+', value)
             for part in map(str.encode, (value, json.dumps(value)[1:-1], text, *parts)):
                 # Searched for first: a pattern that ignores the case takes forty times as long.

@@ -14,14 +14,14 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import aclosing, closing
-from threading import TIMEOUT_MAX, Semaphore
+from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, cast
 
 import httpx
 
 from . import errors
 from .auth import Credentials
-from .connections import Network
+from .connections import Network, Slots
 from .error_mapping import map_error, unreadable
 from .routes import BAD_DATA, OperationRequest, identify, is_of_signal_handler
 
@@ -61,7 +61,7 @@ _BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 _NETWORK_ERRORS = (httpx.RequestError, httpx.StreamError, OSError, UnicodeError)
 
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
-SlotsT = TypeVar("SlotsT", Semaphore, "anyio.Semaphore")
+SlotsT = TypeVar("SlotsT", Slots, "anyio.Semaphore")
 
 
 class Settings(NamedTuple):
@@ -264,7 +264,7 @@ class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport, Generic[Transpor
         return unreadable(call, response, note)
 
 
-class SyncTransport(_Transport[httpx.BaseTransport, Semaphore]):
+class SyncTransport(_Transport[httpx.BaseTransport, Slots]):
     """Sends the requests of a sync client."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

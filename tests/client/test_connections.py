@@ -182,6 +182,19 @@ def test_a_call_that_is_cancelled_or_fails_releases_its_slot(
     asyncio.run(run())
 
 
+def test_a_thread_that_goes_on_calling_leaves_others_their_turn(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MAX_CONCURRENT_CALLS", 1)
+    with SentryMembers(token=USER_TOKEN, url=server.url()) as sentry:
+        call = partial(sentry.add_an_organization_member_to_a_team, *ARGUMENTS)
+        busy = threading.Thread(target=lambda: [call() for _ in range(500)])
+        busy.start()
+        call()
+        assert busy.is_alive()
+        busy.join()
+
+
 def test_threads_have_at_most_as_many_calls_in_flight_as_sentry_allows() -> None:
     """The clients made by `with_options` share the limit."""
     in_flight, most, lock = 0, 0, threading.Lock()
