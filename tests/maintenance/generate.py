@@ -100,7 +100,7 @@ def _write(contract: Contract, folder: Path) -> None:
 
 
 def replace(folder: Path) -> None:
-    """Put what was generated in place. Whenever this is killed, a whole package is left."""
+    """Put what was generated in place. The next run mends what is left of one that is killed."""
     for present in (PACKAGE, DOCUMENTS):
         old = folder / f"old-{present.name}"
         try:
