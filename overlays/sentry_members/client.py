@@ -38,7 +38,10 @@ TransportT = TypeVar("TransportT", SyncTransport, AsyncTransport)
 
 
 class _BaseClient(ABC, Generic[NetworkT, TransportT]):
-    """What the sync and the async client share: everything but sending."""
+    """What the sync and the async client share: everything but sending.
+
+    The methods that send are declared here for their documentation, which both inherit.
+    """
 
     _kind: type[NetworkT]
     _connections: type[NetworkT]
