@@ -45,13 +45,17 @@ def tools(organization: str) -> list[types.Tool]:
     """
     text = resources.files("sentry_members_contract").joinpath("openapi.json").read_text("utf-8")
     items: list[Json] = list(json.loads(text)["paths"].values())
-    found = [
-        _tool(method, operation, item.get("parameters", []), organization)
+    return [
+        _tool(method, item[method], item.get("parameters", []), organization)
         for item in items
-        for method, operation in item.items()
-        if "operationId" in operation
+        for method in ("get", "put", "post", "patch", "delete")
+        if method in item and hasattr(AsyncSentryMembers, _name(item[method]))
     ]
-    return [tool for tool in found if hasattr(AsyncSentryMembers, tool.name)]
+
+
+def _name(operation: Json) -> str:
+    """Return the operation's name in Python."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation.get("operationId", "")).lower()
 
 
 def _tool(method: str, operation: Json, of_path: list[Json], organization: str) -> types.Tool:
@@ -69,7 +73,7 @@ def _tool(method: str, operation: Json, of_path: list[Json], organization: str) 
         properties |= schema.get("properties", {})
         required += schema.get("required", [])
     return types.Tool(
-        name=re.sub(r"(?<!^)(?=[A-Z])", "_", operation["operationId"]).lower(),
+        name=_name(operation),
         title=operation.get("summary"),
         description=operation.get("description"),
         input_schema={
@@ -184,5 +188,4 @@ async def _serve(organization: str, sentry: AsyncSentryMembers) -> None:
             on_call_tool=call_tool,
         )
         async with stdio_server() as (read_stream, write_stream):
-            options = server.create_initialization_options()
-            await server.run(read_stream, write_stream, options)
+            await server.run(read_stream, write_stream, server.create_initialization_options())

@@ -6,7 +6,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import anyio
@@ -15,6 +17,7 @@ from mcp import ClientSession, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
 from sentry_members import AsyncSentryMembers, NewMember
 from sentry_members.routes import routes
+from sentry_members_cli import mcp
 from sentry_members_testing import FakeSentry
 from sentry_members_testing.model_fields import fields
 
@@ -105,6 +108,16 @@ def test_the_tools_are_the_operations_as_the_contract_describes_them(agent: Agen
             tool.annotations.read_only_hint,
             tool.annotations.idempotent_hint,
         )
+
+
+def test_leaves_out_what_the_client_has_no_method_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = resources.files("sentry_members_contract").joinpath("openapi.json").read_text("utf-8")
+    document = json.loads(text)
+    upload = {"operationId": "upload", "requestBody": {"content": {"text/csv": {}}}}
+    document["paths"]["/api/0/"] = {"x-internal": True, "post": upload, "get": {}}
+    package = SimpleNamespace(joinpath=lambda _: package, read_text=lambda _: json.dumps(document))
+    monkeypatch.setattr(resources, "files", lambda _: package)
+    assert [INVITE, JOIN] == [tool.name for tool in mcp.tools("acme")]
 
 
 @pytest.mark.slow
