@@ -13,7 +13,7 @@ from typing import Any, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from openapi_python_client.strings import ClassName, PythonIdentifier
 
-from .contract import Contract, Node, Operation, Schema, follow
+from .contract import METHODS, Contract, Node, Operation, Schema, follow
 from .form import CONVERTERS, FIELD_PREFIX, PACKAGE, module_of
 
 HERE = Path(__file__).parent
@@ -66,9 +66,9 @@ def _resolved(document: Node) -> Node:
         return {key: resolve(item, references) for key, item in node.items()}
 
     paths = resolve(document.get("paths", {}))
-    for operation in (node for item in paths.values() for node in item.values()):
-        if "operationId" in operation:
-            operation["security"] = security
+    for item in paths.values():
+        for method in item.keys() & METHODS:
+            item[method]["security"] = security
     return {
         **document,
         "servers": [GATEWAY],

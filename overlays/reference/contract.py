@@ -121,7 +121,7 @@ class Schema:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A parameter, a request body, a response or a header.
+    """A parameter, a request body, a response, a header or a security scheme.
 
     Attributes:
         node: The part as the document has it, with its reference followed.
@@ -226,7 +226,10 @@ class Operation:
     @cached_property
     def responses(self) -> dict[str, Part]:
         """Its responses, by status code, range of them such as 5XX, or `default`."""
-        return _parts(self.node.get("responses", {}), self._document)
+        written: Node = self.node.get("responses", {})
+        # An extension may hold anything.
+        nodes = {name: node for name, node in written.items() if not name.startswith("x-")}
+        return _parts(nodes, self._document)
 
     @property
     def security(self) -> list[dict[str, list[str]]]:
@@ -257,6 +260,12 @@ class Contract:
     """
 
     document: Node
+
+    @cached_property
+    def security_schemes(self) -> dict[str, Part]:
+        """Its security schemes, by name."""
+        components: Node = self.document.get("components", {})
+        return _parts(components.get("securitySchemes", {}), self.document)
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:

@@ -22,6 +22,7 @@ from .contract import Contract, Node, Part, Schema, load
 from .form import FIELD_PREFIX, Unrenderable, body_field, parameter_field
 
 HERE = Path(__file__).parent
+PHRASES = {str(status.value): status.phrase for status in HTTPStatus}
 
 
 def render(contract: Contract) -> str:
@@ -48,13 +49,12 @@ def render(contract: Contract) -> str:
     def to_inline_html(text: str) -> Markup:
         return Markup(markdown.renderInline(text))
 
-    components: Node = contract.document.get("components", {})
     environment.filters["markdown"] = to_html
     environment.filters["inline"] = to_inline_html
     return environment.get_template("index.html.jinja").render(
         info=contract.document["info"],
         operations=list(_operations(contract)),
-        credentials=components.get("securitySchemes", {}).values(),
+        credentials=[scheme.description for scheme in contract.security_schemes.values()],
         key_header=KEY_HEADER,
         schemas={name: _shown(schema) for name, schema in _response_schemas(contract).items()},
     )
@@ -102,7 +102,7 @@ def _responses(responses: dict[str, Part], call: str) -> Iterator[Node]:
         example = schema.keywords.get("example") if schema and status.startswith("2") else None
         yield {
             "status": status,
-            "phrase": HTTPStatus(int(status)).phrase if status.isdigit() else "",
+            "phrase": PHRASES.get(status, ""),
             "description": response.description,
             "body": _type(schema) if schema else "",
             "example": _as_text(example) if example else "",

@@ -31,6 +31,9 @@ MINIMA = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "min
 MAXIMA = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
 BOUNDS = MINIMA | MAXIMA | {"pattern", "multipleOf", "uniqueItems"}
 
+# A component with one of these is a place of its own: it may contain itself.
+NESTING = frozenset({"properties", "additionalProperties", "items", "anyOf", "oneOf", "allOf"})
+
 ANYTHING = "anything"
 
 
@@ -116,8 +119,9 @@ class _Places:
         self.facts: dict[Place, Facts] = {}
         for key in document.keys() - {"paths", "components", "security"}:
             self._add((key,), {"description": document[key]}, category="prose")
-        for name, scheme in document.get("components", {}).get("securitySchemes", {}).items():
-            self._add((f"security scheme {name}",), scheme, category="part", what=scheme["type"])
+        for name, scheme in contract.security_schemes.items():
+            place, what = (f"security scheme {name}",), scheme.node["type"]
+            self._add(place, scheme.node, category="part", what=what)
         for operation in contract.operations:
             self._add_operation(operation)
 
@@ -183,7 +187,7 @@ class _Places:
         """
         self._add(place, schema.written if isinstance(schema.written, dict) else schema.keywords)
         if schema.component:
-            if not schema.keywords.keys() & {"properties", "items", "anyOf", "oneOf", "allOf"}:
+            if not schema.keywords.keys() & NESTING:
                 yield from self._alternatives(place, schema.component, direction)
                 return
             component = (f"{direction} {schema.name}",)

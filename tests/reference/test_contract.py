@@ -1,11 +1,21 @@
 """The model of a contract reads everything that it may have, also what openapi.yaml doesn't."""
 
+import json
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import pytest
 
-from overlays.reference.contract import Contract, Operation, Schema, follow
+from overlays.reference.agents import documents
+from overlays.reference.contract import Contract, Operation, Schema, follow, load
+from overlays.reference.render import render
+from tests.maintenance.comparison import changes
+from tests.maintenance.validate import faults
+from tests.support.contracts import EXAMPLE
 
+MEMBERS = "/api/0/organizations/{organization_id_or_slug}/members/"
+RESPONSES = ("paths", MEMBERS, "post", "responses")
 COMPONENTS: dict[str, Any] = {
     "parameters": {
         "Cursor": {"name": "cursor", "in": "query", "schema": {"$ref": "#/components/schemas/Text"}}
@@ -35,6 +45,26 @@ COMPONENTS: dict[str, Any] = {
 }
 
 
+# What may also be there, or be missing, in a valid contract: the place in the example, and the value.
+UNUSUAL: dict[str, tuple[tuple[str, ...], Any]] = {
+    "a security scheme without a description": (
+        ("components", "securitySchemes", "auth_token"),
+        {"type": "http", "scheme": "bearer"},
+    ),
+    "a security scheme by reference": (
+        ("components", "securitySchemes", "other"),
+        {"$ref": "#/components/securitySchemes/auth_token"},
+    ),
+    "a status code without a common phrase": ((*RESPONSES, "499"), {"description": ""}),
+    "an extension of the responses": ((*RESPONSES, "x-note"), "any text"),
+    "an extension of a path": (("paths", MEMBERS, "x-internal"), True),
+    "a component that contains itself as its other keys": (
+        ("components", "schemas", "Member", "additionalProperties"),
+        {"$ref": "#/components/schemas/Tree"},
+    ),
+}
+
+
 def operation(node: dict[str, Any], item: Any = (), **document: Any) -> Operation:
     """Return the only operation of a document."""
     paths = {"/nodes/{id}/": {"get": {"responses": {}} | node, **dict(item)}}
@@ -44,6 +74,20 @@ def operation(node: dict[str, Any], item: Any = (), **document: Any) -> Operatio
 
 def schema(written: Any) -> Schema:
     return Schema(written, {"components": COMPONENTS})
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_every_program_reads_an_unusual_contract(case: str) -> None:
+    before, now = load(EXAMPLE.read_bytes()), load(EXAMPLE.read_bytes())
+    tree = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Tree"}}
+    now["components"]["schemas"]["Tree"] = tree
+    (*parents, last), value = UNUSUAL[case]
+    reduce(getitem, parents, now)[last] = value
+    assert [] == list(faults(json.dumps(now)))
+    assert render(Contract(now))
+    assert documents(Contract(now))
+    list(changes(before, now))
+    list(changes(now, before))
 
 
 def test_operations_come_in_the_order_of_the_document() -> None:
