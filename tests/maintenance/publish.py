@@ -285,11 +285,16 @@ def main() -> None:
             f"publish: {page} is empty (files elsewhere? export UV_PUBLISH_CHECK_URL)", flush=True
         )
     check_version(Version(version), page, there, auth)
+    tag = f"git tag v{version} && git push origin HEAD v{version}"
     make("build")
     built = built_files()
     files = [f"dist/{name}" for name in missing(built, page, auth)]
     if not files:
-        fail(f"the index has {NAME} {version} already: raise the version in openapi.yaml")
+        # The response to the last upload may have been lost.
+        fail(
+            f"the index has {NAME} {version} already: raise the version in openapi.yaml; or, if "
+            f"only its tag is missing, {tag}"
+        )
     if not upload(url, files, "--dry-run"):
         fail("uv can't upload these files (see above)")
     before = tested_state()
@@ -303,7 +308,6 @@ def main() -> None:
     if not upload(url, files):
         fail("the upload failed: run the same command again to upload the rest")
     check_listed(built, page, auth)
-    tag = f"git tag v{version} && git push origin HEAD v{version}"
     print(f"publish: {NAME} {version} is on the index: {tag}")
 
 

@@ -233,6 +233,15 @@ def test_completes_a_failed_upload(
         assert {file.name: file.read_bytes() for file in built.iterdir()} == index.files()
 
 
+def test_names_the_tag_of_an_upload_whose_last_response_was_lost(
+    project: Project, built: Path, empty: Index
+) -> None:
+    for name in (WHEEL, SDIST):
+        shutil.copy(built / name, empty.packages)
+    tag = f"git tag v{VERSION} && git push origin HEAD v{VERSION}"
+    assert project.publish(empty.url).endswith(f"; or, if only its tag is missing, {tag}")
+
+
 def test_rejects_another_file_of_the_same_name(project: Project, empty: Index) -> None:
     (empty.packages / WHEEL).write_text("other")
     assert f"the index has another {WHEEL}: raise the version" in project.publish(empty.url)
