@@ -259,7 +259,7 @@ def _rows(line: int, header: Header, cells: list[str]) -> Iterator[Row]:
     email, member_id, given_role = values["email"], values["member_id"], values["org_role"]
     teams = read_teams(values["teams"])
     if bool(email) == bool(member_id):
-        raise RowError("give an email, to invite, or a member_id, to add to teams; not both")
+        raise RowError("give either an email, to invite, or a member_id, to add to teams")
     if member_id:
         yield from _additions(line, member_id, given_role, teams)
         return

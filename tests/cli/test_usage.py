@@ -67,7 +67,7 @@ WRONG = [
     Wrong("onboard no-person.csv", ("no column email or member_id",)),
     Wrong("onboard roles.csv", ("line 2", "did you mean member?", "--skip-bad")),
     Wrong("onboard teams.csv", ("line 2", "'back/end' is not a slug", "--skip-bad")),
-    Wrong("onboard both.csv", ("line 2", "not both")),
+    Wrong("onboard both.csv", ("line 2", "give either an email")),
     Wrong("onboard no-team.csv", ("line 2", "name the teams that member 6 is to be added to")),
     Wrong("onboard quoted.csv", ("line 2 of the people file is not CSV",)),
     Wrong("onboard comment.csv", ("line 2", "take out the row, or the mark")),
