@@ -4,7 +4,8 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import cache, partial
-from threading import Lock, Semaphore
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any, Generic, TypeVar
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
@@ -19,17 +20,22 @@ SlotsT = TypeVar("SlotsT")
 
 
 class Slots:
-    """Slots that threads take in turn: one that frees a slot would else take it again at once."""
+    """Slots that threads take in turn: one that frees a slot would else take it again at once.
+
+    An exception of a signal handler can leave a `Semaphore` locked, but not what is used here.
+    """
 
     def __init__(self, count: int) -> None:
-        self._free, self._turn = Semaphore(count), Lock()
+        self._free, self._turn = SimpleQueue[None](), Lock()
+        for _ in range(count):
+            self._free.put(None)
 
     def __enter__(self) -> None:
         with self._turn:
-            self._free.acquire()
+            self._free.get()
 
     def __exit__(self, *_: object) -> None:
-        self._free.release()
+        self._free.put(None)
 
 
 class Network(Generic[TransportT, SlotsT]):

@@ -254,13 +254,11 @@ def _read(call: OperationRequest, response: httpx.Response) -> _Details:
 def _texts(value: object, depth: int = 3) -> Iterator[str]:
     """Yield the texts in a value of a JSON body: a text, a list, or an object with a message."""
     match value:
-        case str():
-            yield value
+        case str(text) | {"message": str(text)}:
+            yield text
         case list() if depth:
             for item in cast(list[object], value)[:_MESSAGES_LIMIT]:
                 yield from _texts(item, depth - 1)
-        case {"message": str(message)}:
-            yield message
         case dict() | list():
             with suppress(RecursionError):  # It may be nested more deeply than can be written.
                 yield json.dumps(value)

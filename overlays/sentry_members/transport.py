@@ -273,8 +273,8 @@ class SyncTransport(_Transport[httpx.BaseTransport, Slots]):
         except BaseException as error:  # noqa: BLE001 - raised again
             failure = error
         if not isinstance(failure, errors.SentryMembersError):
-            # A signal handler's exception may have left a lock of the slots or of the connections
-            # locked for ever.
+            # A signal handler's exception may have left a slot taken, or a lock of the connections
+            # locked, for ever.
             self.network.renew()
         raise _without_inner_frames(failure)
 

@@ -13,8 +13,9 @@ import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,7 +32,7 @@ from sentry_members import (
     errors,
     transport,
 )
-from sentry_members.connections import _ssl_context
+from sentry_members.connections import Slots, _ssl_context
 from sentry_members.routes import routes
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as join
 from sentry_members_testing import FakeSentry
@@ -193,6 +194,27 @@ def test_a_thread_that_goes_on_calling_leaves_others_their_turn(
         call()
         assert busy.is_alive()
         busy.join()
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_an_interrupted_call_leaves_others_able_to_free_their_slots(number: int) -> None:
+    """A signal handler may raise at any moment, also just as a lock has been taken."""
+
+    def interrupt(*_: object) -> None:
+        if next(moments) == number:
+            raise KeyboardInterrupt
+
+    slots, moments = Slots(2), count()
+    slots.__enter__()
+    with suppress(KeyboardInterrupt):
+        sys.setprofile(interrupt)
+        with slots:
+            pass
+        sys.setprofile(None)
+    other = threading.Thread(target=slots.__exit__, daemon=True)
+    other.start()
+    other.join(5)
+    assert not other.is_alive()
 
 
 def test_threads_have_at_most_as_many_calls_in_flight_as_sentry_allows() -> None:
@@ -487,14 +509,15 @@ def test_blames_no_data_for_an_exception_of_a_signal_handler(limit: type[Excepti
         signal.signal(signal.SIGALRM, before)
 
 
-def test_a_signal_handler_that_raises_while_a_slot_is_taken_leaves_the_client_usable() -> None:
-    """`Condition.__exit__` is where Python leaves the lock of a semaphore locked."""
-
+def test_a_signal_handler_that_keeps_a_slot_from_being_freed_leaves_the_client_usable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def interrupt(frame: Any, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_qualname == "Condition.__exit__":
+        if event == "call" and frame.f_code.co_qualname == "Slots.__exit__":
             sys.setprofile(None)
             raise LimitError
 
+    monkeypatch.setattr(client, "MAX_CONCURRENT_CALLS", 1)
     handler = responding(httpx.Response(204))
     with SentryMembers(token=USER_TOKEN, transport=Caller("sync").transport(handler)) as sentry:
         call = partial(sentry.add_an_organization_member_to_a_team, *ARGUMENTS)
