@@ -200,9 +200,9 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         """The generated client, for the generated functions.
 
         A generated function that is called with it has the credential, the retries and the errors
-        of the methods here, except that an argument that no URL can hold is an error of httpx or
-        Python. `sync_detailed` and `asyncio_detailed` also return the status code and the headers.
-        Changing it, such as its headers, or closing it does not affect the methods.
+        of the methods here, except that an argument or a body that no request can be made of is an
+        error of httpx or Python. `sync_detailed` and `asyncio_detailed` also return the status code
+        and the headers. Changing it, such as its headers, or closing it does not affect the methods.
         """
         return self._generated
 

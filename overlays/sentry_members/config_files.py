@@ -100,7 +100,7 @@ def _project_file() -> Path | None:
 
 def _only(files: Iterable[Path]) -> Path | None:
     """Return the file that is there. Of two, Sentry's own tool ignores the second."""
-    found = [*filter(os.path.isfile, files)]
+    found = [*filter(os.path.lexists, files)]
     if len(found) > 1:
         raise ConfigurationError(f"{found[0]} hides {found[1]}: put all settings into one of them")
     return found[0] if found else None
@@ -131,7 +131,7 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
     parser = RawConfigParser(strict=False, default_section="", comment_prefixes=("#", ";", "!"))
     settings: dict[str, Secret] = {}
     try:
-        if is_required or os.path.isfile(file):
+        if is_required or os.path.lexists(file):
             text = file.read_text("utf-8-sig")
             if is_required:
                 # A file of properties has keys such as `auth.token`, no sections, and escapes, but

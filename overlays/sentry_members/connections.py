@@ -113,7 +113,7 @@ def _make(connections: Callable[..., TransportT], context: Any, proxy: Secret) -
     # Raised outside the except block: httpx's frames hold the proxy's password.
     raise ConfigurationError(
         f"the proxy that the environment names can't be used ({reason}): see HTTPS_PROXY, "
-        "ALL_PROXY and NO_PROXY. A SOCKS proxy needs the package httpx[socks]"
+        "ALL_PROXY and NO_PROXY. Use http://, https:// or, with httpx[socks] installed, socks5://"
     )
 
 

@@ -1,5 +1,7 @@
 """Finding the credentials: which source is used, and what is rejected."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from traceback import TracebackException
 from typing import Any
@@ -184,6 +186,25 @@ def test_names_an_unreadable_file_without_quoting_it(
     assert reason in str(caught.value)
     assert USER_TOKEN not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(Path.mkdir, id="folder"),
+        pytest.param(lambda file: file.symlink_to("moved"), id="broken link"),
+    ],
+)
+@pytest.mark.parametrize("above", [0, 1])
+def test_sends_no_token_past_a_file_that_is_none(
+    above: int, make: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    """Docker makes a folder of a file that it was to mount and that is missing."""
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+    file = [elsewhere, *elsewhere.parents][above] / ".sentryclirc"
+    make(file)
+    with pytest.raises(ConfigurationError, match=re.escape(f"{file} can't be read")):
+        url_and_header()
 
 
 def test_reads_a_file_as_windows_writes_it(elsewhere: Path) -> None:
