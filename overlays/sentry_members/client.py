@@ -18,7 +18,7 @@ from sentry_members_api.api.organizations import add_a_member_to_an_organization
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team as add_to_team
 from sentry_members_api.models import Member, NewMember
 
-from .auth import resolve
+from .auth import Credentials, resolve
 from .connections import AsyncConnections, Network, Slots, connector
 from .error_mapping import rate_limit
 from .errors import InvalidArgumentError, RateLimit
@@ -207,9 +207,14 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         return self._generated
 
     @property
+    def credentials(self) -> Credentials:
+        """Where requests go, and as whom. No `repr` shows its secrets."""
+        return self._transport.settings.credentials
+
+    @property
     def url(self) -> str:
         """The root of the Sentry, or of the gateway."""
-        return str(self._transport.settings.credentials.url)
+        return str(self.credentials.url)
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -302,11 +307,9 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
 
     def __repr__(self) -> str:
         # A traceback may show a client whose constructor raised.
-        transport = getattr(self, "_transport", None)
-        if transport is None:
+        if not hasattr(self, "_transport"):
             return f"<{type(self).__name__}>"
-        credentials = transport.settings.credentials
-        return f"<{type(self).__name__} at {credentials.url} with {credentials.description}>"
+        return f"<{type(self).__name__} at {self.url} with {self.credentials.description}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client can't be pickled or copied: make one where it is needed")

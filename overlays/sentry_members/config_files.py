@@ -65,7 +65,7 @@ def sources() -> Iterator[Source]:
     if project is None:
         name = f"{FILE} in the working directory or above it"
         yield Source(name, Secret(), name, Secret())
-    elif home is None or project.resolve() != home.resolve():
+    elif home is None or os.path.realpath(project) != os.path.realpath(home):
         yield _read(project, is_users_own=False)
     if home is not None:
         yield _read(home, is_users_own=True)
@@ -79,12 +79,14 @@ def _home_file() -> Path | None:
     """Return the user's own file: in the home directory, else in the settings directory."""
     with suppress(RuntimeError):
         home = Path.home()
-        settings = os.environ.get("XDG_CONFIG_HOME") or home / ".config"
+        settings = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+        if not settings.is_absolute():  # The specification has it ignored.
+            settings = home / ".config"
         if sys.platform == "darwin":
             settings = home / "Library/Application Support"
         elif sys.platform == "win32":
-            settings = os.environ.get("APPDATA") or home
-        files = (home / FILE, Path(settings, "sentry/sentrycli.ini"))
+            settings = Path(os.environ.get("APPDATA") or home)
+        files = (home / FILE, settings / "sentry/sentrycli.ini")
         return _only(files) or files[0]
     return None
 
@@ -100,10 +102,28 @@ def _project_file() -> Path | None:
 
 def _only(files: Iterable[Path]) -> Path | None:
     """Return the file that is there. Of two, Sentry's own tool ignores the second."""
-    found = [*filter(os.path.lexists, files)]
+    found = [*filter(_is_there, files)]
     if len(found) > 1:
         raise ConfigurationError(f"{found[0]} hides {found[1]}: put all settings into one of them")
     return found[0] if found else None
+
+
+def _is_there(file: Path) -> bool:
+    """Tell whether a file is there; a broken link is.
+
+    Raises:
+        ConfigurationError: That can't be seen.
+    """
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} can't be read ({error.strerror}), and it may say where your Sentry is: make "
+            "it readable, or set SENTRY_URL"
+        ) from error
+    return True
 
 
 def _read(file: Path, *, is_users_own: bool, is_required: bool = False) -> Source:
@@ -131,7 +151,9 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
     parser = RawConfigParser(strict=False, default_section="", comment_prefixes=("#", ";", "!"))
     settings: dict[str, Secret] = {}
     try:
-        if is_required or os.path.lexists(file):
+        if is_required or _is_there(file):
+            if file.is_fifo():
+                return {}, "is a pipe, which can be read only once: write it to a file"
             text = file.read_text("utf-8-sig")
             if is_required:
                 # A file of properties has keys such as `auth.token`, no sections, and escapes, but

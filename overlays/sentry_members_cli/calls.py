@@ -18,7 +18,7 @@ from sentry_members_onboarding.people import (
 )
 
 from .exits import Exit
-from .options import Target, find_target
+from .options import find_organization, make_client
 from .outcomes import exit_of
 from .output import as_fields, as_line, out, print_error, print_json
 
@@ -76,8 +76,8 @@ def invite(
         send_invite=UNSET if send_invite else False,
     )
 
-    def call(sentry: SentryMembers, target: Target) -> Member:
-        return sentry.add_a_member_to_an_organization(target.organization, body)
+    def call(sentry: SentryMembers, organization: str) -> Member:
+        return sentry.add_a_member_to_an_organization(organization, body)
 
     _call_and_exit(row, call, org, token_file, as_json=as_json)
 
@@ -85,26 +85,24 @@ def invite(
 def add_to_team(row: Addition, org: str | None, token_file: str | None, *, as_json: bool) -> None:
     """Add a member to a team, print the result, and exit."""
 
-    def call(sentry: SentryMembers, target: Target) -> Outcome:
-        return sentry.add_an_organization_member_to_a_team(
-            target.organization, row.member_id, row.team
-        )
+    def call(sentry: SentryMembers, organization: str) -> Outcome:
+        return sentry.add_an_organization_member_to_a_team(organization, row.member_id, row.team)
 
     _call_and_exit(row, call, org, token_file, as_json=as_json)
 
 
 def _call_and_exit(
     row: Row,
-    call: Callable[[SentryMembers, Target], Member | Outcome],
+    call: Callable[[SentryMembers, str], Member | Outcome],
     org: str | None,
     token_file: str | None,
     *,
     as_json: bool,
 ) -> None:
     try:
-        target = find_target(org, token_file)
-        with SentryMembers(token=target.token.reveal() or None) as sentry:
-            result = Result.of(row, call(sentry, target))
+        organization = find_organization(org)
+        with make_client(SentryMembers, token_file) as sentry:
+            result = Result.of(row, call(sentry, organization))
     except SentryMembersError as error:
         result = Result.of(row, error)
     exit_ = exit_of(result.outcome, result.error)

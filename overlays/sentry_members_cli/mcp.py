@@ -26,7 +26,7 @@ from sentry_members_api.models import Member
 from sentry_members_onboarding import RowOutcome
 
 from .exits import Exit
-from .options import find_credentials, find_organization
+from .options import find_organization, make_client
 from .output import print_error
 
 Json = dict[str, Any]
@@ -159,8 +159,7 @@ def serve(org: str | None, token_file: str | None) -> None:
     with suppress(ConfigurationError):
         organization = find_organization(org)
     try:
-        _, token = find_credentials(token_file)
-        anyio.run(_serve, organization, AsyncSentryMembers(token=token.reveal() or None))
+        anyio.run(_serve, organization, make_client(AsyncSentryMembers, token_file))
     except ConfigurationError as error:
         print_error("not served", error, as_json=False)
         raise typer.Exit(Exit.CONFIGURATION) from error

@@ -26,9 +26,10 @@ from sentry_members_onboarding import (
 
 from . import report
 from .exits import Exit, worst
-from .options import Target, find_target
+from .options import find_organization, make_client
 from .outcomes import exit_of
 from .output import print_error, print_json, set_verbosity
+from .report import Target
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def onboard(settings: Settings) -> None:
                 f"bad rows: {len(people.bad)}. Nothing was sent: correct them, or skip them with "
                 "--skip-bad"
             )
-        target = find_target(settings.org, settings.token_file)
+        organization = find_organization(settings.org)
+        target = Target(organization, make_client(AsyncSentryMembers, settings.token_file))
         if settings.dry_run and not os.path.exists(path):
             exit_ = report.print_dry_run(people, None, target, settings)
         else:
@@ -113,7 +115,7 @@ def _open_results(path: Path, target: Target, settings: Settings) -> ResultsFile
     Raises:
         ResultsFileError: It can't be used.
     """
-    url = str(target.credentials.url)
+    url = target.sentry.url
     try:
         return ResultsFile(path, url, target.organization, same_sentry=settings.same_sentry)
     except OtherSentryError as error:
@@ -147,8 +149,9 @@ def _run(
 
     async def send(show: Callable[[Result], None]) -> None:
         _cancel_on_signals()
+        organization, sentry = target
         results = onboarding.onboard(
-            sentry, target.organization, people, results_file, send_invite=not settings.no_email
+            sentry, organization, people, results_file, send_invite=not settings.no_email
         )
         async with sentry, aclosing(results):
             async for result in results:
@@ -157,7 +160,6 @@ def _run(
                 if error and error not in ended_by:
                     ended_by.append(error)
 
-    sentry = AsyncSentryMembers(token=target.token.reveal() or None)
     try:
         with report.progress(work, settings) as show:
             asyncio.run(send(show))

@@ -2,38 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeVar
 
 import typer
-from sentry_members.auth import Credentials, default_organization, resolve
+from sentry_members.auth import default_organization
+from sentry_members.client import AsyncSentryMembers, SentryMembers
 from sentry_members.errors import ConfigurationError
-from sentry_members.secret import Secret
 from sentry_members_onboarding.people import SLUG
 
-
-class Target(NamedTuple):
-    """Where a command sends its requests, and as whom.
-
-    Attributes:
-        organization: The ID or slug of the organization.
-        credentials: The credential and the address of the Sentry.
-        token: The token in the file; empty if no file is given.
-    """
-
-    organization: str
-    credentials: Credentials
-    token: Secret
-
-
-def find_target(org: str | None, token_file: str | None) -> Target:
-    """Find the organization and the credentials. Nothing is sent.
-
-    Raises:
-        ConfigurationError: They are missing, or can't be used.
-        typer.BadParameter: `--org` can't be the ID or slug of an organization.
-    """
-    name = find_organization(org)
-    return Target(name, *find_credentials(token_file))
+ClientT = TypeVar("ClientT", SentryMembers, AsyncSentryMembers)
 
 
 def find_organization(org: str | None) -> str:
@@ -55,20 +32,21 @@ def find_organization(org: str | None) -> str:
     return name
 
 
-def find_credentials(token_file: str | None) -> tuple[Credentials, Secret]:
-    """Return the credentials, and the token in the file, which is empty if no file is given.
+def make_client(kind: type[ClientT], token_file: str | None) -> ClientT:
+    """Make a client with the token in the file, or else with the credentials that it finds.
+
+    A command makes one client and shows its credentials: found twice, they might differ.
 
     Raises:
-        ConfigurationError: There are none, or they can't be used.
+        ConfigurationError: There are no credentials, or they can't be used.
     """
-    token = None if token_file is None else _read_token(token_file)
-    return resolve(token), token or Secret()
+    return kind(token=None if token_file is None else _read_token(token_file))
 
 
-def _read_token(file: str) -> Secret:
+def _read_token(file: str) -> str:
     try:
         read = sys.stdin.buffer.read if file == "-" else Path(file).read_bytes
-        return Secret(read().decode("utf-8-sig"))
+        return read().decode("utf-8-sig")
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
     raise ConfigurationError(f"--token-file {file} can't be read: {reason}")

@@ -13,10 +13,10 @@ from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
+from sentry_members.client import AsyncSentryMembers
 from sentry_members_onboarding import BadRow, Invite, People, Result, ResultsFile, Row, RowOutcome
 
 from .exits import Exit
-from .options import Target
 from .outcomes import colour, exit_of
 from .output import as_fields, as_line, err, in_terms_of_options, out, print_block, print_json
 
@@ -33,6 +33,13 @@ class _Settings(Protocol):
     def quiet(self) -> bool: ...
     @property
     def verbose(self) -> bool: ...
+
+
+class Target(NamedTuple):
+    """Where the rows are sent, and as whom."""
+
+    organization: str
+    sentry: AsyncSentryMembers
 
 
 class Work(NamedTuple):
@@ -122,11 +129,11 @@ def print_plan(work: Work, target: Target) -> None:
 
 
 def _plan(work: Work, target: Target) -> list[str]:
-    credentials = target.credentials
+    organization, sentry = target
     return [
         f"Invites: {work.invites}. Additions to teams: {work.additions}. Rows done: {work.done}.",
-        f"Organization: {target.organization}, at {credentials.url}",
-        f"Credential: {in_terms_of_options(credentials.description)}",
+        f"Organization: {organization}, at {sentry.url}",
+        f"Credential: {in_terms_of_options(sentry.credentials.description)}",
     ]
 
 

@@ -1,10 +1,11 @@
 """The command `whoami`."""
 
 import typer
+from sentry_members.client import SentryMembers
 from sentry_members.errors import ConfigurationError
 from sentry_members_onboarding import RowOutcome
 
-from .options import find_credentials, find_organization
+from .options import find_organization, make_client
 from .outcomes import exit_of
 from .output import in_terms_of_options, out, print_error, print_json
 
@@ -12,7 +13,8 @@ from .output import in_terms_of_options, out, print_error, print_json
 def whoami(org: str | None, token_file: str | None, *, as_json: bool) -> None:
     """Print what would be sent where; nothing of it is secret."""
     try:
-        credentials, _ = find_credentials(token_file)
+        with make_client(SentryMembers, token_file) as sentry:
+            credentials = sentry.credentials
     except ConfigurationError as error:
         print_error("no credentials", error, as_json=as_json)
         raise typer.Exit(exit_of(RowOutcome.NOT_ATTEMPTED, error)) from error

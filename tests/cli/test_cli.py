@@ -18,12 +18,14 @@ from typing import Any, get_args
 import httpx
 import pytest
 import typer.main
-from sentry_members import accepted_scopes, asking_scopes
+from sentry_members import SentryMembers, accepted_scopes, asking_scopes
 from sentry_members.scopes import Operation
 from sentry_members_api.models.organization_role import ORGANIZATION_ROLE_VALUES
+from sentry_members_cli import report
 from sentry_members_cli.app import app
 from sentry_members_cli.exits import MEANINGS, Exit
-from sentry_members_cli.options import find_target
+from sentry_members_cli.onboard import Settings
+from sentry_members_cli.options import make_client
 
 from tests.support.cli_process import COMMAND, environment, running, wait_until
 from tests.support.cli_shell import Ran, Shell, shell
@@ -294,9 +296,9 @@ def test_hides_the_token_of_a_file(elsewhere: Path) -> None:
     """A traceback may show the variables of a command."""
     token = "sntryu_" + "0123456789abcdef" * 4
     (elsewhere / "token.txt").write_text(token)
-    target = find_target("acme", "token.txt")
-    assert token not in repr(target)
-    assert token == target.token.reveal()
+    with make_client(SentryMembers, "token.txt") as sentry:
+        assert token not in repr(sentry.credentials)
+        assert f"Bearer {token}" == sentry.credentials.secret.reveal()
 
 
 @pytest.mark.parametrize(
@@ -775,6 +777,21 @@ def test_a_terminal_asks_before_anything_is_sent(
     if code == 0:
         again = on_a_terminal(shell, elsewhere, code=0, NO_COLOR="1")
         assert "Send?" not in again, "nothing is left to send"
+
+
+def test_sends_where_it_said_whatever_changes_after_the_question(
+    shell: Shell, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(elsewhere, "email\nada@example.com\n")
+
+    def change(_: str) -> bool:
+        shell.set(SENTRY_URL="http://127.0.0.1:9", SENTRY_AUTH_TOKEN=None)
+        return True
+
+    monkeypatch.setattr(Settings, "asks", True)
+    monkeypatch.setattr(report, "confirm", change)
+    assert 0 == shell("onboard", "people.csv").code
+    assert 1 == len(shell.fake.requests)
 
 
 @pytest.mark.slow

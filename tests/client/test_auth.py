@@ -1,10 +1,12 @@
 """Finding the credentials: which source is used, and what is rejected."""
 
+import errno
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from traceback import TracebackException
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -193,6 +195,7 @@ def test_names_an_unreadable_file_without_quoting_it(
     [
         pytest.param(Path.mkdir, id="folder"),
         pytest.param(lambda file: file.symlink_to("moved"), id="broken link"),
+        pytest.param(lambda file: file.symlink_to(file.name), id="link to itself"),
     ],
 )
 @pytest.mark.parametrize("above", [0, 1])
@@ -205,6 +208,48 @@ def test_sends_no_token_past_a_file_that_is_none(
     make(file)
     with pytest.raises(ConfigurationError, match=re.escape(f"{file} can't be read")):
         url_and_header()
+
+
+@pytest.mark.parametrize("above", [0, 1])
+def test_rejects_a_pipe(above: int, monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+    """To read it would take for ever, or what another reader needs."""
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+    file = [elsewhere, *elsewhere.parents][above] / ".sentryclirc"
+    os.mkfifo(file)
+    with pytest.raises(ConfigurationError, match=re.escape(f"{file} is a pipe")):
+        url_and_header()
+
+
+def test_sends_no_token_past_a_folder_that_it_cannot_search(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    """Nobody can lock out root, so that the operating system's answer is made up."""
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+
+    def locked(_: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "lstat", locked)
+    refusal = r"sentryclirc can't be read \(Permission denied\), .* set SENTRY_URL"
+    with pytest.raises(ConfigurationError, match=refusal):
+        url_and_header()
+    monkeypatch.setenv("SENTRY_URL", "sentry.io")
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header()
+
+
+def test_ignores_a_relative_folder_of_settings(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    """A project could have one, and say where the token goes."""
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
+    (elsewhere / "relative/sentry").mkdir(parents=True)
+    stray = write_clirc(elsewhere, url="https://project.example")
+    stray.rename(elsewhere / "relative/sentry/sentrycli.ini")
+    own = elsewhere.parents[1] / ".config/sentry"
+    own.mkdir(parents=True)
+    write_clirc(own, url="https://own.example").rename(own / "sentrycli.ini")
+    assert f"https://own.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
 def test_reads_a_file_as_windows_writes_it(elsewhere: Path) -> None:
