@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from select import select
 from string import Template
 from time import sleep
 from types import FrameType
@@ -98,8 +99,11 @@ def check_free(listen: str) -> None:
         sys.exit(f"gateway: can't listen at GATEWAY_LISTEN={listen}: {error.strerror}")
 
 
-def await_start(listen: str, process: subprocess.Popen[bytes]) -> str:
-    """Wait until nginx responds; return the URL that it responds at, or nothing if it has ended."""
+def await_start(listen: str, pid_file: Path, process: subprocess.Popen[bytes]) -> str:
+    """Wait until nginx responds; return the URL that it responds at, or nothing if it has ended.
+
+    nginx writes its process ID once it has the address. Until then another gateway may respond.
+    """
     host, _, port = listen.rpartition(":")
     if host in ("", "*", "0.0.0.0"):
         host = "localhost"
@@ -110,7 +114,7 @@ def await_start(listen: str, process: subprocess.Popen[bytes]) -> str:
             closing(HTTPConnection(f"{host}:{port}", timeout=1)) as http,
         ):
             http.request("GET", "/healthz")
-            if http.getresponse().status == HTTPStatus.OK:
+            if http.getresponse().status == HTTPStatus.OK and pid_file.exists():
                 return f"http://{host}:{port}"
         sleep(0.02)
     return ""
@@ -132,13 +136,16 @@ def is_accepted(folder: Path, variables: dict[str, str]) -> bool:
 
 def reload(folder: Path, process: subprocess.Popen[bytes], turn: threading.Lock) -> None:
     """On each signal HUP, let nginx take over the changes of the files that the settings name."""
-    while signal.sigwait([signal.SIGHUP]):
-        with turn:
-            if (variables := settings()) and is_accepted(folder, variables):
-                process.send_signal(signal.SIGHUP)
-                report("reloaded")
-            else:
-                report("not reloaded, the old keys stay")
+    try:
+        while signal.sigwait([signal.SIGHUP]):
+            with turn:
+                if (variables := settings()) and is_accepted(folder, variables):
+                    process.send_signal(signal.SIGHUP)
+                    report("reloaded")
+                else:
+                    report("not reloaded, the old keys stay")
+    except OSError:
+        process.terminate()  # The signal came from a terminal that was closed.
 
 
 def unwritable(error: OSError) -> str:
@@ -158,9 +165,10 @@ def relay(process: subprocess.Popen[bytes]) -> None:
         for line in process.stdout:
             os.write(sys.stdout.fileno(), line)
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            report(f"stopping, its log can't be written: {error.strerror}")
         process.terminate()
+        if not isinstance(error, BrokenPipeError):
+            with suppress(OSError):
+                report(f"stopping, its log can't be written: {error.strerror}")
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -169,10 +177,23 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 
 def sweep() -> None:
-    """Remove the folders with secrets of gateways that were killed together with their guards."""
+    """End what gateways left that were killed together with their guards: workers, and secrets."""
     for secrets in Path(tempfile.gettempdir()).glob(f"{PREFIX}*{SUFFIX}/conf.d"):
         with suppress(OSError), locked(secrets.parent):
+            for worker in workers(secrets.parent):
+                signal.pidfd_send_signal(worker, signal.SIGKILL)
+                select([worker], [], [])  # waits until it has ended
+                os.close(worker)
             shutil.rmtree(secrets.parent)
+
+
+def workers(folder: Path) -> Iterator[int]:
+    """Yield a file descriptor of each nginx that runs in a folder, as Linux lists it in /proc."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_nginx = (process / "cmdline").read_bytes().startswith(b"nginx")
+            if is_nginx and (process / "cwd").samefile(folder):
+                yield os.pidfd_open(int(process.name))
 
 
 @contextmanager
@@ -193,7 +214,6 @@ def locked(folder: Path) -> Generator[None]:
 @contextmanager
 def guarded_folder() -> Generator[tuple[Path, int]]:
     """Make a temporary folder, and a process group; both end even if this program is killed."""
-    sweep()
     with tempfile.TemporaryDirectory(SUFFIX, PREFIX) as name, locked(Path(name)):
         # In a process group of its own, Ctrl-C doesn't reach it.
         guard = subprocess.Popen(
@@ -223,6 +243,7 @@ def main() -> None:
     variables = settings()
     if not variables:
         sys.exit(1)
+    sweep()
     check_free(variables["GATEWAY_LISTEN"])
     os.umask(0o077)
     with guarded_folder() as (folder, group):
@@ -241,7 +262,7 @@ def main() -> None:
         )
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
         turn = threading.Lock()
-        if url := await_start(variables["GATEWAY_LISTEN"], process):
+        if url := await_start(variables["GATEWAY_LISTEN"], folder / "nginx.pid", process):
             report(f"at {url} (kill -HUP {os.getpid()} reloads the keys)")
             # Not earlier: it would end an nginx that doesn't handle the signal yet.
             threading.Thread(target=reload, args=[folder, process, turn], daemon=True).start()

@@ -1,16 +1,18 @@
 """However the gateway ends, nginx ends with it, and no secret stays on the disk."""
 
 import os
+import pty
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 
-from tests.support.gateway import RUN, START, address, gateway, settings
+from tests.support.gateway import RUN, START, address, await_start, gateway, settings
 from tests.support.raw_server import Recorder
 from tests.support.repo_copy import MAKE, Tree
 
@@ -93,6 +95,57 @@ def test_the_next_start_removes_what_was_killed_together_with_its_guard(
         with gateway(folders[2], **shared):
             assert running.exists()
     assert other.exists()
+
+
+def test_the_next_start_ends_a_worker_that_is_left(upstream: Recorder, tmp_path: Path) -> None:
+    """A gateway of which all but the worker is killed at once goes on serving."""
+    folders = [tmp_path / name for name in ("killed", "next")]
+    for folder in folders:
+        folder.mkdir()
+    with gateway(folders[0], sentry_url=upstream.url()) as killed:
+        master, worker = killed.processes()
+        directory = worker / "cwd"  # no longer there if the process has ended
+        os.kill(killed.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, killed.pid, os.WSTOPPED)
+        for pid in (os.getpgid(int(master.name)), int(master.name), killed.pid):
+            os.kill(pid, signal.SIGKILL)
+    assert directory.exists()
+    [left] = (folders[0] / "temporary").iterdir()
+    shared = {"TMPDIR": str(left.parent), "GATEWAY_LISTEN": killed.url.rpartition("/")[2]}
+    with gateway(folders[1], sentry_url=upstream.url(), **shared):
+        assert not left.exists()
+        assert not directory.exists()
+
+
+def test_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
+    """Nobody sees the log any more, nor that the signal HUP reloads the keys."""
+    environment = settings(tmp_path)
+    ours, its = pty.openpty()
+    process = subprocess.Popen(RUN, env=environment, stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    await_start(environment, process)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    process.wait(START)
+    assert not is_served(environment)
+    assert [] == os.listdir(environment["TMPDIR"])
+
+
+def test_does_not_take_another_gateway_for_its_own(tmp_path: Path) -> None:
+    """One that starts at the same time may get the address first."""
+    environment = settings(tmp_path)
+    nginx = tmp_path / "bin/nginx"
+    nginx.parent.mkdir()
+    nginx.write_text(
+        f"#!{sys.executable}\nimport socket\n"
+        f"connection, _ = socket.create_server({address(environment)}).accept()\n"
+        "connection.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\n')\n"
+        "connection.recv(100)\nconnection.close()\nraise SystemExit(1)\n"
+    )
+    nginx.chmod(0o755)
+    environment["PATH"] = f"{nginx.parent}:{environment['PATH']}"
+    ran = subprocess.run(RUN, env=environment, capture_output=True, text=True, check=False)
+    assert (1, "") == (ran.returncode, ran.stderr)
 
 
 def test_a_gateway_that_is_killed_while_nginx_starts_ends_nginx(tmp_path: Path) -> None:
