@@ -25,6 +25,13 @@ map $request $gateway_methods {{
 }}
 """
 
+# A pattern of values that are sent as they are, and that are one part of a path.
+PLAIN = re.compile(
+    r"(?:\(\?:|[()|?*+]|\{\d+(?:,\d*)?\}|\\[dw]|[\w-]"
+    r"|\[(?:[a-z]-[a-z]|[A-Z]-[A-Z]|\d-\d|\\[dw]|\w|-(?=\]))+\])*",
+    re.ASCII,
+)
+
 
 def operations(contract: Contract) -> Iterator[tuple[str, str, str, str]]:
     """Yield the method of each operation, the patterns of its paths and queries, and its ID.
@@ -39,7 +46,8 @@ def operations(contract: Contract) -> Iterator[tuple[str, str, str, str]]:
             )
         patterns = dict(_patterns(operation))
         parts = re.split(r"\{(.+?)\}", operation.path)
-        parts[::2] = map(re.escape, parts[::2])
+        # What fills in the gateway's templates would take $NAME for a setting.
+        parts[::2] = (re.escape(text).replace(r"\$", "[$]") for text in parts[::2])
         parts[1::2] = (patterns[name] for name in parts[1::2])
         yield operation.method, "".join(parts), query_pattern(operation), operation.id
 
@@ -48,7 +56,13 @@ def _patterns(operation: Operation) -> Iterator[tuple[str, str]]:
     """Yield the name of each path parameter, and the pattern of its values as a group."""
     for parameter in operation.parameters:
         if parameter.location == "path":
-            yield parameter.name, f"(?:{anchored(parameter)})"
+            pattern = anchored(parameter)
+            if not PLAIN.fullmatch(pattern):
+                sys.exit(
+                    f"the gateway can't check the pattern of the parameter {parameter.name}: write "
+                    "it with letters, digits, _ and - alone"
+                )
+            yield parameter.name, f"(?:{pattern})"
 
 
 def _row(method: str, target: str, value: str) -> str:

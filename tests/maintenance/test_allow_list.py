@@ -95,6 +95,34 @@ def test_rejects_a_pattern_that_it_cannot_check_as_it_is_sent(pattern: str) -> N
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        "^[^/]+$",
+        "^.+$",
+        "^[a-z.]+$",
+        "^[a-z%]+$",
+        r"^\S+$",
+        "^a?b#$",
+        "^[Z-a]+$",
+        "^a$KEY$",
+        "^a|^b$",
+    ],
+)
+def test_rejects_a_path_parameter_that_may_be_more_than_one_part(pattern: str) -> None:
+    """`..`, `?`, `#` and what is encoded would lead to what is no operation of the contract."""
+    with pytest.raises(SystemExit, match="can't check the pattern of the parameter id: write it"):
+        allow_list.render(contract(path={**PATH, "schema": {"pattern": pattern}}))
+
+
+def test_holds_no_name_that_the_templates_fill_in() -> None:
+    """A name such as `$GATEWAY_KEYS` would put a secret into the rows."""
+    listing = Contract({"paths": {"/$KEY/${KEY}/$$/": {"get": {"operationId": "list"}}}})
+    listing.document["paths"]["/$KEY/${KEY}/$$/"]["parameters"] = [{**PATH, "name": "KEY"}]
+    assert not re.search(r"\$\{?[A-Z]", allow_list.render(listing))
+    assert ("list", "GET") == allowed(listing, "GET", "/$KEY/$ada/$$/")
+
+
+@pytest.mark.parametrize(
     ("contract", "message"),
     [
         (contract('a" ""; default "b'), "GET /people/{id}/: it needs an operationId of letters"),

@@ -14,6 +14,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.maintenance.archives import extract
 from tests.support.repo_copy import ROOT, VENV, Tree, tracked_files
@@ -97,6 +98,23 @@ def metadata(built: Path) -> list[Message]:
 
 def test_metadata_has_a_version_that_indexes_know(built: Path) -> None:
     assert ["2.4", "2.4"] == [each["Metadata-Version"] for each in metadata(built)]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("  version: 1.2.3", '  version: "1.2.3"  # the next'),
+        ("  version: 1.2.3", "  'version':   1.2.3"),
+        ("info:", "x-tool:\n  version: 9.9.9\ninfo:"),
+        ("  version: 1.2.3", "  x-tool:\n    version: 9.9.9\n\n# Ours.\n  version: 1.2.3"),
+    ],
+)
+def test_the_version_is_that_of_the_contract_however_it_is_written(before: str, now: str) -> None:
+    contract = "info:\n  title: Any\n  version: 1.2.3\npaths: {}\n".replace(before, now)
+    assert "1.2.3" == yaml.safe_load(contract)["info"]["version"]
+    found = re.search(TOOLS["hatch"]["version"]["pattern"], contract, re.MULTILINE)
+    assert found
+    assert "1.2.3" == found["version"]
 
 
 def test_wheel_has_the_contract_as_it_is(built: Path) -> None:
