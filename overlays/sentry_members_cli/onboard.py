@@ -161,8 +161,11 @@ def _run(
                     ended_by.append(error)
 
     try:
-        with report.progress(work, settings) as show:
-            asyncio.run(send(show))
+        try:
+            with report.progress(work, settings) as show:
+                asyncio.run(send(show))
+        finally:
+            results_file.check_in_place()
     except (KeyboardInterrupt, asyncio.CancelledError):
         exits.add(Exit.INTERRUPTED)
     except ResultsFileError as error:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from typing import NamedTuple, Protocol, Self
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 from sentry_members.client import AsyncSentryMembers
+from sentry_members.errors import SentryMembersError
 from sentry_members_onboarding import BadRow, Invite, People, Result, ResultsFile, Row, RowOutcome
 
 from .exits import Exit
@@ -248,7 +249,9 @@ def _print_refused(people: People, results_file: ResultsFile) -> None:
     refused = (row for row in people if results_file.outcome(row) is RowOutcome.REFUSED)
     first = list(islice(refused, _MOST_REFUSED))
     left = sum(1 for _ in refused)
-    results = sorted(results_file.results(first), key=lambda result: result.row.line)
+    results: list[Result] = []
+    with suppress(SentryMembersError):  # It is reported when the file is closed.
+        results = sorted(results_file.results(first), key=lambda result: result.row.line)
     if results:
         lines = (f"line {result.row.line}: {as_line(result).plain}" for result in results)
         print_block(f"refused: {len(first) + left}", *lines)

@@ -145,7 +145,7 @@ class ResultsFile:
             ResultsFileError: The file can't be written, or another program has replaced, changed
                 or deleted it.
         """
-        self._check_in_place()
+        self.check_in_place()
         self._entry += 1
         self._append(row, row.member_id, SENDING, "")
         key = self._key(row)
@@ -169,6 +169,38 @@ class ResultsFile:
         if not isinstance(row, BadRow):
             self._latest[self._key(row)] = self._entry, result.outcome
 
+    def check_in_place(self) -> None:
+        """Check that no other program has replaced, changed or deleted the file.
+
+        Raises:
+            ResultsFileError: One has. What was recorded is in another file then.
+        """
+        if self._lost:
+            raise self._lost
+        try:
+            there = os.stat(self._target)
+        except OSError:
+            there = None
+        ours = os.fstat(self._file.fileno()) if self._file else None
+        if (there and (there.st_dev, there.st_ino, there.st_size)) == (
+            ours and (ours.st_dev, ours.st_ino, self._size)
+        ):
+            return
+        found = "What was recorded"
+        if ours and ours.st_size < self._size:
+            found = "Lines of it are lost, and their rows may be sent again. What is left"
+        try:
+            rescued = self._rescue()
+        except OSError as error:
+            self._failed = self._lost = self._unwritable(error.strerror)
+            raise self._lost from error
+        self._lost = ResultsFileError(
+            f"another program has replaced, changed or deleted {self.path}, so nothing more is "
+            f"sent. {found} is in {rescued}: move it back, and run the same again"
+        )
+        self.path = self._target = rescued
+        raise self._lost
+
     def forget_refused(self) -> None:
         """Treat refused rows as not sent, so that they are retried."""
         known = self._latest.items()
@@ -182,7 +214,7 @@ class ResultsFile:
         """
         try:
             if self._is_writing and not self._lost and not self._failed:
-                self._check_in_place()
+                self.check_in_place()
                 # Without room for a second file, the lines of each request stay.
                 with suppress(OSError):
                     self._rewrite()
@@ -290,12 +322,15 @@ class ResultsFile:
                 f"line {error.number} of {self.path} is not a line of a results file: correct it, "
                 "or move the file away"
             ) from error
+        except OSError as error:
+            raise self._unwritable(error.strerror) from error
 
     def _rewrite(self) -> None:
         """Write the latest line about each row to a new file, which takes the place of this one."""
         new = self._target.with_name(f".{self._target.name}.new")
         try:
-            with open(new, "wb") as file:
+            new.unlink(missing_ok=True)  # It may be a link to another file.
+            with open(new, "xb") as file:
                 file.write(format_line(COLUMNS, self._delimiter))
                 for line in self._lines():
                     if self._is_latest(line) if line.organization else self._is_new(line):
@@ -322,38 +357,6 @@ class ResultsFile:
         is_ours = line.organization == self._organization
         return line._replace(sentry=self._url) if is_ours else line
 
-    def _check_in_place(self) -> None:
-        """Check that no other program has replaced, changed or deleted the file.
-
-        Raises:
-            ResultsFileError: One has. What was recorded is in another file then.
-        """
-        if self._lost:
-            raise self._lost
-        try:
-            there = os.stat(self._target)
-        except OSError:
-            there = None
-        ours = os.fstat(self._file.fileno()) if self._file else None
-        if (there and (there.st_dev, there.st_ino, there.st_size)) == (
-            ours and (ours.st_dev, ours.st_ino, self._size)
-        ):
-            return
-        found = "What was recorded"
-        if ours and ours.st_size < self._size:
-            found = "Lines of it are lost, and their rows may be sent again. What is left"
-        try:
-            rescued = self._rescue()
-        except OSError as error:
-            self._failed = self._lost = self._unwritable(error.strerror)
-            raise self._lost from error
-        self._lost = ResultsFileError(
-            f"another program has replaced, changed or deleted {self.path}, so nothing more is "
-            f"sent. {found} is in {rescued}: move it back, and run the same again"
-        )
-        self.path, self._target = rescued, rescued.resolve()
-        raise self._lost
-
     def _rescue(self) -> Path:
         """Go on in a new file, with what was recorded in this one."""
         handle, name = tempfile.mkstemp(".csv", f"{self.path.stem}.rescued-", self._target.parent)
@@ -366,7 +369,7 @@ class ResultsFile:
         self._size = os.fstat(handle).st_size
         if not self._size:
             self._write(format_line(COLUMNS, self._delimiter))
-        return self.path.with_name(Path(name).name)
+        return Path(name)
 
 
 def _same_for_all_regions(url: str) -> str:

@@ -1,5 +1,6 @@
 """The command line: what it sends, what it prints, and how it exits."""
 
+import asyncio
 import json
 import os
 import pty
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -792,6 +793,25 @@ def test_sends_where_it_said_whatever_changes_after_the_question(
     monkeypatch.setattr(report, "confirm", change)
     assert 0 == shell("onboard", "people.csv").code
     assert 1 == len(shell.fake.requests)
+
+
+def test_names_the_results_of_a_file_that_goes_at_the_end(
+    shell: Shell, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(elsewhere, "email\nada@example.com\n")
+    run = asyncio.run
+
+    def run_and_take_away(work: Coroutine[Any, Any, None]) -> None:
+        run(work)
+        (elsewhere / "people.results.csv").unlink()
+
+    monkeypatch.setattr(asyncio, "run", run_and_take_away)
+    ran = shell("onboard", "people.csv", "--json")
+    assert 8 == ran.code
+    [rescued] = elsewhere.glob("people.results.rescued-*.csv")
+    *_, stopped, total = ran.values
+    assert str(rescued) == total["results_file"]
+    assert str(rescued) in stopped["detail"]
 
 
 @pytest.mark.slow

@@ -275,6 +275,24 @@ def test_ends_in_a_line_when_its_results_are_changed(
 
 
 @pytest.mark.slow
+def test_sums_up_though_the_folder_of_its_results_is_gone(begin: Begin) -> None:
+    onboarding = begin(120)
+    rows = onboarding.people.read_text().splitlines()
+    rows[::4] = [row.replace(",backend", ",nowhere") for row in rows[::4]]
+    onboarding.people.write_text("\n".join(rows))
+    store = onboarding.results.with_name("store")
+    store.mkdir()
+    onboarding.results = store / "results.csv"
+    process = onboarding.start("--results", str(onboarding.results))
+    wait_until(lambda: len(onboarding.lines) > 30)
+    store.rename(store.with_name("moved"))
+    code, out, err = onboarding.end(process)
+    assert 8 == code
+    assert "refused" in out
+    assert f"{onboarding.results} can't be written" in err
+
+
+@pytest.mark.slow
 def test_rejects_a_second_command_on_the_same_file(begin: Begin) -> None:
     onboarding = begin(60)
     first = onboarding.start()

@@ -380,6 +380,30 @@ def test_notices_at_the_end_that_the_file_is_gone(path: Path) -> None:
     assert RowOutcome.INVITED is outcome(rescued, ADA)
 
 
+def test_names_what_was_recorded_where_it_is(path: Path) -> None:
+    """The file may be a link to another folder."""
+    store = path.with_name("store")
+    store.mkdir()
+    path.symlink_to(store / "linked.csv")
+    with ResultsFile(path, URL, "acme") as file:
+        file.sending(ADA)
+        (store / "linked.csv").unlink()
+        with pytest.raises(ResultsFileError) as raised:
+            file.sending(BOB)
+    [rescued] = store.glob("*.rescued-*.csv")
+    assert str(rescued) in str(raised.value)
+    assert rescued == file.path
+
+
+def test_follows_no_link_in_the_place_of_its_new_file(path: Path) -> None:
+    other = path.with_name("people.csv")
+    other.write_text("email\n")
+    path.with_name(f".{path.name}.new").symlink_to(other)
+    record(path, ADA, RowOutcome.INVITED)
+    assert "email\n" == other.read_text()
+    assert RowOutcome.INVITED is outcome(path, ADA)
+
+
 def test_yields_the_recorded_results(path: Path) -> None:
     with ResultsFile(path, URL, "acme") as file:
         file.sending(ADA)
