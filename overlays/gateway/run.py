@@ -136,16 +136,16 @@ def is_accepted(folder: Path, variables: dict[str, str]) -> bool:
 
 def reload(folder: Path, process: subprocess.Popen[bytes], turn: threading.Lock) -> None:
     """On each signal HUP, let nginx take over the changes of the files that the settings name."""
-    try:
-        while signal.sigwait([signal.SIGHUP]):
-            with turn:
-                if (variables := settings()) and is_accepted(folder, variables):
-                    process.send_signal(signal.SIGHUP)
-                    report("reloaded")
-                else:
-                    report("not reloaded, the old keys stay")
-    except OSError:
-        process.terminate()  # The signal came from a terminal that was closed.
+    while signal.sigwait([signal.SIGHUP]):
+        with turn:
+            outcome = "not reloaded, the old keys stay"
+            if (variables := settings()) and is_accepted(folder, variables):
+                process.send_signal(signal.SIGHUP)
+                outcome = "reloaded"
+            try:
+                report(outcome)
+            except OSError:
+                process.terminate()  # The signal came from a terminal that was closed.
 
 
 def unwritable(error: OSError) -> str:
