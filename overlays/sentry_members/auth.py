@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from itertools import chain
+from types import MappingProxyType
 from typing import NamedTuple
 
 import httpx
@@ -107,7 +108,7 @@ def resolve(
         credentials = _direct(chain([arguments], sources()))
     if headers is None and not is_sentry_io(credentials.url.host):
         headers = _headers_of_environment()
-    return credentials._replace(headers=_checked(headers or {}))
+    return credentials._replace(headers=MappingProxyType(_checked(headers or {})))
 
 
 def default_organization() -> str:

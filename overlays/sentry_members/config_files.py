@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -61,24 +61,26 @@ def sources() -> Iterator[Source]:
     )
     if properties := os.environ.get("SENTRY_PROPERTIES"):
         yield _read(Path(properties), is_users_own=True, is_required=True)
-    home, project = _home_file(), _project_file()
+    homes, project = _home_files(), _project_file()
     if project is None:
         name = f"{FILE} in the working directory or above it"
         yield Source(name, Secret(), name, Secret())
-    elif home is None or os.path.realpath(project) != os.path.realpath(home):
+    elif os.path.realpath(project) not in map(os.path.realpath, homes):
         yield _read(project, is_users_own=False)
-    if home is not None:
-        yield _read(home, is_users_own=True)
+    if homes:
+        yield _read(_only(*homes) or homes[0], is_users_own=True)
 
 
 def _variable(name: str) -> Secret:
     return Secret(os.environ.get(name)).unquoted()
 
 
-def _home_file() -> Path | None:
-    """Return the user's own file: in the home directory, else in the settings directory."""
+def _home_files() -> tuple[Path, Path] | tuple[()]:
+    """Return where the user's own file may be: in the home directory or the settings directory."""
     with suppress(RuntimeError):
         home = Path.home()
+        if not home.is_absolute():
+            return ()  # A project's file would be taken for the user's own.
         settings = Path(os.environ.get("XDG_CONFIG_HOME", ""))
         if not settings.is_absolute():  # The specification has it ignored.
             settings = home / ".config"
@@ -86,26 +88,27 @@ def _home_file() -> Path | None:
             settings = home / "Library/Application Support"
         elif sys.platform == "win32":
             settings = Path(os.environ.get("APPDATA") or home)
-        files = (home / FILE, settings / "sentry/sentrycli.ini")
-        return _only(files) or files[0]
-    return None
+        return home / FILE, settings / "sentry/sentrycli.ini"
+    return ()
 
 
 def _project_file() -> Path | None:
     """Return the file in the working directory, or the nearest above it."""
     with suppress(OSError):
         here = Path.cwd()
-        found = (_only(folder / name for name in _FILES) for folder in (here, *here.parents))
+        found = (_only(*(folder / name for name in _FILES)) for folder in (here, *here.parents))
         return next(filter(None, found), None)
     return None
 
 
-def _only(files: Iterable[Path]) -> Path | None:
+def _only(first: Path, second: Path) -> Path | None:
     """Return the file that is there. Of two, Sentry's own tool ignores the second."""
-    found = [*filter(_is_there, files)]
-    if len(found) > 1:
-        raise ConfigurationError(f"{found[0]} hides {found[1]}: put all settings into one of them")
-    return found[0] if found else None
+    if not _is_there(first):
+        return second if _is_there(second) else None
+    with suppress(OSError):  # The second must not be seen.
+        if second.is_file():
+            raise ConfigurationError(f"{first} hides {second}: put all settings into one of them")
+    return first
 
 
 def _is_there(file: Path) -> bool:
@@ -121,7 +124,7 @@ def _is_there(file: Path) -> bool:
     except OSError as error:
         raise ConfigurationError(
             f"{file} can't be read ({error.strerror}), and it may say where your Sentry is: make "
-            "it readable, or set SENTRY_URL"
+            "it readable, or set SENTRY_URL, SENTRY_AUTH_TOKEN and SENTRY_ORG"
         ) from error
     return True
 
@@ -152,8 +155,8 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
     settings: dict[str, Secret] = {}
     try:
         if is_required or _is_there(file):
-            if file.is_fifo():
-                return {}, "is a pipe, which can be read only once: write it to a file"
+            if file.exists() and not (file.is_file() or file.samefile(os.devnull)):
+                return {}, "is a folder, a pipe or a device: put a file in its place"
             text = file.read_text("utf-8-sig")
             if is_required:
                 # A file of properties has keys such as `auth.token`, no sections, and escapes, but

@@ -141,8 +141,6 @@ def _run(
         if not report.confirm("Send?"):
             report.print_nothing_sent()
             return Exit.INTERRUPTED, {}
-    for bad in people.bad:
-        results_file.record(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason))
     # Two errors, where the invites and the additions ended by different ones.
     ended_by: list[SentryMembersError] = []
     exits: set[Exit] = {Exit.USAGE} if people.bad else set()
@@ -161,15 +159,18 @@ def _run(
                     ended_by.append(error)
 
     try:
-        try:
-            with report.progress(work, settings) as show:
-                asyncio.run(send(show))
-        finally:
-            results_file.check_in_place()
+        for bad in people.bad:
+            results_file.record(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason))
+        with report.progress(work, settings) as show:
+            asyncio.run(send(show))
     except (KeyboardInterrupt, asyncio.CancelledError):
         exits.add(Exit.INTERRUPTED)
     except ResultsFileError as error:
         ended_by.append(error)
+    try:
+        results_file.check_in_place()
+    except ResultsFileError as error:
+        ended_by += [] if error in ended_by else [error]
     counts = report.count(people, results_file)
     exits |= {exit_of(outcome) for outcome in counts if outcome is not RowOutcome.NOT_ATTEMPTED}
     exits |= {exit_of(RowOutcome.NOT_ATTEMPTED, end) for end in ended_by}

@@ -250,7 +250,7 @@ def _print_refused(people: People, results_file: ResultsFile) -> None:
     first = list(islice(refused, _MOST_REFUSED))
     left = sum(1 for _ in refused)
     results: list[Result] = []
-    with suppress(SentryMembersError):  # It is reported when the file is closed.
+    with suppress(SentryMembersError, OSError):  # `close` reports what matters.
         results = sorted(results_file.results(first), key=lambda result: result.row.line)
     if results:
         lines = (f"line {result.row.line}: {as_line(result).plain}" for result in results)

@@ -101,6 +101,7 @@ class ResultsFile:
                 raise self._unwritable("Is a directory")
             if self.path.exists() and not self.path.is_file():
                 raise ResultsFileError(f"{self.path} is not a regular file: name another")
+            self._place = Path(os.path.abspath(self.path))  # It may be a link to the target.
             self._target = Path(os.path.realpath(self.path))  # Unlike resolve, it never fails.
             lock = self._target.with_name(f".{self._target.name}.lock")
             # The file may be closed from another thread, so the lock must not belong to this one.
@@ -129,6 +130,7 @@ class ResultsFile:
 
         Raises:
             ResultsFileError: Another program has changed the file.
+            OSError: The file can't be read.
         """
         wanted = {self._key(row): row for row in rows}
         for line in self._lines() if wanted else ():
@@ -173,12 +175,15 @@ class ResultsFile:
         """Check that no other program has replaced, changed or deleted the file.
 
         Raises:
-            ResultsFileError: One has. What was recorded is in another file then.
+            ResultsFileError: One has. What was recorded is in another file then. Or the file could
+                not be written before.
         """
-        if self._lost:
-            raise self._lost
+        if broken := self._lost or self._failed:
+            raise broken
+        if self._file and self._file.closed:
+            return
         try:
-            there = os.stat(self._target)
+            there = os.stat(self._place)
         except OSError:
             there = None
         ours = os.fstat(self._file.fileno()) if self._file else None
@@ -198,7 +203,7 @@ class ResultsFile:
             f"another program has replaced, changed or deleted {self.path}, so nothing more is "
             f"sent. {found} is in {rescued}: move it back, and run the same again"
         )
-        self.path = self._target = rescued
+        self.path = self._place = self._target = rescued
         raise self._lost
 
     def forget_refused(self) -> None:
@@ -224,6 +229,7 @@ class ResultsFile:
     def _release(self) -> None:
         if self._file:
             self._file.close()
+        self._is_writing = False
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -264,6 +270,7 @@ class ResultsFile:
             raise self._failed
         try:
             if not self._is_writing:
+                self.check_in_place()
                 self._rewrite()
             self._write(format_line(line, self._delimiter))
         except OSError as error:
@@ -322,8 +329,6 @@ class ResultsFile:
                 f"line {error.number} of {self.path} is not a line of a results file: correct it, "
                 "or move the file away"
             ) from error
-        except OSError as error:
-            raise self._unwritable(error.strerror) from error
 
     def _rewrite(self) -> None:
         """Write the latest line about each row to a new file, which takes the place of this one."""
@@ -359,7 +364,11 @@ class ResultsFile:
 
     def _rescue(self) -> Path:
         """Go on in a new file, with what was recorded in this one."""
-        handle, name = tempfile.mkstemp(".csv", f"{self.path.stem}.rescued-", self._target.parent)
+        name = f"{self.path.stem}.rescued-"
+        try:
+            handle, name = tempfile.mkstemp(".csv", name, self._target.parent)
+        except OSError:  # The folder is gone, too.
+            handle, name = tempfile.mkstemp(".csv", name)
         rescued = os.fdopen(handle, "a+b", buffering=0)
         if self._file:
             self._file.seek(0)

@@ -1,8 +1,10 @@
 """The command `onboard` as a process, against a served fake: whatever happens, no row is lost."""
 
 import csv
+import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -289,7 +291,24 @@ def test_sums_up_though_the_folder_of_its_results_is_gone(begin: Begin) -> None:
     code, out, err = onboarding.end(process)
     assert 8 == code
     assert "refused" in out
-    assert f"{onboarding.results} can't be written" in err
+    [rescued] = re.findall("What was recorded is in ([^:]*)", err)
+    assert f"What came of each row: {rescued}" in out
+    Path(rescued).unlink()
+
+
+@pytest.mark.slow
+def test_an_interruption_comes_first_though_the_results_are_gone(begin: Begin) -> None:
+    onboarding = begin(120)
+    process = onboarding.start("--json")
+    wait_until(lambda: len(onboarding.lines) > 30)
+    process.send_signal(signal.SIGSTOP)
+    onboarding.results.unlink()
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    code, out, _ = onboarding.end(process)
+    [rescued] = onboarding.results.parent.glob("*.rescued-*.csv")
+    total = json.loads(out.splitlines()[-1])
+    assert (130, 130, str(rescued)) == (code, total["exit_code"], total["results_file"])
 
 
 @pytest.mark.slow

@@ -4,9 +4,10 @@ import errno
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from traceback import TracebackException
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import pytest
@@ -41,6 +42,10 @@ def write_clirc(folder: Path, token: str | None = None, url: str | None = None) 
     text += f"[defaults]\nurl = {url}\n" if url else ""
     file.write_text(text, "utf-8")
     return file
+
+
+def link(target: str) -> Callable[[Path], None]:
+    return lambda file: file.symlink_to(target)
 
 
 def test_prefers_arguments_to_the_environment_and_files(
@@ -191,50 +196,79 @@ def test_names_an_unreadable_file_without_quoting_it(
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "problem"),
     [
-        pytest.param(Path.mkdir, id="folder"),
-        pytest.param(lambda file: file.symlink_to("moved"), id="broken link"),
-        pytest.param(lambda file: file.symlink_to(file.name), id="link to itself"),
+        pytest.param(Path.mkdir, "is a folder, a pipe or a device", id="folder"),
+        pytest.param(os.mkfifo, "is a folder, a pipe or a device", id="pipe"),
+        pytest.param(link("/dev/zero"), "is a folder, a pipe or a device", id="device"),
+        pytest.param(link("moved"), "can't be read", id="broken link"),
+        pytest.param(link(".sentryclirc"), "can't be read", id="link to itself"),
     ],
 )
 @pytest.mark.parametrize("above", [0, 1])
 def test_sends_no_token_past_a_file_that_is_none(
-    above: int, make: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+    above: int,
+    make: Callable[[Path], None],
+    problem: str,
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: Path,
 ) -> None:
     """Docker makes a folder of a file that it was to mount and that is missing."""
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
     file = [elsewhere, *elsewhere.parents][above] / ".sentryclirc"
     make(file)
-    with pytest.raises(ConfigurationError, match=re.escape(f"{file} can't be read")):
+    with pytest.raises(ConfigurationError, match=re.escape(f"{file} {problem}")):
         url_and_header()
 
 
-@pytest.mark.parametrize("above", [0, 1])
-def test_rejects_a_pipe(above: int, monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
-    """To read it would take for ever, or what another reader needs."""
-    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
-    file = [elsewhere, *elsewhere.parents][above] / ".sentryclirc"
-    os.mkfifo(file)
-    with pytest.raises(ConfigurationError, match=re.escape(f"{file} is a pipe")):
-        url_and_header()
+def test_an_empty_device_is_no_file(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+    link("/dev/null")(elsewhere / ".sentryclirc")
+    assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """The folders that can't be searched: made up, because nobody can lock out root."""
+    folders: set[Path] = set()
+    real = os.lstat, os.stat
+
+    def look(number: int, file: Any, **options: Any) -> os.stat_result:
+        if not isinstance(file, int) and folders & {*Path(os.fsdecode(file)).parents}:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real[number](file, **options)
+
+    monkeypatch.setattr(os, "lstat", partial(look, 0))
+    monkeypatch.setattr(os, "stat", partial(look, 1))
+    return folders
 
 
 def test_sends_no_token_past_a_folder_that_it_cannot_search(
-    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path, locked: set[Path]
 ) -> None:
-    """Nobody can lock out root, so that the operating system's answer is made up."""
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
-
-    def locked(_: Path) -> NoReturn:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    monkeypatch.setattr(Path, "lstat", locked)
+    locked.add(elsewhere.parents[1])
     refusal = r"sentryclirc can't be read \(Permission denied\), .* set SENTRY_URL"
     with pytest.raises(ConfigurationError, match=refusal):
         url_and_header()
     monkeypatch.setenv("SENTRY_URL", "sentry.io")
     assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header()
+
+
+def test_looks_at_no_folder_that_is_not_needed(elsewhere: Path, locked: set[Path]) -> None:
+    home = elsewhere.parents[1]
+    locked.add(home / ".config")
+    write_clirc(home, USER_TOKEN, "https://home.example")
+    assert f"https://home.example/ Bearer {USER_TOKEN}" == url_and_header()
+
+
+def test_takes_no_file_of_a_project_for_the_users_own(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+    monkeypatch.setenv("HOME", ".")
+    write_clirc(elsewhere, url="https://project.example")
+    with pytest.raises(ConfigurationError, match="may lead it astray"):
+        url_and_header()
 
 
 def test_ignores_a_relative_folder_of_settings(

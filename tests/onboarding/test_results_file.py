@@ -1,8 +1,11 @@
 """The results file: what it records, and what it survives."""
 
 import csv
+import errno
 import os
 import resource
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import permutations
@@ -41,8 +44,12 @@ def lines(path: Path) -> list[list[str]]:
 def record(path: Path, row: Row, outcome: RowOutcome) -> None:
     """Record a row as sent, with this outcome, as a process of its own would."""
     with ResultsFile(path, URL, "acme") as file:
-        file.sending(row)
-        file.record(Result(row, outcome))
+        record_in(file, row, outcome)
+
+
+def record_in(file: ResultsFile, row: Row, outcome: RowOutcome) -> None:
+    file.sending(row)
+    file.record(Result(row, outcome))
 
 
 def outcome(path: Path, row: Row, organization: str = "acme", url: str = URL) -> RowOutcome | None:
@@ -393,6 +400,67 @@ def test_names_what_was_recorded_where_it_is(path: Path) -> None:
     [rescued] = store.glob("*.rescued-*.csv")
     assert str(rescued) in str(raised.value)
     assert rescued == file.path
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_rescues_what_was_recorded_though_the_folder_is_gone(is_link: bool, path: Path) -> None:
+    store = path.with_name("store")
+    store.mkdir()
+    if is_link:
+        path.symlink_to(store / "linked.csv")
+    else:
+        path = store / path.name
+    with ResultsFile(path, URL, "acme") as file:
+        record_in(file, ADA, RowOutcome.INVITED)
+        shutil.rmtree(store)
+        with pytest.raises(ResultsFileError, match="What was recorded is in"):
+            file.check_in_place()
+    assert Path(tempfile.gettempdir()) == file.path.parent
+    assert RowOutcome.INVITED is outcome(file.path, ADA)
+    file.path.unlink()
+
+
+def test_notices_that_a_link_leads_elsewhere(path: Path) -> None:
+    path.symlink_to("first.csv")
+    with ResultsFile(path, URL, "acme") as file:
+        record_in(file, ADA, RowOutcome.INVITED)
+        path.unlink()
+        path.symlink_to("second.csv")
+        with pytest.raises(ResultsFileError, match="another program has replaced"):
+            file.sending(BOB)
+    assert RowOutcome.INVITED is outcome(file.path, ADA)
+
+
+def test_notices_before_the_first_line_that_the_file_is_gone(path: Path) -> None:
+    record(path, ADA, RowOutcome.INVITED)
+    with ResultsFile(path, URL, "acme") as file:
+        _replace(path)
+        with pytest.raises(ResultsFileError, match="another program has replaced"):
+            file.record(
+                Result(
+                    BadRow(4, "x", "", "", "no e-mail address", "no e-mail address"),
+                    RowOutcome.NOT_ATTEMPTED,
+                )
+            )
+    assert RowOutcome.INVITED is outcome(file.path, ADA)
+
+
+def test_ends_quietly_once_it_is_closed_or_failed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    record(path, ADA, RowOutcome.INVITED)
+    with ResultsFile(path, URL, "acme") as file, monkeypatch.context() as patch:
+        patch.setattr(os, "replace", busy)
+        for use in (file.sending, lambda _: file.check_in_place()):
+            with pytest.raises(ResultsFileError, match=r"can't be written .*busy"):
+                use(BOB)
+    with ResultsFile(path, URL, "acme") as file:
+        file.sending(BOB)
+    file.check_in_place()
+    file.close()
 
 
 def test_follows_no_link_in_the_place_of_its_new_file(path: Path) -> None:
