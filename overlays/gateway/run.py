@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
+from errno import EIO
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -54,7 +55,6 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GUARD = """\
 trap "" TERM
 read -r _
-rm -rf "$PWD"
 kill -TERM 0
 rm -rf "$PWD"
 """
@@ -76,9 +76,16 @@ def render(folder: Path, variables: dict[str, str]) -> None:
     (folder / "conf.d").mkdir(exist_ok=True)
     for template in HERE.glob("*.conf.template"):
         text = Template(template.read_text("utf-8")).safe_substitute(variables)
-        (folder / "conf.d" / template.stem).write_text(text, "utf-8")
+        replace(folder / "conf.d" / template.stem, text)
     user = USER_OF_ROOTS_WORKERS if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(Template(NGINX_CONF).substitute(user=user))
+    replace(folder / "nginx.conf", Template(NGINX_CONF).substitute(user=user))
+
+
+def replace(file: Path, text: str) -> None:
+    """Write a file, which nginx may be reading, as a whole."""
+    new = file.with_suffix(".new")
+    new.write_text(text, "utf-8")
+    new.replace(file)
 
 
 def environment() -> dict[str, str]:
@@ -139,13 +146,17 @@ def reload(folder: Path, process: subprocess.Popen[bytes], turn: threading.Lock)
     while signal.sigwait([signal.SIGHUP]):
         with turn:
             outcome = "not reloaded, the old keys stay"
-            if (variables := settings()) and is_accepted(folder, variables):
-                process.send_signal(signal.SIGHUP)
-                outcome = "reloaded"
+            try:
+                if (variables := settings()) and is_accepted(folder, variables):
+                    process.send_signal(signal.SIGHUP)
+                    outcome = "reloaded"
+            except OSError as error:
+                outcome += f": {error.strerror}"
             try:
                 report(outcome)
-            except OSError:
-                process.terminate()  # The signal came from a terminal that was closed.
+            except OSError as error:
+                if error.errno == EIO:  # The signal came from a terminal that was closed.
+                    process.terminate()
 
 
 def unwritable(error: OSError) -> str:
@@ -260,7 +271,8 @@ def main() -> None:
             signal.SIGALRM,
             lambda _signal, _frame: None if os.getppid() == parent else process.terminate(),
         )
-        signal.setitimer(signal.ITIMER_REAL, 1, 1)
+        if "MAKELEVEL" in os.environ:
+            signal.setitimer(signal.ITIMER_REAL, 1, 1)
         turn = threading.Lock()
         if url := await_start(variables["GATEWAY_LISTEN"], folder / "nginx.pid", process):
             report(f"at {url} (kill -HUP {os.getpid()} reloads the keys)")
@@ -271,6 +283,8 @@ def main() -> None:
         log = threading.Thread(target=relay, args=[process], daemon=True)
         log.start()
         code = process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)  # A worker may have outlived its master.
         # While Python ends, the signal would have no handler any more.
         signal.setitimer(signal.ITIMER_REAL, 0)
         log.join(1)

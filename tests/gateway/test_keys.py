@@ -283,6 +283,23 @@ def test_keeps_the_old_keys_if_nginx_refuses_the_new_settings(
         assert [502, 403] == [post(gate, key).status_code for key in (ADA, CARL)]
 
 
+def test_keeps_the_old_keys_while_nginx_is_away(keys_file: Path, tmp_path: Path) -> None:
+    """As it is for a moment when its package is upgraded."""
+    (tmp_path / "gateway").mkdir()
+    nginx = tmp_path / "nginx"
+    nginx.symlink_to(programs.find("nginx"))
+    settings = {
+        "GATEWAY_KEY": "",
+        "GATEWAY_KEYS_FILE": str(keys_file),
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+    }
+    with gateway(tmp_path / "gateway", sentry_url="https://127.0.0.1:9", **settings) as gate:
+        nginx.unlink()
+        kept = "gateway: not reloaded, the old keys stay: No such file or directory\n"
+        assert kept == gate.reload()
+        assert 502 == post(gate, ADA).status_code
+
+
 def test_a_reload_reads_the_token_again(
     upstream: Recorder, keys_file: Path, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from tests.support.gateway import RUN, START, address, await_start, gateway, settings
+from tests.support.gateway import RUN, START, address, await_start, children, gateway, settings
 from tests.support.raw_server import Recorder
 from tests.support.repo_copy import MAKE, Tree
 
@@ -57,13 +57,17 @@ def test_a_killed_gateway_leaves_neither_nginx_nor_files(
     process.stderr.close()
 
 
-def test_ends_when_the_master_of_nginx_is_killed(upstream: Recorder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_guard", [False, True])
+def test_ends_when_the_master_of_nginx_is_killed(
+    with_guard: bool, upstream: Recorder, tmp_path: Path
+) -> None:
     """The worker lives on without it, and keeps the log open."""
     with gateway(tmp_path, sentry_url=upstream.url()) as gate:
-        master, worker = gate.processes()
-        os.kill(int(master.name), signal.SIGKILL)
+        master, worker = (int(process.name) for process in gate.processes())
+        for pid in [os.getpgid(master)] * with_guard + [master]:
+            os.kill(pid, signal.SIGKILL)
         end = monotonic() + START
-        while worker.exists() or any((tmp_path / "temporary").iterdir()):
+        while Path("/proc", str(worker), "cwd").exists() or any((tmp_path / "temporary").iterdir()):
             assert monotonic() < end, "the gateway is still there"
             sleep(0.02)
 
@@ -129,6 +133,33 @@ def test_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
     process.wait(START)
     assert not is_served(environment)
     assert [] == os.listdir(environment["TMPDIR"])
+
+
+def test_lives_on_though_nobody_reads_its_messages(tmp_path: Path) -> None:
+    environment = settings(tmp_path)
+    process = subprocess.Popen(
+        RUN, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr
+    assert process.stderr.readline().startswith(b"gateway: at ")
+    process.stderr.close()
+    end = monotonic() + START
+    try:
+        for _ in range(2):  # The second is only heard after all that the first one did.
+            before = grandchildren(process)
+            process.send_signal(signal.SIGHUP)
+            while not {*grandchildren(process)} - {*before}:
+                assert monotonic() < end, "nginx does not reload"
+                sleep(0.01)
+        assert process.poll() is None
+        assert is_served(environment)
+    finally:
+        process.terminate()
+        process.wait(START)
+
+
+def grandchildren(process: subprocess.Popen[bytes]) -> list[str]:
+    return [pid for child in children(process.pid) for pid in children(int(child))]
 
 
 def test_does_not_take_another_gateway_for_its_own(tmp_path: Path) -> None:

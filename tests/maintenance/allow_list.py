@@ -27,8 +27,8 @@ map $request $gateway_methods {{
 
 # A pattern of values that are sent as they are, and that are one part of a path.
 PLAIN = re.compile(
-    r"(?:\(\?:|[()|?*+]|\{\d+(?:,\d*)?\}|\\[dw]|[\w-]"
-    r"|\[(?:[a-z]-[a-z]|[A-Z]-[A-Z]|\d-\d|\\[dw]|\w|-(?=\]))+\])*",
+    r"(?:\(\?:|[()|?*+]|\{\d+(?:,\d*)?\}|\\[dw-]|[\w-]"
+    r"|\[-?(?:[a-z]-[a-z]|[A-Z]-[A-Z]|\d-\d|\\[dw-]|\w|-(?=\]))+\])*",
     re.ASCII,
 )
 
@@ -57,10 +57,10 @@ def _patterns(operation: Operation) -> Iterator[tuple[str, str]]:
     for parameter in operation.parameters:
         if parameter.location == "path":
             pattern = anchored(parameter)
-            if not PLAIN.fullmatch(pattern):
+            if not PLAIN.fullmatch(pattern) or re.fullmatch(pattern, ""):
                 sys.exit(
                     f"the gateway can't check the pattern of the parameter {parameter.name}: write "
-                    "it with letters, digits, _ and - alone"
+                    "it with letters, digits, _ and - alone, and let it match no empty text"
                 )
             yield parameter.name, f"(?:{pattern})"
 

@@ -4,12 +4,17 @@ hatchling would also pack what git ignores or doesn't track, such as a file with
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import yaml
+
+from overlays.reference.contract import load
 
 DIST = Path("dist")
 
@@ -57,11 +62,28 @@ def check_packages() -> None:
             sys.exit(f"build: there is no {package}: run {remedy}")
 
 
+def check_version(tree: Path) -> None:
+    """Exit unless hatchling, which only knows its pattern, reads the version of the contract."""
+    text = (tree / "openapi.yaml").read_text("utf-8")
+    settings = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]
+    read = re.findall(settings["version"]["pattern"], text, re.MULTILINE)
+    try:
+        version = load(text)["info"]["version"]
+    except (yaml.YAMLError, LookupError, TypeError):
+        version = None
+    if read[:1] != [version]:
+        sys.exit(
+            "build: the version in openapi.yaml can't be read: below `info:`, and nowhere before, "
+            "write a line such as `  version: 1.2.3`"
+        )
+
+
 def main() -> None:
     check_packages()
     with TemporaryDirectory() as name:
         folder = Path(name)
         tree = export(folder)
+        check_version(tree)
         shutil.rmtree(DIST, ignore_errors=True)
         command = [sys.executable, "-m", "hatchling", "build", "--directory", str(DIST.absolute())]
         sys.exit(subprocess.run(command, cwd=tree, check=False).returncode)

@@ -106,12 +106,26 @@ def test_rejects_a_pattern_that_it_cannot_check_as_it_is_sent(pattern: str) -> N
         "^[Z-a]+$",
         "^a$KEY$",
         "^a|^b$",
+        "^$",
+        "^[a-z]*$",
+        "^a?$",
+        "^(?:a|)$",
     ],
 )
 def test_rejects_a_path_parameter_that_may_be_more_than_one_part(pattern: str) -> None:
     """`..`, `?`, `#` and what is encoded would lead to what is no operation of the contract."""
     with pytest.raises(SystemExit, match="can't check the pattern of the parameter id: write it"):
         allow_list.render(contract(path={**PATH, "schema": {"pattern": pattern}}))
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^[\w\-]+$", r"^[-\w]+$", "^[a-z0-9-]{2,50}$", r"^(?:me|u-\d+)$"]
+)
+def test_allows_a_path_parameter_that_is_one_part(pattern: str) -> None:
+    listing = contract(path={**PATH, "schema": {"pattern": pattern}})
+    for value in ("me", "u-5", "a/b", "..", "?", "%61", ""):
+        operation, _ = allowed(listing, "GET", f"/people/{value}/")
+        assert (operation == "list") == bool(re.search(pattern, value)), value
 
 
 def test_holds_no_name_that_the_templates_fill_in() -> None:

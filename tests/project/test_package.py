@@ -14,7 +14,6 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.maintenance.archives import extract
 from tests.support.repo_copy import ROOT, VENV, Tree, tracked_files
@@ -98,23 +97,6 @@ def metadata(built: Path) -> list[Message]:
 
 def test_metadata_has_a_version_that_indexes_know(built: Path) -> None:
     assert ["2.4", "2.4"] == [each["Metadata-Version"] for each in metadata(built)]
-
-
-@pytest.mark.parametrize(
-    ("before", "now"),
-    [
-        ("  version: 1.2.3", '  version: "1.2.3"  # the next'),
-        ("  version: 1.2.3", "  'version':   1.2.3"),
-        ("info:", "x-tool:\n  version: 9.9.9\ninfo:"),
-        ("  version: 1.2.3", "  x-tool:\n    version: 9.9.9\n\n# Ours.\n  version: 1.2.3"),
-    ],
-)
-def test_the_version_is_that_of_the_contract_however_it_is_written(before: str, now: str) -> None:
-    contract = "info:\n  title: Any\n  version: 1.2.3\npaths: {}\n".replace(before, now)
-    assert "1.2.3" == yaml.safe_load(contract)["info"]["version"]
-    found = re.search(TOOLS["hatch"]["version"]["pattern"], contract, re.MULTILINE)
-    assert found
-    assert "1.2.3" == found["version"]
 
 
 def test_wheel_has_the_contract_as_it_is(built: Path) -> None:
@@ -237,6 +219,28 @@ def test_builds_nothing_without_a_package(package: str, remedy: str, tree: Tree)
     failed = tree.make("build")
     assert 2 == failed.returncode
     assert f"build: there is no {package}: run {remedy}\n" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("  version: ", "  version:  "),
+        ("info:", "x-tool:\n  version: 9.9.9\ninfo:"),
+        ("title: Sentry", 'title: "Sentry\n  version: 9.9.9"\n  x-title: Sentry'),
+        ("openapi: 3.1.0", "openapi: [3.1.0"),
+    ],
+)
+def test_builds_nothing_of_which_the_version_could_be_misread(
+    before: str, now: str, tree: Tree
+) -> None:
+    tree.commit()
+    tree.edit("openapi.yaml", before, now)
+    failed = tree.make("build")
+    assert 2 == failed.returncode
+    assert "build: the version in openapi.yaml can't be read: below `info:`, and nowhere" in (
+        failed.stderr
+    )
+    assert not (tree.path / "dist").exists()
 
 
 def test_builds_a_part_of_a_repository(built: Path, tmp_path: Path) -> None:

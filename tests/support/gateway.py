@@ -90,10 +90,10 @@ class Gateway:
         """Return the folders in /proc of nginx's master and its workers."""
         [master] = [
             pid
-            for pid in _children(self.pid)
+            for pid in children(self.pid)
             if Path("/proc", pid, "cmdline").read_bytes().startswith(b"nginx")
         ]
-        return [Path("/proc", pid) for pid in (master, *_children(int(master)))]
+        return [Path("/proc", pid) for pid in (master, *children(int(master)))]
 
 
 def settings(folder: Path) -> dict[str, str]:
@@ -196,7 +196,8 @@ def await_held(file: Path) -> None:
         sleep(0.01)
 
 
-def _children(pid: int) -> list[str]:
+def children(pid: int) -> list[str]:
+    """Return the process IDs of the children of a process."""
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
