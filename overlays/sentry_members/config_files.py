@@ -79,8 +79,8 @@ def _home_files() -> tuple[Path, Path] | tuple[()]:
     """Return where the user's own file may be: in the home directory or the settings directory."""
     with suppress(RuntimeError):
         home = Path.home()
-        if not home.is_absolute():
-            return ()  # A project's file would be taken for the user's own.
+        if not home.is_absolute():  # A project's file would be taken for the user's own.
+            raise ConfigurationError("HOME is not an absolute path: make it one, or unset it")
         settings = Path(os.environ.get("XDG_CONFIG_HOME", ""))
         if not settings.is_absolute():  # The specification has it ignored.
             settings = home / ".config"

@@ -101,7 +101,7 @@ class ResultsFile:
                 raise self._unwritable("Is a directory")
             if self.path.exists() and not self.path.is_file():
                 raise ResultsFileError(f"{self.path} is not a regular file: name another")
-            self._place = Path(os.path.abspath(self.path))  # It may be a link to the target.
+            self._place = self.path.absolute()  # It may be a link to the target.
             self._target = Path(os.path.realpath(self.path))  # Unlike resolve, it never fails.
             lock = self._target.with_name(f".{self._target.name}.lock")
             # The file may be closed from another thread, so the lock must not belong to this one.
@@ -176,12 +176,10 @@ class ResultsFile:
 
         Raises:
             ResultsFileError: One has. What was recorded is in another file then. Or the file could
-                not be written before.
+                not be written before, or is closed.
         """
         if broken := self._lost or self._failed:
             raise broken
-        if self._file and self._file.closed:
-            return
         try:
             there = os.stat(self._place)
         except OSError:
@@ -229,7 +227,7 @@ class ResultsFile:
     def _release(self) -> None:
         if self._file:
             self._file.close()
-        self._is_writing = False
+        self._failed = self._failed or ResultsFileError(f"{self.path} is closed")
         self._lock.release()
 
     def __enter__(self) -> Self:

@@ -267,7 +267,7 @@ def test_takes_no_file_of_a_project_for_the_users_own(
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
     monkeypatch.setenv("HOME", ".")
     write_clirc(elsewhere, url="https://project.example")
-    with pytest.raises(ConfigurationError, match="may lead it astray"):
+    with pytest.raises(ConfigurationError, match="HOME is not an absolute path"):
         url_and_header()
 
 

@@ -445,7 +445,7 @@ def test_notices_before_the_first_line_that_the_file_is_gone(path: Path) -> None
     assert RowOutcome.INVITED is outcome(file.path, ADA)
 
 
-def test_ends_quietly_once_it_is_closed_or_failed(
+def test_writes_nothing_once_it_is_closed_or_failed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(*_: object) -> None:
@@ -459,8 +459,18 @@ def test_ends_quietly_once_it_is_closed_or_failed(
                 use(BOB)
     with ResultsFile(path, URL, "acme") as file:
         file.sending(BOB)
-    file.check_in_place()
     file.close()
+    for use in (file.sending, lambda row: file.record(Result(row, RowOutcome.ADDED))):
+        with pytest.raises(ResultsFileError, match="is closed"):
+            use(BOB)
+
+
+def test_may_be_above_what_a_link_leads_to(path: Path) -> None:
+    (path.with_name("real") / "sub").mkdir(parents=True)
+    path.with_name("link").symlink_to("real/sub")
+    above = path.with_name("link") / ".." / path.name
+    record(above, ADA, RowOutcome.INVITED)
+    assert RowOutcome.INVITED is outcome(path.with_name("real") / path.name, ADA)
 
 
 def test_follows_no_link_in_the_place_of_its_new_file(path: Path) -> None:
