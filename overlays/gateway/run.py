@@ -152,11 +152,11 @@ def reload(folder: Path, process: subprocess.Popen[bytes], turn: threading.Lock)
                     outcome = "reloaded"
             except OSError as error:
                 outcome += f": {error.strerror}"
-            try:
-                report(outcome)
-            except OSError as error:
-                if error.errno == EIO:  # The signal came from a terminal that was closed.
-                    process.terminate()
+        try:
+            report(outcome)
+        except OSError as error:
+            if error.errno == EIO:  # The signal came from a terminal that was closed.
+                process.terminate()
 
 
 def unwritable(error: OSError) -> str:
@@ -246,7 +246,7 @@ def main() -> None:
         sys.exit("gateway: nginx is not installed (on Debian: apt install nginx)")
     if sys.stdout is None:
         sys.exit("gateway: standard output is closed: the log needs it, or /dev/null in its place")
-    parent = os.getppid()
+    parent = os.getppid() if "MAKELEVEL" in os.environ else None
     for number in STOP_SIGNALS:
         signal.signal(number, stop)
     # It waits, in every thread, until the one that reloads takes it: after the start, one by one.
@@ -266,13 +266,13 @@ def main() -> None:
         )
         for number in STOP_SIGNALS:
             signal.signal(number, lambda _signal, _frame: process.terminate())
-        # make passes no signal on when it is killed, but this program then has another parent.
+        # make passes no signal on when it is killed, but this program then has another parent. The
+        # timer also wakes the wait for nginx, which may begin just after a signal to stop.
         signal.signal(
             signal.SIGALRM,
-            lambda _signal, _frame: None if os.getppid() == parent else process.terminate(),
+            lambda _signal, _frame: None if parent in (None, os.getppid()) else process.terminate(),
         )
-        if "MAKELEVEL" in os.environ:
-            signal.setitimer(signal.ITIMER_REAL, 1, 1)
+        signal.setitimer(signal.ITIMER_REAL, 1, 1)
         turn = threading.Lock()
         if url := await_start(variables["GATEWAY_LISTEN"], folder / "nginx.pid", process):
             report(f"at {url} (kill -HUP {os.getpid()} reloads the keys)")

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import yaml
+from packaging.version import InvalidVersion, Version
 
 from overlays.reference.contract import load
 
@@ -69,7 +70,8 @@ def check_version(tree: Path) -> None:
     read = re.findall(settings["version"]["pattern"], text, re.MULTILINE)
     try:
         version = load(text)["info"]["version"]
-    except (yaml.YAMLError, LookupError, TypeError):
+        Version(version)
+    except (yaml.YAMLError, LookupError, TypeError, InvalidVersion):
         version = None
     if read[:1] != [version]:
         sys.exit(

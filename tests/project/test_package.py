@@ -225,6 +225,7 @@ def test_builds_nothing_without_a_package(package: str, remedy: str, tree: Tree)
     ("before", "now"),
     [
         ("  version: ", "  version:  "),
+        ("  version: ", "  version: 1e"),
         ("info:", "x-tool:\n  version: 9.9.9\ninfo:"),
         ("title: Sentry", 'title: "Sentry\n  version: 9.9.9"\n  x-title: Sentry'),
         ("openapi: 3.1.0", "openapi: [3.1.0"),
