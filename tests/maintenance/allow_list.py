@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from overlays.reference.contract import Contract, Operation, load
-from tests.maintenance.query_pattern import anchored, query_pattern
+from tests.maintenance.request_patterns import path_pattern, query_pattern
 
 TEMPLATE = """\
 # Generated from openapi.yaml by make generate, which overwrites any edit.
@@ -24,13 +24,6 @@ map $request $gateway_methods {{
 {methods}
 }}
 """
-
-# A pattern of values that are sent as they are, and that are one part of a path.
-PLAIN = re.compile(
-    r"(?:\(\?:|[()|?*+]|\{\d+(?:,\d*)?\}|\\[dw-]|[\w-]"
-    r"|\[-?(?:[a-z]-[a-z]|[A-Z]-[A-Z]|\d-\d|\\[dw-]|\w|-(?=\]))+\])*",
-    re.ASCII,
-)
 
 
 def operations(contract: Contract) -> Iterator[tuple[str, str, str, str]]:
@@ -56,13 +49,7 @@ def _patterns(operation: Operation) -> Iterator[tuple[str, str]]:
     """Yield the name of each path parameter, and the pattern of its values as a group."""
     for parameter in operation.parameters:
         if parameter.location == "path":
-            pattern = anchored(parameter)
-            if not PLAIN.fullmatch(pattern) or re.fullmatch(pattern, ""):
-                sys.exit(
-                    f"the gateway can't check the pattern of the parameter {parameter.name}: write "
-                    "it with letters, digits, _ and - alone, and let it match no empty text"
-                )
-            yield parameter.name, f"(?:{pattern})"
+            yield parameter.name, f"(?:{path_pattern(parameter)})"
 
 
 def _row(method: str, target: str, value: str) -> str:

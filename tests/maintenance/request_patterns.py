@@ -1,4 +1,4 @@
-"""Write patterns of the queries that operations allow, for the gateway's allow-list."""
+"""Write patterns of the paths and queries that operations allow, for the gateway's allow-list."""
 
 import re
 import sys
@@ -10,11 +10,13 @@ from overlays.reference.contract import Operation, Parameter
 # a character. Among them are no negations and no dots, which would match the & after a value.
 PART = re.compile(
     r"(?P<syntax>\(\?:|[()|?*+]|\{\d+(?:,\d*)?\}|\\[dw])"
-    r"|\[(?P<members>(?:[a-z]-[a-z]|[A-Z]-[A-Z]|\d-\d|\\[dw]|[^-\\\[\]^]|-(?=\]))+)\]"
+    r"|\[(?P<members>-?(?:[a-z]-[a-z]|[A-Z]-[A-Z]|\d-\d|\\[dw-]|[^-\\\[\]^]|-(?=\]))+)\]"
     r"|\\(?P<escaped>\W)|(?P<character>[^\\\[\]^${}.])",
     re.ASCII,
 )
-MEMBER = re.compile(r"\w-\w|\\[dw]|.", re.ASCII)
+MEMBER = re.compile(r"\w-\w|\\[dw-]|.", re.ASCII)
+# What is one part of a path, and sent as it is.
+PLAIN = re.compile(r"(?:\w|-|\\[dw-])*", re.ASCII)
 # The values of a query parameter without a pattern, by its type.
 VALUES = {"integer": "-?[0-9]+", "number": "-?[0-9.]+", "boolean": "true|false"}
 ANY_TEXT = "[^&# ]*"
@@ -40,13 +42,35 @@ def _value(parameter: Parameter) -> str:
     if "pattern" not in keywords:
         [type_, *others] = parameter.schema.types or ("string",)
         return ANY_TEXT if others else VALUES.get(type_, ANY_TEXT)
-    pattern = anchored(parameter)
+    return PART.sub(_as_sent, _of_parts(parameter))
+
+
+def path_pattern(parameter: Parameter) -> str:
+    """Return the pattern of a path parameter's values, each of which is one part of the path.
+
+    They are sent as they are. `..`, `?` or what is encoded would lead to another operation.
+    """
+    pattern = _of_parts(parameter)
+    parts = [
+        part["members"] or part["escaped"] or part["character"] for part in PART.finditer(pattern)
+    ]
+    if re.fullmatch(pattern, "") or not all(PLAIN.fullmatch(part or "") for part in parts):
+        sys.exit(
+            f"the gateway can't check the pattern of the parameter {parameter.name}: write it with "
+            "letters, digits, _ and - alone, and let it match no empty text"
+        )
+    return pattern
+
+
+def _of_parts(parameter: Parameter) -> str:
+    """Return the pattern of a parameter, which consists of the parts that are known."""
+    pattern = _anchored(parameter)
     if not re.fullmatch(f"(?:{re.sub(r'[?]P<[a-z]+>', '?:', PART.pattern)})*", pattern, re.ASCII):
         sys.exit(
             f"the gateway can't check the pattern of the parameter {parameter.name}: write it "
             "without dots and negations"
         )
-    return PART.sub(_as_sent, pattern)
+    return pattern
 
 
 def _as_sent(part: re.Match[str]) -> str:
@@ -67,7 +91,7 @@ def _character(character: str) -> str:
     return f"{encoded}|{re.escape(character)}"
 
 
-def anchored(parameter: Parameter) -> str:
+def _anchored(parameter: Parameter) -> str:
     """Return the pattern of a parameter, without ^ and $."""
     pattern = str(parameter.schema.keywords.get("pattern", ""))
     try:
