@@ -238,6 +238,9 @@ def guarded_folder() -> Generator[tuple[Path, int]]:
         try:
             yield Path(name), guard.pid
         finally:
+            # The guard may have been killed, and a worker have outlived its master.
+            with suppress(ProcessLookupError):
+                os.killpg(guard.pid, signal.SIGTERM)
             guard.communicate()
 
 
@@ -283,8 +286,6 @@ def main() -> None:
         log = threading.Thread(target=relay, args=[process], daemon=True)
         log.start()
         code = process.wait()
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGTERM)  # A worker may have outlived its master.
         # While Python ends, the signal would have no handler any more.
         signal.setitimer(signal.ITIMER_REAL, 0)
         log.join(1)

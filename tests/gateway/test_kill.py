@@ -12,7 +12,16 @@ from time import monotonic, sleep
 
 import pytest
 
-from tests.support.gateway import RUN, START, address, await_start, children, gateway, settings
+from tests.support.gateway import (
+    RUN,
+    START,
+    Gateway,
+    address,
+    await_start,
+    children,
+    gateway,
+    settings,
+)
 from tests.support.raw_server import Recorder
 from tests.support.repo_copy import MAKE, Tree
 
@@ -57,17 +66,32 @@ def test_a_killed_gateway_leaves_neither_nginx_nor_files(
     process.stderr.close()
 
 
+def guard_of(master: Path) -> Path:
+    """Return the folder in /proc of the guard, which began the process group of nginx."""
+    return master.with_name(str(os.getpgid(int(master.name))))
+
+
+def kill_at_once(gate: Gateway, *processes: Path) -> None:
+    """Kill the program with these processes of it."""
+    # Stopped first, so that it doesn't see how they end. Killed first, it would leave the group
+    # without a parent, and the kernel would wake the guard.
+    os.kill(gate.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, gate.pid, os.WSTOPPED)
+    for pid in (*(int(process.name) for process in processes), gate.pid):
+        os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("with_guard", [False, True])
 def test_ends_when_the_master_of_nginx_is_killed(
     with_guard: bool, upstream: Recorder, tmp_path: Path
 ) -> None:
     """The worker lives on without it, and keeps the log open."""
     with gateway(tmp_path, sentry_url=upstream.url()) as gate:
-        master, worker = (int(process.name) for process in gate.processes())
-        for pid in [os.getpgid(master)] * with_guard + [master]:
-            os.kill(pid, signal.SIGKILL)
+        master, worker = gate.processes()
+        for process in [guard_of(master)] * with_guard + [master]:
+            os.kill(int(process.name), signal.SIGKILL)
         end = monotonic() + START
-        while Path("/proc", str(worker), "cwd").exists() or any((tmp_path / "temporary").iterdir()):
+        while (worker / "cwd").exists() or any((tmp_path / "temporary").iterdir()):
             assert monotonic() < end, "the gateway is still there"
             sleep(0.02)
 
@@ -81,13 +105,8 @@ def test_the_next_start_removes_what_was_killed_together_with_its_guard(
     temporary = folders[0] / "temporary"
     with gateway(folders[0], sentry_url=upstream.url()) as killed:
         [left] = temporary.iterdir()
-        group = os.getpgid(int(killed.processes()[0].name))
-        # Stopped first, so that it doesn't see how they end. Killed first, it would leave the group
-        # without a parent, and the kernel would wake the guard.
-        os.kill(killed.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, killed.pid, os.WSTOPPED)
-        os.killpg(group, signal.SIGKILL)
-        os.kill(killed.pid, signal.SIGKILL)
+        master, worker = killed.processes()
+        kill_at_once(killed, guard_of(master), master, worker)
     assert [left] == list(temporary.iterdir())
     shared = {"sentry_url": upstream.url(), "TMPDIR": str(temporary)}
     # Somebody's own files, though the name begins as ours do.
@@ -109,10 +128,7 @@ def test_the_next_start_ends_a_worker_that_is_left(upstream: Recorder, tmp_path:
     with gateway(folders[0], sentry_url=upstream.url()) as killed:
         master, worker = killed.processes()
         directory = worker / "cwd"  # no longer there if the process has ended
-        os.kill(killed.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, killed.pid, os.WSTOPPED)
-        for pid in (os.getpgid(int(master.name)), int(master.name), killed.pid):
-            os.kill(pid, signal.SIGKILL)
+        kill_at_once(killed, guard_of(master), master)
     assert directory.exists()
     [left] = (folders[0] / "temporary").iterdir()
     shared = {"TMPDIR": str(left.parent), "GATEWAY_LISTEN": killed.url.rpartition("/")[2]}
