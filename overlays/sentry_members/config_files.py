@@ -36,9 +36,9 @@ class Source(NamedTuple):
     """
 
     token_name: str
-    token: Secret
-    url_name: str
-    url: Secret
+    token: Secret = Secret()
+    url_name: str = ""
+    url: Secret = Secret()
     organization_name: str = ""
     organization: str = ""
     is_users_own: bool = True
@@ -60,15 +60,15 @@ def sources() -> Iterator[Source]:
         _variable("SENTRY_ORG").reveal(),
     )
     if properties := os.environ.get("SENTRY_PROPERTIES"):
-        yield _read(Path(properties), is_users_own=True, is_required=True)
+        yield _read(Path(properties), is_users_own=True, is_properties=True)
     homes, project = _home_files(), _project_file()
     if project is None:
-        name = f"{FILE} in the working directory or above it"
-        yield Source(name, Secret(), name, Secret())
+        yield Source(f"{FILE} in the working directory or above it")
     elif os.path.realpath(project) not in map(os.path.realpath, homes):
         yield _read(project, is_users_own=False)
     if homes:
-        yield _read(_only(*homes) or homes[0], is_users_own=True)
+        own = _only(*homes)
+        yield _read(own, is_users_own=True) if own else Source(f"the token in {homes[0]}")
 
 
 def _variable(name: str) -> Secret:
@@ -105,7 +105,7 @@ def _only(first: Path, second: Path) -> Path | None:
     """Return the file that is there. Of two, Sentry's own tool ignores the second."""
     if not _is_there(first):
         return second if _is_there(second) else None
-    with suppress(OSError):  # The second must not be seen.
+    with suppress(OSError):  # Where the first is there, the second need not be readable.
         if second.is_file():
             raise ConfigurationError(f"{first} hides {second}: put all settings into one of them")
     return first
@@ -129,10 +129,10 @@ def _is_there(file: Path) -> bool:
     return True
 
 
-def _read(file: Path, *, is_users_own: bool, is_required: bool = False) -> Source:
+def _read(file: Path, *, is_users_own: bool, is_properties: bool = False) -> Source:
     # Raised here, where no local variable holds the text of the file or the parser's error, which
     # quotes the line with the token.
-    settings, problem = _parse(file, is_required=is_required)
+    settings, problem = _parse(file, is_properties=is_properties)
     if problem:
         raise ConfigurationError(f"{file} {problem}")
     return Source(
@@ -146,7 +146,7 @@ def _read(file: Path, *, is_users_own: bool, is_required: bool = False) -> Sourc
     )
 
 
-def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
+def _parse(file: Path, *, is_properties: bool) -> tuple[dict[str, Secret], str]:
     """Return the settings of a file, such as `auth.token`, and what is wrong with it."""
     # Imported here: most processes have no file to read.
     from configparser import Error, ParsingError, RawConfigParser
@@ -154,20 +154,18 @@ def _parse(file: Path, *, is_required: bool) -> tuple[dict[str, Secret], str]:
     parser = RawConfigParser(strict=False, default_section="", comment_prefixes=("#", ";", "!"))
     settings: dict[str, Secret] = {}
     try:
-        if is_required or _is_there(file):
-            if file.exists() and not (file.is_file() or file.samefile(os.devnull)):
-                return {}, "is a folder, a pipe or a device: put a file in its place"
-            text = file.read_text("utf-8-sig")
-            if is_required:
-                # A file of properties has keys such as `auth.token`, no sections, and escapes, but
-                # in comments.
-                text = "[.]\n" + re.sub(r"(?m)^\s*[#!].*|\\(?:\n\s*|(.))", r"\1", text)
-            # The parser would take an indented line for more of the value above it, and ignore what
-            # follows a section's name.
-            lines = [line.strip() for line in text.splitlines()]
-            if any(re.match(r"\[(?![^]]*\]\s*([#;!]|\Z))", line) for line in lines):
-                raise ParsingError(FILE)
-            parser.read_string("\n".join(lines))
+        if file.exists() and not (file.is_file() or file.samefile(os.devnull)):
+            return {}, "is a folder, a pipe or a device: put a file in its place"
+        text = file.read_text("utf-8-sig")
+        if is_properties:
+            # Such a file has keys such as `auth.token`, no sections, and escapes, but in comments.
+            text = "[.]\n" + re.sub(r"(?m)^\s*[#!].*|\\(?:\n\s*|(.))", r"\1", text)
+        # The parser would take an indented line for more of the value above it, and ignore what
+        # follows a section's name.
+        lines = [line.strip() for line in text.splitlines()]
+        if any(re.match(r"\[(?![^]]*\]\s*([#;!]|\Z))", line) for line in lines):
+            raise ParsingError(FILE)
+        parser.read_string("\n".join(lines))
     except (OSError, UnicodeError, Error) as error:
         return {}, f"can't be read as a UTF-8 file of settings ({type(error).__name__})"
     for section in parser.sections():

@@ -1,10 +1,8 @@
 """Finding the credentials: which source is used, and what is rejected."""
 
-import errno
 import os
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from traceback import TracebackException
 from typing import Any
@@ -226,37 +224,24 @@ def test_an_empty_device_is_no_file(monkeypatch: pytest.MonkeyPatch, elsewhere: 
     assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
 
 
-@pytest.fixture
-def locked(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
-    """The folders that can't be searched: made up, because nobody can lock out root."""
-    folders: set[Path] = set()
-    real = os.lstat, os.stat
-
-    def look(number: int, file: Any, **options: Any) -> os.stat_result:
-        if not isinstance(file, int) and folders & {*Path(os.fsdecode(file)).parents}:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return real[number](file, **options)
-
-    monkeypatch.setattr(os, "lstat", partial(look, 0))
-    monkeypatch.setattr(os, "stat", partial(look, 1))
-    return folders
-
-
 def test_sends_no_token_past_a_folder_that_it_cannot_search(
-    monkeypatch: pytest.MonkeyPatch, elsewhere: Path, locked: set[Path]
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
 ) -> None:
+    """A link to itself stands for a locked folder: nothing locks out root."""
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
-    locked.add(elsewhere.parents[1])
-    refusal = r"sentryclirc can't be read \(Permission denied\), .* set SENTRY_URL"
+    home = elsewhere.with_name("loop")
+    link("loop")(home)
+    monkeypatch.setenv("HOME", str(home))
+    refusal = r"sentryclirc can't be read \(Too many levels .*\), .* set SENTRY_URL"
     with pytest.raises(ConfigurationError, match=refusal):
         url_and_header()
     monkeypatch.setenv("SENTRY_URL", "sentry.io")
     assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header()
 
 
-def test_looks_at_no_folder_that_is_not_needed(elsewhere: Path, locked: set[Path]) -> None:
+def test_looks_at_no_folder_that_is_not_needed(elsewhere: Path) -> None:
     home = elsewhere.parents[1]
-    locked.add(home / ".config")
+    link(".config")(home / ".config")
     write_clirc(home, USER_TOKEN, "https://home.example")
     assert f"https://home.example/ Bearer {USER_TOKEN}" == url_and_header()
 
@@ -589,6 +574,8 @@ def test_sends_the_headers_that_a_proxy_wants() -> None:
     headers = {"CF-Access-Client-Id": "id.access", "CF-Access-Client-Secret": "geheim0123"}
     sent = sent_headers(headers=headers)
     assert headers == {name: sent[name] for name in headers}
+    with SentryMembers(token=USER_TOKEN, headers=headers) as sentry, pytest.raises(TypeError):
+        sentry.credentials.headers["X-Later"] = Secret("later")  # type: ignore[index]
 
 
 def test_reads_the_headers_of_the_environment_for_self_hosted_sentries(
