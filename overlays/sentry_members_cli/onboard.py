@@ -141,8 +141,8 @@ def _run(
         if not report.confirm("Send?"):
             report.print_nothing_sent()
             return Exit.INTERRUPTED, {}
-    # Two errors, where the invites and the additions ended by different ones.
-    ended_by: list[SentryMembersError] = []
+    # Two errors, where the invites and the additions ended by different ones; each of them once.
+    ended_by: dict[SentryMembersError, None] = {}
     exits: set[Exit] = {Exit.USAGE} if people.bad else set()
 
     async def send(show: Callable[[Result], None]) -> None:
@@ -154,9 +154,8 @@ def _run(
         async with sentry, aclosing(results):
             async for result in results:
                 show(result)
-                error = result.error if result.outcome is RowOutcome.NOT_ATTEMPTED else None
-                if error and error not in ended_by:
-                    ended_by.append(error)
+                if result.error and result.outcome is RowOutcome.NOT_ATTEMPTED:
+                    ended_by[result.error] = None
 
     try:
         for bad in people.bad:
@@ -166,11 +165,11 @@ def _run(
     except (KeyboardInterrupt, asyncio.CancelledError):
         exits.add(Exit.INTERRUPTED)
     except ResultsFileError as error:
-        ended_by.append(error)
+        ended_by[error] = None
     try:
         results_file.check_in_place()
     except ResultsFileError as error:
-        ended_by += [] if error in ended_by else [error]
+        ended_by[error] = None
     counts = report.count(people, results_file)
     exits |= {exit_of(outcome) for outcome in counts if outcome is not RowOutcome.NOT_ATTEMPTED}
     exits |= {exit_of(RowOutcome.NOT_ATTEMPTED, end) for end in ended_by}

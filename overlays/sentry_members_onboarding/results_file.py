@@ -195,8 +195,8 @@ class ResultsFile:
         try:
             rescued = self._rescue()
         except OSError as error:
-            self._failed = self._lost = self._unwritable(error.strerror)
-            raise self._lost from error
+            self._failed = self._unwritable(error.strerror)
+            raise self._failed from error
         self._lost = ResultsFileError(
             f"another program has replaced, changed or deleted {self.path}, so nothing more is "
             f"sent. {found} is in {rescued}: move it back, and run the same again"
