@@ -16,6 +16,7 @@ from rich.text import Text
 from sentry_members.client import AsyncSentryMembers
 from sentry_members.errors import SentryMembersError
 from sentry_members_onboarding import BadRow, Invite, People, Result, ResultsFile, Row, RowOutcome
+from sentry_members_onboarding.rows import merge, parts_of
 
 from .exits import Exit
 from .outcomes import colour, exit_of
@@ -56,31 +57,25 @@ class Work(NamedTuple):
         """Count what is to be done, by the outcomes of earlier runs."""
         invites = additions = done = rows = 0
         for row in people:
-            count = _lines_of(row)
-            rows += count
-            if _is_done(row, results_file):
-                done += count
-            elif isinstance(row, Invite):
+            parts, rest = parts_of(row), _remaining(row, results_file)
+            rows += len(parts)
+            done += len(parts) - len(rest)
+            if rest and isinstance(row, Invite):
                 invites += 1
-            else:
+            elif rest:
                 additions += 1
         return cls(invites, additions, done, rows)
 
 
-def _lines_of(row: Row) -> int:
-    return 1 + len(row.other_lines) if isinstance(row, Invite) else 1
-
-
-def _is_done(row: Row, results_file: ResultsFile | None) -> bool:
-    outcome = results_file.outcome(row) if results_file else None
-    return outcome is not None and outcome.is_final
+def _remaining(row: Row, results_file: ResultsFile | None) -> tuple[Row, ...]:
+    return results_file.remaining(row) if results_file else parts_of(row)
 
 
 def count(people: People, results_file: ResultsFile) -> Counter[RowOutcome]:
     """Return how many rows of the file have each outcome; not of the bad ones."""
     counts: Counter[RowOutcome] = Counter()
     for row in people:
-        counts[results_file.outcome(row) or RowOutcome.NOT_ATTEMPTED] += _lines_of(row)
+        counts.update(each or RowOutcome.NOT_ATTEMPTED for each in results_file.outcomes(row))
     return counts
 
 
@@ -157,15 +152,17 @@ def print_dry_run(
 ) -> Exit:
     """Print what would be sent, without sending or recording anything."""
     for row in people:
-        is_done = _is_done(row, results_file)
-        outcome = results_file.outcome(row) if results_file and is_done else None
-        if settings.as_json:
-            for each in Result(row, RowOutcome.NOT_ATTEMPTED).each_line():
-                print_json({**as_fields(each), "outcome": outcome})
-        else:
-            text = f"skip: {row}: {outcome}" if is_done else str(row)
-            lines = _ranges([row.line, *(row.other_lines if isinstance(row, Invite) else ())])
-            out.print(f"line {lines}: {text}", soft_wrap=True)
+        rest = _remaining(row, results_file)
+        outcomes = results_file.outcomes(row) if results_file else [None] * len(rest)
+        for part, outcome in zip(parts_of(row), outcomes, strict=True):
+            if settings.as_json:
+                fields = as_fields(Result(part, RowOutcome.NOT_ATTEMPTED))
+                print_json({**fields, "outcome": None if part in rest else outcome})
+            elif part not in rest:
+                out.print(f"line {part.line}: skip: {part}: {outcome}", soft_wrap=True)
+        if rest and not settings.as_json:
+            lines = _ranges(part.line for part in rest)
+            out.print(f"line {lines}: {merge(rest)}", soft_wrap=True)
     if not settings.as_json:
         for line in _plan(Work.of(people, results_file), target):
             out.print(line, soft_wrap=True)
@@ -246,7 +243,12 @@ def print_summary(
 
 
 def _print_refused(people: People, results_file: ResultsFile) -> None:
-    refused = (row for row in people if results_file.outcome(row) is RowOutcome.REFUSED)
+    refused = (
+        part
+        for row in people
+        for part, outcome in zip(parts_of(row), results_file.outcomes(row), strict=True)
+        if outcome is RowOutcome.REFUSED
+    )
     first = list(islice(refused, _MOST_REFUSED))
     left = sum(1 for _ in refused)
     results: list[Result] = []

@@ -4,7 +4,6 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from sentry_members_api.models import OrganizationRole, TeamRole, TeamRoleAssign
 from . import email_syntax
 from .cells import PeopleError, read_rows
 from .columns import Header, find_columns, fitness, names_people
-from .rows import Addition, BadRow, Invite, Row
+from .rows import Addition, BadRow, Invite, Row, merge
 
 # Both patterns are the contract's. The generator drops patterns, so they are repeated here.
 SLUG = re.compile(r"[A-Za-z0-9_-]+")
@@ -51,7 +50,7 @@ class People:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._merged: dict[int, Invite] = {}
+        self._merged: dict[int, Row] = {}
         self._skipped: frozenset[int] = frozenset()
         self._count = 0
         bad: dict[int, BadRow] = {}
@@ -87,7 +86,7 @@ class People:
             else:
                 self._count += 1
                 self._merged[merged.line] = merged
-                further.update(merged.other_lines)
+                further.update(row.line for row in invites[1:])
         self.bad: Sequence[BadRow] = tuple(bad[line] for line in sorted(bad))
         self._skipped = frozenset(further | bad.keys())
 
@@ -203,6 +202,8 @@ def check_row(row: Row) -> None:
         ValueError: A field can't be sent.
     """
     if isinstance(row, Invite):
+        for part in row.parts:
+            check_row(part)
         check_email(row.email)
         if row.org_role is not None:
             read_organization_role(row.org_role)
@@ -210,8 +211,7 @@ def check_row(row: Row) -> None:
     else:
         check_member_id(row.member_id)
         _check_slug(row.team)
-    lines = (row.line, *row.other_lines) if isinstance(row, Invite) else (row.line,)
-    if not all(isinstance(line, int) for line in lines):
+    if not isinstance(row.line, int):
         raise RowError("its line in the file is not a number")
 
 
@@ -290,16 +290,16 @@ def _key(row: Row) -> tuple[str, str]:
     return row.member_id, row.team
 
 
-def _merge(invites: list[Invite]) -> Invite:
+def _merge(invites: list[Invite]) -> Row:
     """Return one invite for several lines about the same person.
 
     Raises:
         RowError: They contradict one another.
     """
-    first, *others = invites
+    first = invites[0]
     lines = " and ".join(str(row.line) for row in invites)
-    teams = {team.team_slug: team for team in first.team_roles}
-    for row in others:
+    teams: dict[str, TeamRoleAssignment] = {}
+    for row in invites:
         if row.email != first.email:
             raise RowError(
                 "{!r} and {!r} are the same address (lines {}): write it alike, as Sentry would take "
@@ -317,8 +317,7 @@ def _merge(invites: list[Invite]) -> Invite:
                     "{!r} has different roles on the team {!r} (lines {}): give it the same one",
                     *(first.email, team.team_slug, lines),
                 )
-    other_lines = tuple(row.line for row in others)
-    return replace(first, team_roles=tuple(teams.values()), other_lines=other_lines)
+    return merge(invites)
 
 
 def _bad_row(line: int, header: Header, cells: list[str], error: RowError) -> BadRow:

@@ -23,7 +23,9 @@ from .results_lines import (
     key_of,
     read_lines,
 )
-from .rows import BadRow, Invite, Result, Row, RowOutcome
+from .rows import BadRow, Invite, Result, Row, RowOutcome, parts_of
+
+_ARE_INVITED = (RowOutcome.INVITED, RowOutcome.ALREADY_INVITED, RowOutcome.ALREADY_MEMBER)
 
 
 class ResultsFileError(SentryMembersError):
@@ -50,9 +52,9 @@ class ResultsFile:
     handed to the operating system immediately, so it survives if this process is killed. `close`
     leaves one line for each row: the latest one.
 
-    Rows are matched by content, not by line number: the organization, the person, the teams and the
-    organization role. So rows may be added and moved, and a corrected row is a new one. A
-    spreadsheet may sort the lines, and save the file with `;` or tabs between its cells.
+    Rows are matched by content, not by line number: the organization, the person, the teams in any
+    order, and the organization role. So rows may be added and moved, and a corrected row is a new
+    one. A spreadsheet may sort the lines, and save the file with `;` or tabs between its cells.
 
     Args:
         path: The file; it is created with the first line.
@@ -125,6 +127,22 @@ class ResultsFile:
         _, outcome = self._latest.get(key, (0, None))
         return None if key in self._forgotten else outcome
 
+    def outcomes(self, row: Row) -> list[RowOutcome | None]:
+        """Return the latest outcome of each row that a row was merged from, or of the row itself."""
+        # The same teams may have been in one row before.
+        return [self.outcome(part) or self.outcome(row) for part in parts_of(row)]
+
+    def remaining(self, row: Row) -> tuple[Row, ...]:
+        """Return which of the rows that a row was merged from, or the row itself, are to be sent.
+
+        A refused row is sent again with the others of its person: any of them may be the cause.
+        """
+        outcomes = self.outcomes(row)
+        if all(outcome and outcome.is_final for outcome in outcomes):
+            return ()
+        pairs = zip(parts_of(row), outcomes, strict=True)
+        return tuple(part for part, outcome in pairs if outcome not in _ARE_INVITED)
+
     def results(self, rows: Iterable[Row]) -> Iterator[Result]:
         """Yield the recorded results of rows, in one pass over the whole file.
 
@@ -149,27 +167,28 @@ class ResultsFile:
         """
         self.check_in_place()
         self._entry += 1
-        self._append(row, row.member_id, SENDING, "")
-        key = self._key(row)
-        self._forgotten.discard(key)
-        self._latest[key] = self._entry, RowOutcome.OUTCOME_UNKNOWN
+        for part in parts_of(row):
+            self._append(part, part.member_id, SENDING, "")
+            key = self._key(part)
+            self._forgotten.discard(key)
+            self._latest[key] = self._entry, RowOutcome.OUTCOME_UNKNOWN
 
     def record(self, result: Result) -> None:
-        """Record the result of a row, on a line for each line of the people file.
+        """Record the result of a row, on a line for each row that it was merged from.
 
         Raises:
             ResultsFileError: The file can't be written.
         """
-        row = result.row
-        # A forgotten row that was not sent again keeps its refusal.
-        if not isinstance(row, BadRow) and self._key(row) in self._forgotten:
-            return
         self._entry += 1
-        for each in result.each_line():
-            member_id = each.member_id or row.member_id
-            self._append(each.row, member_id, each.outcome, each.detail)
-        if not isinstance(row, BadRow):
-            self._latest[self._key(row)] = self._entry, result.outcome
+        for part in result.each_part():
+            row = part.row
+            key = None if isinstance(row, BadRow) else self._key(row)
+            # A forgotten row that was not sent again keeps its refusal.
+            if key in self._forgotten:
+                continue
+            self._append(row, part.member_id or row.member_id, part.outcome, part.detail)
+            if key:
+                self._latest[key] = self._entry, part.outcome
 
     def check_in_place(self) -> None:
         """Check that no other program has replaced, changed or deleted the file.

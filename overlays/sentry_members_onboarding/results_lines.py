@@ -73,7 +73,8 @@ COLUMNS = list(Line._fields)
 
 def key_of(organization: str, email: str, member_id: str, team: str, org_role: str) -> bytes:
     """Return a short key for what a row asks for, as there may be very many rows."""
-    text = "\0".join((organization, person(email), member_id, team, org_role))
+    teams = " ".join(sorted(team.split()))
+    text = "\0".join((organization, person(email), member_id, teams, org_role))
     return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
 
 

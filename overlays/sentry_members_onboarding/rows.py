@@ -1,6 +1,6 @@
 """Rows, each about one person or one team, and their results."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Self
@@ -28,14 +28,14 @@ class Invite:
         org_role: The organization role; None for Sentry's default.
         team_roles: The teams, and the role on each.
         line: The row's line in its file, for reference only.
-        other_lines: The other lines of the file that name the same person: one invite is for all.
+        parts: The rows that it was merged from, if its person is on several rows.
     """
 
     email: str
     org_role: OrganizationRole | None = None
     team_roles: tuple[TeamRoleAssignment, ...] = ()
     line: int = 0
-    other_lines: tuple[int, ...] = ()
+    parts: tuple[Self, ...] = ()
     member_id: ClassVar[str] = ""
 
     @property
@@ -71,6 +71,20 @@ class Addition:
 
 
 Row = Invite | Addition
+
+
+def parts_of(row: Row) -> tuple[Row, ...]:
+    """Return the rows that an invite was merged from; of any other row, the row itself."""
+    return (row.parts if isinstance(row, Invite) else ()) or (row,)
+
+
+def merge(rows: Sequence[Row]) -> Row:
+    """Return one invite for rows about the same person, onto all their teams; a single row as is."""
+    invites = tuple(row for row in rows if isinstance(row, Invite))
+    if len(invites) < 2:
+        return rows[0]
+    teams = {team.team_slug: team for row in invites for team in row.team_roles}
+    return replace(invites[0], team_roles=tuple(teams.values()), parts=invites)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +165,16 @@ class Result:
                 outcome = _outcome_of_error(row, returned)
                 detail = reason_of(returned)
                 if row.team and outcome in (RowOutcome.ALREADY_MEMBER, RowOutcome.ALREADY_INVITED):
-                    detail += f" The teams ({row.team}) were not applied: add the member to them."
+                    detail += (
+                        f" The teams ({row.team}) were not applied by this request: add the "
+                        "member to those that are missing."
+                    )
                 return cls(row, outcome, detail=detail, error=returned)
 
-    def each_line(self) -> Iterator[Self]:
-        """Yield the result for each line of the file that the row is for."""
-        if isinstance(self.row, Invite) and self.row.other_lines:
-            for line in (self.row.line, *self.row.other_lines):
-                yield replace(self, row=replace(self.row, line=line, other_lines=()))
-        else:
-            yield self
+    def each_part(self) -> Iterator[Self]:
+        """Yield the result of each row that the row was merged from."""
+        for row in (self.row,) if isinstance(self.row, BadRow) else parts_of(self.row):
+            yield replace(self, row=row)
 
 
 def _outcome_of_error(row: Row, error: SentryMembersError) -> RowOutcome:

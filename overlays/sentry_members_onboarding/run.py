@@ -28,7 +28,7 @@ from sentry_members_api.types import UNSET
 from .pace import Pace
 from .people import SLUG, check_row
 from .results_file import ResultsFile
-from .rows import Addition, BadRow, Invite, Result, Row, RowOutcome, reason_of
+from .rows import Addition, BadRow, Invite, Result, Row, RowOutcome, merge, reason_of
 
 _log = logging.getLogger("sentry_members")
 
@@ -79,9 +79,9 @@ async def onboard(
         send_invite: Whether Sentry sends an e-mail with each invite.
 
     Yields:
-        The result of each row, in the order of the responses; of an invite for several lines of a
-        file, one for each line. Of a row that was not attempted, `error` is what ended the run, or
-        why the row can't be sent.
+        The result of each row, in the order of the responses; of a merged invite, one for each of
+        its rows. Of a row that was not attempted, `error` is what ended the run, or why the row
+        can't be sent.
 
     Raises:
         InvalidArgumentError: The organization can't be sent. Nothing was.
@@ -104,8 +104,8 @@ async def onboard(
                 tasks.remove(task)
                 if result:
                     tasks.add(asyncio.create_task(run.next_result()))
-                    for each in result.each_line():
-                        yield each
+                    for part in result.each_part():
+                        yield part
     finally:
         for task in tasks:
             task.cancel()
@@ -187,13 +187,15 @@ class _Run:
         for row in self._rows:
             try:
                 check_row(row)
-                outcome = self._results_file.outcome(row) if self._results_file else None
+                rest = self._results_file.remaining(row) if self._results_file else (row,)
             except Exception as error:  # noqa: BLE001 - whatever the fields of the row raise
                 reason = f"the row can't be sent ({type(error).__name__}: {error})"
                 unusable = InvalidArgumentError(reason)
                 return _Attempt(row, is_repeated=False, unusable=unusable)
-            if not (outcome and outcome.is_final):
-                return _Attempt(row, is_repeated=outcome is RowOutcome.OUTCOME_UNKNOWN)
+            if rest:
+                merged = merge(rest)
+                outcomes = self._results_file.outcomes(merged) if self._results_file else []
+                return _Attempt(merged, is_repeated=set(outcomes) == {RowOutcome.OUTCOME_UNKNOWN})
         return self._to_repeat.popleft() if self._to_repeat else None
 
     async def _send(self, attempt: _Attempt) -> Result | None:

@@ -634,14 +634,15 @@ def test_a_dry_run_needs_what_a_run_needs(missing: str, shell: Shell, elsewhere:
 def test_a_dry_run_shows_the_rows_that_are_done(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email\nada@example.com\n")
     assert 0 == shell("onboard", "people.csv").code
-    people(elsewhere, "email\nbob@example.com\nada@example.com\n")
+    people(elsewhere, "email,teams\nbob@example.com,\nada@example.com,\nada@example.com,backend\n")
     before = (elsewhere / "people.results.csv").read_bytes()
     ran = shell("onboard", "people.csv", "--dry-run")
     assert [
         "line 2: invite bob@example.com",
         "line 3: skip: invite ada@example.com: invited",
-        "Invites: 1. Additions to teams: 0. Rows done: 1.",
-    ] == ran.out.splitlines()[:3]
+        "line 4: invite ada@example.com onto backend",
+        "Invites: 2. Additions to teams: 0. Rows done: 1.",
+    ] == ran.out.splitlines()[:4]
     assert before == (elsewhere / "people.results.csv").read_bytes()
 
 
@@ -864,7 +865,7 @@ def test_onboard_lets_sentry_send_no_e_mail(shell: Shell, elsewhere: Path) -> No
 def test_onboard_prints_a_result_for_each_row_of_a_person(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email,teams\nada@example.com,backend\nada@example.com,frontend\n")
     *results, summary = shell("onboard", "people.csv", "--json").values
-    assert [(2, "backend frontend"), (3, "backend frontend")] == [
+    assert [(2, "backend"), (3, "frontend")] == [
         (result["line"], result["team"]) for result in results
     ]
     assert {"invited": 2} == summary["outcomes"]

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ from sentry_members_onboarding import (
     Row,
     RowOutcome,
     onboard,
+    read_people,
 )
+from sentry_members_onboarding.rows import merge, parts_of
 from sentry_members_testing import FakeSentry, Version
 
 from tests.support.client_harness import USER_TOKEN
@@ -40,6 +43,7 @@ from tests.support.recordings import CURRENT_RESPONSES, bodies
 
 URL = "https://sentry.io/"
 SCOPES = ["member:admin", "org:read"]
+TEAM = TeamRoleAssignment("backend", None)
 
 
 @pytest.fixture
@@ -112,7 +116,7 @@ def test_returns_the_outcome_of_each_row(fake: FakeSentry) -> None:
     results = run_against(
         fake,
         [
-            Invite("ada@example.com", "manager", (TeamRoleAssignment("backend", None),)),
+            Invite("ada@example.com", "manager", (TEAM,)),
             Invite("eve@example.com"),
             Invite("owner@acme.example"),
             Invite("bob@example.com", team_roles=(TeamRoleAssignment("none", None),)),
@@ -227,9 +231,9 @@ def test_sends_the_rows_behind_one_that_cannot_be_sent(
     assert count == len(fake.requests)
 
 
-def test_yields_a_result_for_each_line_of_an_invite(fake: FakeSentry) -> None:
+def test_yields_a_result_for_each_part_of_an_invite(fake: FakeSentry) -> None:
     token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
-    row = Invite("ada@example.com", line=2, other_lines=(5,))
+    row = merge([Invite("ada@example.com", line=2), Invite("ada@example.com", line=5)])
 
     async def lines() -> list[int]:
         async with AsyncSentryMembers(token=token, transport=fake.async_transport()) as sentry:
@@ -239,14 +243,75 @@ def test_yields_a_result_for_each_line_of_an_invite(fake: FakeSentry) -> None:
     assert 1 == len(fake.requests)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "sent", "outcomes"),
+    [
+        ("backend;frontend", "frontend;backend", [], ["invited", "invited"]),
+        ("backend frontend", "frontend,backend", [], ["invited"]),
+        ("backend frontend", "frontend;backend", [], ["invited", "invited"]),
+        ("backend", "backend;frontend", [["frontend"]], ["invited", "already invited"]),
+        ("backend;frontend", "frontend", [], ["invited"]),
+        ("backend;frontend", "", [[]], ["already invited"]),
+        ("backend;nosuch", "backend;frontend", [["backend", "frontend"]], ["invited", "invited"]),
+        ("backend;nosuch", "nosuch;backend", [], ["refused", "refused"]),
+    ],
+)
+def test_sends_only_those_rows_of_a_person_that_are_not_done(
+    before: str,
+    after: str,
+    sent: list[list[str]],
+    outcomes: list[str],
+    fake: FakeSentry,
+    path: Path,
+) -> None:
+    def person(teams: str) -> Row:
+        rows = "".join(f'ada@example.com,"{each}"\n' for each in teams.split(";"))
+        [row] = read_people(BytesIO(f"email,teams\n{rows}".encode()))
+        return row
+
+    recorded_outcomes(fake, person(before), path)
+    count = len(fake.requests)
+    assert outcomes == recorded_outcomes(fake, person(after), path)
+    bodies = [request.body for request in fake.requests[count:]]
+    assert sent == [[team["teamSlug"] for team in body.get("teamRoles", [])] for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("unknown", "outcome"), [(1, RowOutcome.ALREADY_INVITED), (2, RowOutcome.INVITED)]
+)
+def test_a_lost_response_counts_for_the_rows_that_were_sent(
+    unknown: int, outcome: RowOutcome, fake: FakeSentry, path: Path
+) -> None:
+    teams = TEAM, TeamRoleAssignment("frontend", None)
+    rows = [Invite("ada@example.com", team_roles=(team,)) for team in teams]
+    with ResultsFile(path, URL, "acme") as results_file:
+        results_file.sending(merge(rows[:unknown]))
+    run_against(fake, rows[:1])
+    assert [outcome, outcome] == recorded_outcomes(fake, merge(rows), path)
+
+
+def recorded_outcomes(fake: FakeSentry, row: Row, path: Path) -> list[RowOutcome | None]:
+    """Onboard a person who is on one row or several; return what is recorded of each."""
+    token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
+
+    async def onboarded() -> list[RowOutcome | None]:
+        async with AsyncSentryMembers(token=token, transport=fake.async_transport()) as sentry:
+            with ResultsFile(path, URL, "acme") as results_file:
+                async with aclosing(onboard(sentry, "acme", [row], results_file)) as results:
+                    sent = [result.row async for result in results]
+                assert set(map(str, sent)) <= set(map(str, parts_of(row)))
+                return results_file.outcomes(row)
+
+    return asyncio.run(onboarded())
+
+
 @pytest.mark.parametrize("email", ["owner@acme.example", "eve@example.com"])
 def test_says_that_the_teams_of_an_earlier_member_were_not_applied(
     email: str, fake: FakeSentry
 ) -> None:
     fake.add_member("acme", "eve", email="eve@example.com", pending="approved")
-    team = TeamRoleAssignment("backend", None)
-    with_team = run_against(fake, [Invite(email, team_roles=(team,))])[email]
-    assert "The teams (backend) were not applied: add the member to them." in with_team.detail
+    with_team = run_against(fake, [Invite(email, team_roles=(TEAM,))])[email]
+    assert "The teams (backend) were not applied by this request" in with_team.detail
     assert "not applied" not in run_against(fake, [Invite(email)])[email].detail
 
 
@@ -675,7 +740,7 @@ def test_skips_rows_with_a_final_outcome(fake: FakeSentry, path: Path) -> None:
     run_against(fake, rows, path)
     sent = len(fake.requests)
     assert {} == run_against(fake, rows, path)
-    corrected = Invite("bob@example.com", team_roles=(TeamRoleAssignment("backend", None),))
+    corrected = Invite("bob@example.com", team_roles=(TEAM,))
     assert ["bob@example.com"] == list(run_against(fake, [*rows[:5], corrected], path))
     assert sent + 1 == len(fake.requests)
 

@@ -153,7 +153,9 @@ def test_makes_one_invite_of_several_lines_about_a_person() -> None:
         "ada@example.com,frontend\nada@example.com,backend:admin\n"
     )
     teams = (TeamRoleAssignment("backend", "admin"), TeamRoleAssignment("frontend", None))
-    ada = Invite("ada@example.com", None, teams, 2, (4, 5))
+    rows = [(2, teams[:1]), (4, teams[1:]), (5, teams[:1])]
+    parts = tuple(Invite("ada@example.com", None, teams, line) for line, teams in rows)
+    ada = Invite("ada@example.com", None, teams, 2, parts)
     assert ([ada, Invite("bob@example.com", line=3)], []) == read(text)
 
 

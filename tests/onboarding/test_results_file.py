@@ -25,6 +25,7 @@ from sentry_members_onboarding import (
     RowOutcome,
 )
 from sentry_members_onboarding.results_lines import COLUMNS
+from sentry_members_onboarding.rows import merge
 
 URL = "https://sentry.example/"
 ADA = Invite("ada@example.com", "member", (TeamRoleAssignment("backend", "admin"),), 2)
@@ -83,8 +84,8 @@ def test_leaves_one_line_for_each_row(path: Path) -> None:
     assert [["2", "invited"], ["3", "added"]] == [[line[0], line[5]] for line in lines(path)[1:]]
 
 
-def test_leaves_a_line_for_each_line_of_an_invite(path: Path) -> None:
-    row = Invite("ada@example.com", line=2, other_lines=(4,))
+def test_leaves_a_line_for_each_part_of_an_invite(path: Path) -> None:
+    row = merge([Invite("ada@example.com", line=2), Invite("ada@example.com", line=4)])
     for outcome in (RowOutcome.REFUSED, RowOutcome.INVITED):
         record(path, row, outcome)
     assert [["2", "invited"], ["4", "invited"]] == [[line[0], line[5]] for line in lines(path)[1:]]
