@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from errno import ENOSPC
+from errno import EBUSY, ENOSPC
 from pathlib import Path
 from typing import IO, Self
 from urllib.parse import urlsplit
@@ -107,7 +107,8 @@ class ResultsFile:
             self._target = Path(os.path.realpath(self.path))  # Unlike resolve, it never fails.
             lock = self._target.with_name(f".{self._target.name}.lock")
             # The file may be closed from another thread, so the lock must not belong to this one.
-            self._lock = FileLock(lock, timeout=0, thread_local=False)
+            # The lock's file stays, and another user may be the next to need it.
+            self._lock = FileLock(lock, timeout=0, mode=0o666, thread_local=False)
             self._lock.acquire()
         except Timeout as error:
             raise ResultsFileError(
@@ -263,9 +264,12 @@ class ResultsFile:
         return line.entry >= self._latest.get(line.key, (0, None))[0]
 
     def _unwritable(self, reason: str | None) -> ResultsFileError:
+        remedy = "make it writable, or make room"
+        if reason == os.strerror(EBUSY):  # It is a mount of its own, and can't be replaced.
+            remedy = "mount its folder instead of the file"
         return ResultsFileError(
-            f"{self.path} can't be written ({reason}), and without it nothing more is sent: make "
-            "it writable, or make room, and run the same again"
+            f"{self.path} can't be written ({reason}), and without it nothing more is sent: "
+            f"{remedy}, and run the same again"
         )
 
     def _append(self, row: Row | BadRow, member_id: str, outcome: str, detail: str) -> None:
@@ -362,6 +366,10 @@ class ResultsFile:
             if self._file:
                 self._file.close()
                 shutil.copymode(self._target, new)
+                if os.name == "posix":
+                    there = self._target.stat()
+                    with suppress(PermissionError):  # Only root may give a file to somebody else.
+                        os.chown(new, there.st_uid, there.st_gid)
             os.replace(new, self._target)
         except BaseException:
             with suppress(OSError):

@@ -19,6 +19,8 @@ _FORMER_TERMS = re.compile(r"organization (\S+) at (\S+?)(?:, org_role (\S+))?")
 # Languages shorten the names of months to three or four letters; the ends are those of English ones.
 _MONTH = "[a-z]{3,4}(uary|ch|il|ust|ember|ober)?"
 _CHANGEABLE = rf"(?is)'*([=+\-@].*|\d{{12,}}|\d+[e-][\d-]+|{_MONTH}-?\d+|\d+-{_MONTH}[\d-]*)"
+# The module csv reads no cell of over 131,072 characters; only a row with a mistake has one.
+_LONGEST = 100_000
 
 
 class LineError(ValueError):
@@ -88,7 +90,9 @@ def format_line(cells: Iterable[object], delimiter: str) -> bytes:
 
 def _escape(cell: object) -> object:
     """Mark a text that a spreadsheet would change, and one that has such a mark."""
-    return f"'{cell}" if isinstance(cell, str) and re.fullmatch(_CHANGEABLE, cell) else cell
+    if not isinstance(cell, str):
+        return cell
+    return f"'{cell}"[:_LONGEST] if re.fullmatch(_CHANGEABLE, cell) else cell[:_LONGEST]
 
 
 def _unescape(cell: str) -> str:

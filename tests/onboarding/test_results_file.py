@@ -91,6 +91,15 @@ def test_leaves_a_line_for_each_part_of_an_invite(path: Path) -> None:
     assert [["2", "invited"], ["4", "invited"]] == [[line[0], line[5]] for line in lines(path)[1:]]
 
 
+@pytest.mark.parametrize("mark", ["", "="])
+def test_cuts_a_cell_that_could_not_be_read_again(mark: str, path: Path) -> None:
+    text = mark + 140_000 * "x"
+    with ResultsFile(path, URL, "acme") as file:
+        file.record(Result(BadRow(2, text, "", "", text), RowOutcome.NOT_ATTEMPTED, detail=text))
+    record(path, ADA, RowOutcome.INVITED)
+    assert RowOutcome.INVITED is outcome(path, ADA)
+
+
 def test_writes_a_line_break_as_a_blank(path: Path) -> None:
     record(path, Invite("a\r\nb"), RowOutcome.REFUSED)
     assert ["", "a b", "", "", "", "refused"] == lines(path)[-1][:6]
@@ -101,6 +110,29 @@ def test_writes_a_line_break_as_a_blank(path: Path) -> None:
 def test_loads_each_outcome(recorded: RowOutcome, row: Row, path: Path) -> None:
     record(path, row, recorded)
     assert recorded is outcome(path, row)
+
+
+def test_the_user_can_go_on_after_a_run_by_root(path: Path) -> None:
+    record(path, ADA, RowOutcome.INVITED)
+    owner = 65534 if os.getuid() == 0 else os.getuid()
+    os.chown(path, owner, -1)
+    path.chmod(0o640)
+    record(path, BOB, RowOutcome.ADDED)
+    assert (owner, 0o100640) == (path.stat().st_uid, path.stat().st_mode)
+    assert 0o100666 == path.with_name(".people.results.csv.lock").stat().st_mode
+
+
+def test_names_the_remedy_for_a_file_that_is_mounted_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replace(*_: object) -> None:  # Only root could mount it.
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(
+        ResultsFileError, match=r"busy.*: mount its folder instead of the file, and"
+    ):
+        record(path, ADA, RowOutcome.INVITED)
 
 
 def test_the_last_line_of_a_row_counts(path: Path) -> None:
