@@ -5,11 +5,11 @@ from typing import TypeVar
 
 import typer
 from sentry_members.client import SentryMembers
-from sentry_members.errors import SentryMembersError
+from sentry_members.errors import REPEATING_IS_SAFE, SentryMembersError
 from sentry_members.results import Outcome
 from sentry_members_api.models import Member, NewMember
 from sentry_members_api.types import UNSET
-from sentry_members_onboarding import Addition, Invite, Result, Row, read_teams
+from sentry_members_onboarding import Addition, Invite, Result, Row, RowOutcome, read_teams
 from sentry_members_onboarding.people import (
     SLUG,
     check_email,
@@ -20,7 +20,7 @@ from sentry_members_onboarding.people import (
 from .exits import Exit
 from .options import find_organization, make_client
 from .outcomes import exit_of
-from .output import as_fields, as_line, out, print_error, print_json
+from .output import as_fields, as_line, err, out, print_error, print_json
 
 T = TypeVar("T")
 
@@ -105,6 +105,14 @@ def _call_and_exit(
             result = Result.of(row, call(sentry, organization))
     except SentryMembersError as error:
         result = Result.of(row, error)
+    except KeyboardInterrupt:
+        detail = f"interrupted. {REPEATING_IS_SAFE}"
+        result = Result(row, RowOutcome.OUTCOME_UNKNOWN, detail=detail)
+        if as_json:
+            print_json(as_fields(result))
+        else:
+            err.print(as_line(result), soft_wrap=True)
+        raise
     exit_ = exit_of(result.outcome, result.error)
     if as_json:
         print_json(as_fields(result))

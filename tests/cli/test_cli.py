@@ -204,14 +204,20 @@ def test_exits_with_8_without_a_token(shell: Shell) -> None:
 
 
 @pytest.mark.slow
-def test_exits_with_130_after_an_interruption(shell: Shell) -> None:
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_an_interruption_says_that_the_request_may_have_arrived(
+    options: tuple[str, ...], shell: Shell
+) -> None:
     shell.fake.fail_next("slow", seconds=60)
     variables = {"SENTRY_URL": os.environ["SENTRY_URL"], "SENTRY_AUTH_TOKEN": shell.token}
-    with running(*INVITE, SENTRY_ORG="acme", **variables) as process:
+    with running(*INVITE, *options, SENTRY_ORG="acme", **variables) as process:
         wait_until(lambda: shell.fake.requests)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert (130, "") == (process.returncode, err.strip())
+        out, err = process.communicate(timeout=60)
+    assert 130 == process.returncode
+    said = json.loads(out)["detail"] if options else err
+    assert "outcome unknown" in (out or err)
+    assert "interrupted. Sentry may have acted on it all the same. Repeating it is safe" in said
 
 
 # JSON
