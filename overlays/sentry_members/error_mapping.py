@@ -24,6 +24,10 @@ _WHERE_A_URL_GOES = (
     "No URL is configured, so sentry.io was asked: the URL of a self-hosted Sentry goes into the "
     "argument url, SENTRY_URL or .sentryclirc."
 )
+_A_PAGE = (
+    "A proxy before Sentry sent this, not Sentry. If it requires headers, SENTRY_CUSTOM_HEADERS is "
+    "the place for them."
+)
 
 
 class Rule(NamedTuple):
@@ -39,7 +43,8 @@ class Rule(NamedTuple):
         words: Words that each message of a JSON object or list contains.
         code: The `code` of a `detail` that is an object.
         operation: The operation of the request.
-        sender: `"gateway"` for this project's gateway, `"apigateway"` for sentry.io's.
+        sender: `"gateway"` for this project's gateway, `"apigateway"` for sentry.io's, `"proxy"` for
+            what sends a page in place of JSON.
         names_scopes: Whether the response must name scopes of which the token lacks one.
         on_sentry_io: Whether the request must have gone to sentry.io.
         is_elsewhere: Whether the advice mentions that the wrong Sentry may have been asked.
@@ -68,6 +73,8 @@ RULES: tuple[Rule, ...] = (
     Rule(404, errors.NotFoundError, sender="gateway"),
     Rule(502, errors.SentryUnreachableError, "Is it up, and the gateway's SENTRY_URL right?", sender="gateway"),
     Rule(503, errors.SentryUnreachableError, "The region of the organization can't be reached, and nothing was done: try again later.", sender="apigateway"),
+    Rule(401, errors.UnauthorizedError, _A_PAGE, sender="proxy"),
+    Rule(403, errors.ForbiddenError, _A_PAGE, sender="proxy"),
 
     Rule(400, errors.AlreadyInvitedError, "The invite is pending; this operation can't send it again.", "has already been invited"),
     Rule(400, errors.AlreadyMemberError, "They are in the organization, or invited; teams of this call were not added.", "is already a member"),
@@ -237,6 +244,7 @@ def _read(call: OperationRequest, response: httpx.Response) -> _Details:
             messages.extend(call.redacted_line(f"{key}: {text}") for text in texts)
     if body is None:
         messages.extend(map(single_line, _page(content)))
+        sender = "proxy" if messages else ""
     elif not isinstance(body, dict):
         messages.extend(map(call.redacted_line, _texts(body)))
     readable = tuple(dict.fromkeys(messages[:_MESSAGES_LIMIT]))

@@ -68,6 +68,8 @@ BEHIND_A_GATEWAY = {
         ("invite", json_response(403, {"detail": "You do not have permission to perform this action."}), errors.ForbiddenError, '"Let Members Invite Others" is off'),
         ("join", json_response(403, {"detail": "You do not have permission to perform this action."}), errors.ForbiddenError, "names no missing scope. So the role of the token's owner is too low, or the"),
         ("join", httpx.Response(403, text="no JSON"), errors.ForbiddenError, "no JSON"),
+        ("join", httpx.Response(403, html="<title>Access denied</title>"), errors.ForbiddenError, "Access denied. A proxy before Sentry sent this"),
+        ("join", httpx.Response(401, html="<h1>Log in</h1>"), errors.UnauthorizedError, "Log in. A proxy before Sentry sent this"),
         ("join", json_response(403, {"detail": "This team is managed through your organization's identity provider."}), errors.IdentityProviderTeamError, "in the identity provider"),
         ("join", json_response(403, {"detail": "The user with a 'billing' role cannot have team-level permissions."}), errors.RoleCannotHoldTeamsError, "'billing'"),
         ("join", json_response(404, {"detail": "The requested resource does not exist"}), errors.NotFoundError, "A member's ID is not a user's ID"),
@@ -253,6 +255,8 @@ def response_of(rule: Rule) -> httpx.Response:
     body: dict[str, Any] = {"detail": rule.words or "Something else"}
     if rule.code:
         body = {"detail": {"code": rule.code, "message": "x"}}
+    if rule.sender == "proxy":
+        return httpx.Response(rule.status, html="<h1>Log in</h1>")
     if rule.sender:
         body |= {"gateway": True} if rule.sender == "gateway" else {"error": rule.sender}
     challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="a b"'}
