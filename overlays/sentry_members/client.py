@@ -4,7 +4,7 @@ import re
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from json import JSONEncoder
 from threading import TIMEOUT_MAX
@@ -57,7 +57,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         headers: Mapping[str, str] | None = None,
         timeout: float | httpx.Timeout | None = None,
         attempts: int = 3,
-        transport: NetworkT | None = None,
+        transport: NetworkT | Callable[[NetworkT], NetworkT] | None = None,
     ) -> None:
         """Find the credentials; nothing is sent yet.
 
@@ -82,8 +82,10 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
                 a team also after a 5xx or a connection that broke. The waits between the attempts
                 take at most 60 seconds in all.
             transport: An httpx transport that sends the requests, for example with a proxy or TLS
-                settings of its own, or for tests. By default the client makes its own connections,
-                through the environment's proxy. It is closed with the client.
+                settings of its own, or for tests; it is closed with the client. By default the
+                client makes its own connections, through the environment's proxy. Or a function
+                that wraps those, for example to trace the requests; it is called whenever they are
+                made, in a forked process, too.
 
         Raises:
             ConfigurationError: The credentials can't work. `sentry_members.auth` says in which
@@ -101,12 +103,11 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             raise InvalidArgumentError("headers must map the names of headers to their values")
         credentials = resolve(own_token, own_url, region, gateway, key, extra)
         settings = Settings(credentials, _checked_timeout(timeout), _checked_attempts(attempts))
-        if transport is None:
-            connect = connector(self._connections, credentials.url)
-        elif isinstance(transport, self._kind):
+        if isinstance(transport, self._kind):
             connect = lambda: transport
         else:
-            raise InvalidArgumentError(f"transport must be an httpx.{self._kind.__name__}")
+            own = connector(self._connections, credentials.url)
+            connect = partial(self._wrapped, transport, own) if transport is not None else own
         self._use(self._make_transport(connect, settings))
 
     @abstractmethod
@@ -173,6 +174,14 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             (2) A team admin needs both scopes in the user auth token to add members to the teams that they
             administer.
         """
+
+    def _wrapped(self, wrap: object, own: Callable[[], NetworkT]) -> NetworkT:
+        wrapped = wrap(own()) if callable(wrap) else None
+        if not isinstance(wrapped, self._kind):
+            raise InvalidArgumentError(
+                f"transport must be an httpx.{self._kind.__name__}, or a function that wraps one"
+            )
+        return wrapped
 
     @abstractmethod
     def _make_transport(self, connect: Callable[[], NetworkT], settings: Settings) -> TransportT:

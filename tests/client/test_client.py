@@ -297,6 +297,8 @@ def test_rejects_a_transport_of_the_wrong_type() -> None:
         SentryMembers(token=USER_TOKEN, transport=httpx.AsyncHTTPTransport())  # type: ignore[arg-type]
     with pytest.raises(errors.InvalidArgumentError, match=r"must be an httpx\.AsyncBaseTransport"):
         AsyncSentryMembers(token=USER_TOKEN, transport=httpx.HTTPTransport())  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidArgumentError, match="or a function that wraps one"):
+        SentryMembers(token=USER_TOKEN, transport=lambda _: None)  # type: ignore[arg-type,return-value]
 
 
 class CountingTransport(httpx.MockTransport):

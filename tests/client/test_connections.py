@@ -243,9 +243,16 @@ def test_threads_have_at_most_as_many_calls_in_flight_as_sentry_allows() -> None
 
 FORKED = """
 import json, os, sys
+import httpx
 from sentry_members import NewMember, SentryMembers
 
-sentry = SentryMembers()
+
+class Wrapped(httpx.BaseTransport):
+    def __init__(self, own):
+        self.handle_request = own.handle_request
+
+
+sentry = SentryMembers(transport=Wrapped if sys.argv[2] == "wrapped" else None)
 
 
 def invite(number):
@@ -269,21 +276,21 @@ for reader in readers:
 """
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_gives_a_forked_process_its_own_responses(scheme: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", ["http", "https", "wrapped"])
+def test_gives_a_forked_process_its_own_responses(case: str, tmp_path: Path) -> None:
     """Over the parent's connections, the children would read one another's responses."""
     fake = FakeSentry.example()
     token = fake.issue_token("acme", owner="owner", scopes=["member:admin"])
     environment = {**os.environ, "SENTRY_AUTH_TOKEN": token}
     with ExitStack() as stack:
         environment["SENTRY_URL"] = stack.enter_context(fake.serve())
-        if scheme == "https":
+        if case == "https":
             authority = Authority(tmp_path / "authority")
             proxied = stack.enter_context(tls_proxy(environment["SENTRY_URL"], authority))
             environment |= {"SENTRY_URL": proxied, "SSL_CERT_FILE": str(authority.file)}
         fake.fail_next("slow", seconds=0.03, times=None)
         ran = subprocess.run(
-            [sys.executable, "-c", FORKED, json.dumps(REQUIRED)],
+            [sys.executable, "-c", FORKED, json.dumps(REQUIRED), case],
             env=environment,
             capture_output=True,
             text=True,
@@ -377,8 +384,22 @@ def test_threads_do_not_wait_for_the_handshakes_of_others() -> None:
             assert isinstance(each.exception(), errors.ConnectionFailedError)
 
 
-def test_rejects_another_event_loop_before_anything_is_sent(server: Recorder) -> None:
-    sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url())
+class Wrapped(httpx.AsyncBaseTransport):
+    def __init__(self, own: httpx.AsyncBaseTransport) -> None:
+        self._own = own
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._own.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._own.aclose()
+
+
+@pytest.mark.parametrize("transport", [None, Wrapped])
+def test_rejects_another_event_loop_before_anything_is_sent(
+    transport: type[Wrapped] | None, server: Recorder
+) -> None:
+    sentry = AsyncSentryMembers(token=USER_TOKEN, url=server.url(), transport=transport)
     call = sentry.add_an_organization_member_to_a_team
     assert AlreadyOnTeam() == asyncio.run(call(*ARGUMENTS))
     with pytest.raises(errors.ConfigurationError, match=r"a client in each asyncio\.run"):

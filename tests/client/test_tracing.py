@@ -58,7 +58,7 @@ def test_the_transport_of_the_readme_makes_a_span_for_sentry_sdk(server: Recorde
         auto_enabling_integrations=False,  # Some import what this Python warns of.
     )
     with (
-        SentryMembers(token=USER_TOKEN, url=server.url(), transport=names["Traced"]()) as sentry,
+        SentryMembers(token=USER_TOKEN, url=server.url(), transport=names["Traced"]) as sentry,
         sentry_sdk.start_transaction(name="test"),
     ):
         sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
