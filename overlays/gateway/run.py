@@ -20,7 +20,7 @@ from errno import EIO
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from select import select
+from select import POLLERR, POLLHUP, poll, select
 from string import Template
 from time import sleep
 from types import FrameType
@@ -182,6 +182,13 @@ def relay(process: subprocess.Popen[bytes]) -> None:
                 report(f"stopping, its log can't be written: {error.strerror}")
 
 
+def is_log_unread() -> bool:
+    """Return whether the program or the terminal that standard output goes to is gone."""
+    log = poll()
+    log.register(sys.stdout, 0)
+    return any(event & (POLLERR | POLLHUP) for _, event in log.poll(0))
+
+
 def stop(number: int, frame: FrameType | None) -> None:
     """Exit on a signal by SystemExit, so that the temporary folder is removed."""
     sys.exit()
@@ -269,12 +276,14 @@ def main() -> None:
         )
         for number in STOP_SIGNALS:
             signal.signal(number, lambda _signal, _frame: process.terminate())
-        # make passes no signal on when it is killed, but this program then has another parent. The
-        # timer also wakes the wait for nginx, which may begin just after a signal to stop.
-        signal.signal(
-            signal.SIGALRM,
-            lambda _signal, _frame: None if parent in (None, os.getppid()) else process.terminate(),
-        )
+
+        def watch(number: int, frame: FrameType | None) -> None:
+            # make passes no signal on when it is killed, but this program then has another parent.
+            if parent not in (None, os.getppid()) or is_log_unread():
+                process.terminate()
+
+        # The timer also wakes the wait for nginx, which may begin just after a signal to stop.
+        signal.signal(signal.SIGALRM, watch)
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
         turn = threading.Lock()
         if url := await_start(variables["GATEWAY_LISTEN"], folder / "nginx.pid", process):

@@ -17,7 +17,6 @@ from tests.support.gateway import (
     START,
     Gateway,
     address,
-    await_start,
     children,
     gateway,
     settings,
@@ -137,13 +136,16 @@ def test_the_next_start_ends_a_worker_that_is_left(upstream: Recorder, tmp_path:
         assert not directory.exists()
 
 
-def test_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("open_", [pty.openpty, os.pipe], ids=["directly", "through tee"])
+def test_ends_when_its_terminal_is_closed(
+    open_: Callable[[], tuple[int, int]], tmp_path: Path
+) -> None:
     """Nobody sees the log any more, nor that the signal HUP reloads the keys."""
     environment = settings(tmp_path)
-    ours, its = pty.openpty()
+    ours, its = open_()
     process = subprocess.Popen(RUN, env=environment, stdin=its, stdout=its, stderr=its)
     os.close(its)
-    await_start(environment, process)
+    assert os.read(ours, 1000).startswith(b"gateway: at ")  # From then on it handles the signal.
     os.close(ours)
     process.send_signal(signal.SIGHUP)
     process.wait(START)
