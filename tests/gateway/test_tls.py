@@ -20,27 +20,36 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def post_through_gateway(
-    folder: Path, token: str, context: ssl.SSLContext, ca_file: Path | None
+    folder: Path,
+    token: str,
+    context: ssl.SSLContext,
+    ca_file: Path | None,
+    host: str = "localhost",
 ) -> tuple[httpx.Response, list[tuple[bytes, bytes]]]:
     """Return the gateway's response, and the requests that a server with this context received."""
     with (
         recorder(context) as upstream,
-        gateway(folder, sentry_url=upstream.url("localhost"), token=token, ca_file=ca_file) as gate,
+        gateway(folder, sentry_url=upstream.url(host), token=token, ca_file=ca_file) as gate,
     ):
         response = gate.http.post(JOIN, headers={"X-Gateway-Key": gate.key})
         return response, upstream.requests
 
 
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("localhost", "localhost"), ("127.0.0.1", None)],
+    ids=["name", "address that the certificate has as a name"],
+)
 def test_sends_the_token_to_a_server_with_a_trusted_certificate(
-    authority: Authority, token: str, tmp_path: Path
+    host: str, asked: str | None, authority: Authority, token: str, tmp_path: Path
 ) -> None:
-    names: list[str] = []
-    context = authority.context("localhost")
+    names: list[str | None] = []
+    context = authority.context(host)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.sni_callback = lambda connection, name, context: names.append(name)
-    response, received = post_through_gateway(tmp_path, token, context, authority.file)
+    response, received = post_through_gateway(tmp_path, token, context, authority.file, host)
     assert 204 == response.status_code
-    assert ["localhost"] == names
+    assert [asked] == names
     [(head, _)] = received
     assert f"Authorization: Bearer {token}".encode() in head
 
