@@ -37,6 +37,8 @@ components:
         givenName: {type: string}
       required: [email]
 """
+PLACE = "paths > /people/{id}/ > post: "
+PARAMETER = "      parameters: [{name: X-Reason, required: true, schema: {type: string}"
 # Ten values of ten values of ten values …
 EXPLODING = "a0: &a0 [" + "x," * 10 + "x]\n"
 for depth in range(20):
@@ -46,6 +48,10 @@ for depth in range(20):
 def test_finds_nothing_in_a_valid_contract() -> None:
     assert [] == list(faults(CONTRACT))
     assert [] == list(faults(CONTRACT.encode()))
+    # Fields may have the names of what elsewhere holds other components.
+    fields = "headers: {items: {$ref: '#/components/schemas/Person'}}"
+    assert [] == list(faults(CONTRACT.replace("givenName: {type: string}", fields)))
+    assert [] == list(faults(CONTRACT.replace("paths:", "paths:\n  x-note: {get: text}")))
 
 
 @pytest.mark.slow
@@ -64,7 +70,7 @@ def test_finds_nothing_in_a_valid_contract() -> None:
         (
             "email: {",
             "given_name: {}\n        email: {",
-            "line 25: the fields 'given_name' and 'givenName' get the same name in Python: remove",
+            "line 25: the fields 'given_name' and 'givenName' get the same name in Python: rename",
         ),
         ("'201'", "201", "line 15: the key 201 is not a text: write it in quotes"),
         ("email: {type: string}", "email: &e {}", None),
@@ -90,6 +96,49 @@ def test_finds_nothing_in_a_valid_contract() -> None:
         ("paths:", "paths:\nx-paths:", "paths: None is not of type 'object'"),
         ("paths:", "tags: [[]]\npaths:", "tags > 0: [] is not of type 'object'"),
         ("  /people/{id}/:", "  ? [people]\n  :", "line 6: found unhashable key"),
+        (
+            "    post:",
+            "    get: {operationId: ADD, responses: {'200': {description: A person.}}}\n    post:",
+            f"{PLACE}the operationId 'add' gets the same name in Python as 'ADD' of GET /people/{{id",
+        ),
+        ("      responses:", "      x-responses:", f"{PLACE}it needs responses"),
+        (
+            "    post:",
+            "    trace:",
+            "paths > /people/{id}/ > trace: the gateway passes no TRACE on",
+        ),
+        ("    post:", "    options:", "/ > options: the gateway passes no OPTIONS on"),
+        (
+            "post:",
+            f"post:\n{PARAMETER}, in: header}}]",
+            f"{PLACE}the gateway passes no header on: ",
+        ),
+        (
+            "post:",
+            f"post:\n{PARAMETER}, in: cookie}}]",
+            f"{PLACE}the gateway passes no cookie on: ",
+        ),
+        (
+            "parameters/Id'",
+            "schemas/Person'",
+            "line 8: '#/components/schemas/Person' is used where",
+        ),
+        ("schemas/Person'", "parameters/Id'", "line 13: '#/components/parameters/Id' is used wher"),
+        (
+            "{description: The person was added.}",
+            "{$ref: '#/components/schemas/Person'}",
+            "line 15: '#/components/schemas/Person' is used where one of components > responses",
+        ),
+        (
+            "  schemas:",
+            "  schemas:\n    person: {type: object}",
+            "line 21: the schemas 'person' and 'Person' get the same name in Python: rename or",
+        ),
+        (
+            "email: {type: string}",
+            "email: {type: string, enum: [yes, 'off']}",
+            "line 23: the value yes is not a text: write it in quotes",
+        ),
     ],
 )
 def test_reports_a_fault_with_its_place(text: str, mistake: str, fault: str | None) -> None:

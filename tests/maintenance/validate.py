@@ -18,7 +18,7 @@ import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from packaging.version import InvalidVersion, Version
 
-from overlays.reference.contract import LOADER, follow
+from overlays.reference.contract import LOADER, Contract, Operation, follow
 
 # The generator's own names in a class, as `_python_name` has them. It gives a field the same name
 # without a warning, and the class doesn't work or doesn't type-check.
@@ -26,6 +26,17 @@ RESERVED = frozenset(
     {"additionalkeys", "additionalproperties", "cast", "cls", "d", "datetime", "fielddict"}
     | {"fromdict", "prop", "propname", "srcdict", "todict"}
 )
+
+# The components that a reference below a key may lead to; within a schema, any key is a schema's.
+KINDS = {
+    **{kind: kind for kind in ("examples", "headers", "links", "parameters", "requestBodies")},
+    **{kind: kind for kind in ("pathItems", "responses", "schemas", "securitySchemes")},
+    "callbacks": "",
+    "paths": "pathItems",
+    "requestBody": "requestBodies",
+    "schema": "schemas",
+}
+VALUES = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:int", "tag:yaml.org,2002:null")
 
 MOST_NESTED = 100
 MOST_SECONDS = 20
@@ -57,7 +68,7 @@ def faults(text: str | bytes) -> Iterator[str]:
         return
     # The validator is asked only if none of these is found, because it would report them less
     # clearly, or not at all.
-    yield from list(_unnoticed(root, document)) or list(_errors(document)) or _version(document)
+    yield from list(_unnoticed(root, document)) or list(_errors(document)) or _unsupported(document)
 
 
 def _unreadable(text: str) -> str | None:
@@ -121,11 +132,33 @@ def _give_up(*_: object) -> None:
     raise TimeoutError(f"after {MOST_SECONDS} s: do its schemas combine each other too often?")
 
 
-def _version(document: Any) -> Iterator[str]:
+def _unsupported(document: Any) -> Iterator[str]:
+    """Yield what OpenAPI allows, and packages, the generator or the gateway don't."""
     try:
         Version(document["info"]["version"])
     except InvalidVersion as error:
         yield f"info > version: {error}, which a package can't have: write one such as 1.2.3"
+    names: dict[str, Operation] = {}
+    # An extension may hold anything.
+    paths = {path: item for path, item in document.get("paths", {}).items() if path[:2] != "x-"}
+    for operation in Contract({**document, "paths": paths}).operations:
+        place = f"paths > {operation.path} > {operation.method.lower()}"
+        other = names.setdefault(_python_name(operation.id), operation)
+        if other is not operation:
+            yield (
+                f"{place}: the operationId {operation.id!r} gets the same name in Python as "
+                f"{other.id!r} of {other.method} {other.path}: rename one of them"
+            )
+        if "responses" not in operation.node:
+            yield f"{place}: it needs responses"
+        if operation.method in ("OPTIONS", "TRACE"):
+            yield f"{place}: the gateway passes no {operation.method} on: remove the operation"
+        for parameter in operation.parameters:
+            if parameter.location in ("cookie", "header"):
+                yield (
+                    f"{place}: the gateway passes no {parameter.location} on: remove the parameter "
+                    f"{parameter.name!r}"
+                )
 
 
 def _python_name(name: str) -> str:
@@ -133,15 +166,20 @@ def _python_name(name: str) -> str:
     return "".join(filter(str.isalnum, name)).lower()
 
 
-def _unnoticed(node: yaml.Node, document: Any) -> Iterator[str]:
+def _unnoticed(node: yaml.Node, document: Any, kind: str = "") -> Iterator[str]:
     """Yield the faults that the validator doesn't notice.
 
     It doesn't follow every reference; the YAML loader keeps the last of two equal keys; and JSON
     Schema allows to require a key that is not among the properties.
+
+    Args:
+        node: A part of the document.
+        document: The document.
+        kind: The components that a reference in the part may lead to; empty if any.
     """
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _unnoticed(item, document)
+            yield from _unnoticed(item, document, kind)
     if not isinstance(node, yaml.MappingNode):
         return
     seen: set[str] = set()
@@ -160,26 +198,37 @@ def _unnoticed(node: yaml.Node, document: Any) -> Iterator[str]:
             else:
                 if not re.fullmatch("#/components/[^/]+/[^/]+", value.value):
                     yield f"{_line(key)}: {value.value!r} is no component: move it below components"
-        yield from _unnoticed(value, document)
+                elif kind not in ("", value.value.split("/")[2]):
+                    yield (
+                        f"{_line(key)}: {value.value!r} is used where one of components > {kind} "
+                        "belongs"
+                    )
+        below = KINDS.get(key.value, "" if key.value.startswith("x-") else kind)
+        yield from _unnoticed(value, document, kind if kind == "schemas" else below)
     parts = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-    fields = parts.get("properties")
-    if isinstance(fields, yaml.MappingNode):
-        yield from _badly_named(fields)
+    if isinstance(fields := parts.get("properties"), yaml.MappingNode):
+        yield from _badly_named("fields", fields)
         yield from _missing(parts.get("required"), fields)
+    if isinstance(schemas := parts.get("schemas"), yaml.MappingNode):
+        yield from _badly_named("schemas", schemas)
+    if isinstance(values := parts.get("enum"), yaml.SequenceNode):
+        for value in values.value:
+            if isinstance(value, yaml.ScalarNode) and value.tag not in VALUES:
+                yield f"{_line(value)}: the value {value.value} is not a text: write it in quotes"
 
 
-def _badly_named(fields: yaml.MappingNode) -> Iterator[str]:
-    """Yield the fields that the generator can't give a Python name of their own."""
+def _badly_named(what: str, named: yaml.MappingNode) -> Iterator[str]:
+    """Yield the fields or schemas that the generator can't give a Python name of their own."""
     names: dict[str, str] = {}
-    for key, _ in fields.value:
+    for key, _ in named.value:
         name = _python_name(str(key.value))
         other = names.setdefault(name, key.value)
         if other != key.value:
             yield (
-                f"{_line(key)}: the fields {other!r} and {key.value!r} get the same name in "
-                "Python: remove one of them"
+                f"{_line(key)}: the {what} {other!r} and {key.value!r} get the same name in "
+                "Python: rename or remove one of them"
             )
-        if name in RESERVED:
+        if what == "fields" and name in RESERVED:
             yield (
                 f"{_line(key)}: a field {key.value!r} breaks the generated class, which has that "
                 "name itself: remove it, so that it is one of the additional properties"
