@@ -5,6 +5,7 @@ what it would write with the present files. Everything is generated in a folder 
 what fails changes nothing.
 """
 
+import ast
 import fcntl
 import json
 import os
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from pathlib import Path
@@ -29,6 +30,13 @@ PACKAGE = GENERATED / "sentry_members_api"
 DOCUMENTS = GENERATED / "sentry_members_contract"
 ALLOW_LIST = Path("overlays/gateway/operations.conf.template")
 PREFIX = ".new-"
+# What the generator's reports say besides what is wrong, and where.
+NOISE = re.compile(
+    r"WARNING parsing | within [\w/]+[.](?: Endpoint will not be generated[.])?|Unable to \w+ schema |"
+    r"Unable to parse this part of your OpenAPI document: |Failure to process (?s:.*)|"
+    r" for status code <.*?>|, response will be omitted from generated client|"
+    r" \[type=.*|For further information visit .*"
+)
 
 
 @contextmanager
@@ -80,7 +88,8 @@ def generate(folder: Path) -> None:
 
 def _write(contract: Contract, folder: Path) -> None:
     # They need the generator, which has been checked now.
-    from openapi_python_client.cli import app
+    import openapi_python_client as generator
+    from openapi_python_client.config import Config, ConfigFile
 
     from overlays.reference import agents
 
@@ -89,14 +98,49 @@ def _write(contract: Contract, folder: Path) -> None:
     # As it was validated, and without the time that the generator takes to read YAML.
     document = folder / "openapi.json"
     document.write_text(json.dumps(contract.document), "utf-8")
-    command = ["generate", "--meta", "uv", "--fail-on-warning", "--path", str(document)]
-    command += ["--overwrite", "--config", str(GENERATED / "generator.yaml")]
-    with redirect_stdout(StringIO()) as output, redirect_stderr(output):
-        failed = app([*command, "--output-path", str(folder)], standalone_mode=False)
-    if failed:
-        sys.exit(output.getvalue())
+    settings = ConfigFile.load_from_path(GENERATED / "generator.yaml")
+    config = Config.from_sources(
+        settings, generator.MetaType.UV, document, "utf-8", overwrite=True, output_path=folder
+    )
+    with redirect_stdout(StringIO()):
+        errors = generator.generate(config=config)
+    if found := [_line(f"{error.header}\n{error.detail or ''}") for error in errors]:
+        sys.exit("\n".join(found))
+    modules = (folder / PACKAGE.name / "api").rglob("*.py")
+    if found := [f"{CONTRACT}: {fault}" for module in modules for fault in badly_named(module)]:
+        sys.exit("\n".join(found))
     for module in folder.rglob("*.py"):
         compile(module.read_bytes(), module.name, "exec")
+
+
+def _line(report: str) -> str:
+    """Return what a report of the generator says in a line."""
+    parts = [part.strip(" :") for part in NOISE.sub("", report).splitlines()]
+    return f"{CONTRACT}: {': '.join(filter(None, parts))[:300]}"
+
+
+def badly_named(module: Path) -> Iterator[str]:
+    """Yield the parameters whose names the functions of a module give to something else, too."""
+    found: set[str] = set()
+    for function in ast.walk(ast.parse(module.read_bytes())):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
+            found |= {*_used(function)} & {*names} | {n for n in names if names.count(n) > 1}
+    for name in sorted(found):
+        yield (
+            f"{module.stem}: a parameter {name!r} breaks the generated function, which uses that "
+            "name itself: remove the parameter"
+        )
+
+
+def _used(function: ast.AST) -> Iterator[str]:
+    """Yield the names that a function calls, or assigns something to."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+                yield name
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.For(target=ast.Name(id=name)):
+                yield name
 
 
 def replace(folder: Path) -> None:

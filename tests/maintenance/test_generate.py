@@ -2,16 +2,22 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.maintenance import generate, validate
+from tests.support.contracts import Edit
+from tests.support.raw_server import recorder
 from tests.support.repo_copy import VENV, Tree
 
 PACKAGE = "generated/sentry_members_api"
+MEMBERS = "/api/0/organizations/{organization_id_or_slug}/members/"
 ALLOWED = "overlays/gateway/operations.conf.template"
 
 # Each is a list of the next or the next itself, so that S0 has 2,048 types.
@@ -86,7 +92,19 @@ def test_generates_from_a_changed_contract(example: Tree) -> None:
     ("text", "mistake", "fault"),
     [
         ("tags: [Teams]", "tags: [Teams", "openapi.yaml: line "),
-        ("          application/json:", "          application/pdf:", "WARNING parsing POST"),
+        (
+            "          application/json:",
+            "          application/pdf:",
+            f"openapi.yaml: POST {MEMBERS}: Unsupported content type application/pdf",
+        ),
+        (
+            "  schemas:\n",
+            """  schemas:
+    Visit: {type: object, properties: {kind: {type: string, enum: [short]}}}
+    VisitKind: {type: string, enum: [long]}
+""",
+            "openapi.yaml: /components/schemas/Visit: Found conflicting enums named VisitKind with",
+        ),
         (
             "'^(?:me|[0-9]+)$'",
             "'me|[0-9]+'",
@@ -95,7 +113,7 @@ def test_generates_from_a_changed_contract(example: Tree) -> None:
         (
             "addAMemberToAnOrganization",
             "add\n      parameters: [{name: body, in: query, schema: {type: string}}]",
-            "nothing can be generated from it (SyntaxError: duplicate argument 'body'",
+            "openapi.yaml: add: a parameter 'body' breaks the generated function, which uses that",
         ),
         (
             "addAMemberToAnOrganization",
@@ -114,6 +132,7 @@ def test_generates_from_a_changed_contract(example: Tree) -> None:
     ids=[
         "bad YAML",
         "a warning of the generator",
+        "a schema named as part of another",
         "no pattern",
         "two bodies",
         "a long name",
@@ -127,9 +146,65 @@ def test_a_broken_contract_changes_nothing(
     example.edit("openapi.yaml", text, mistake)
     monkeypatch.chdir(example.path)
     monkeypatch.setattr(validate, "MOST_WRITTEN", 1 << 20)  # which takes less time to generate
-    with pytest.raises(SystemExit, match=re.escape(fault)):
+    with pytest.raises(SystemExit, match=re.escape(fault)) as exit_:
         generate.main()
+    assert 1 == len(str(exit_.value).splitlines())
     assert before == example.files(PACKAGE) | example.files("overlays/gateway")
+
+
+# Sends a number as each query parameter, by each of the functions.
+CALLS = """
+import asyncio, inspect, sys
+from sentry_members_api import AuthenticatedClient
+from sentry_members_api.api.organizations import add_a_member_to_an_organization as operation
+from sentry_members_api.models import NewMember
+
+client = AuthenticatedClient(sys.argv[1], "token")
+arguments = {"organization_id_or_slug": "acme", "client": client, "body": NewMember("a@x.example")}
+names = inspect.signature(operation.sync).parameters.keys() - {*arguments, "dates"}
+arguments |= {name: number for number, name in enumerate(sorted(names))}
+operation.sync(**arguments)
+asyncio.run(operation.asyncio(**arguments))
+"""
+
+
+@pytest.mark.slow
+def test_every_name_of_a_generated_module_is_rejected_as_a_parameters_or_works(
+    example: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The generator itself renames some, such as those of Python."""
+    monkeypatch.chdir(example.path)
+    dates = {"type": "array", "items": {"type": "string", "format": "date"}}
+    parameters = [{"name": "dates", "in": "query", "schema": dates}]
+
+    def generated() -> str:
+        with Edit(example) as edit:
+            edit.document["paths"][MEMBERS]["post"]["parameters"] = parameters
+        generate.main()
+        file = f"{PACKAGE}/api/organizations/add_a_member_to_an_organization.py"
+        return (example.path / file).read_text("utf-8")
+
+    text = "\n".join(line for line in generated().splitlines() if not line.startswith("#"))
+    names = {name.lower() for name in re.findall(r"(?<![\w\"])[A-Za-z_]\w*", text)}
+    names -= {"dates", "organization_id_or_slug"}
+    parameters += [
+        {"name": name, "in": "query", "schema": {"type": "integer"}} for name in sorted(names)
+    ]
+    with pytest.raises(SystemExit) as exit_:
+        generated()
+    rejected = re.findall(r": a parameter '(\w+)' breaks the generated", str(exit_.value))
+    assert {"quote", "params", "kwargs", "response", "headers", "body", "json_dates"} <= {*rejected}
+    parameters[:] = [each for each in parameters if each["name"] not in rejected]
+    generated()
+    monkeypatch.setenv("PYTHONPATH", str(example.path / "generated"))
+    with recorder() as server:
+        subprocess.run([sys.executable, "-c", CALLS, server.url()], check=True)
+    works = sorted(names - {*rejected})
+    numbers = [[str(number)] for number in range(len(works))]
+    assert 2 == len(server.requests)
+    for head, _ in server.requests:
+        sent = parse_qs(urlsplit(head.split()[1].decode()).query)
+        assert (works, numbers) == (sorted(sent), sorted(sent.values(), key=lambda v: int(v[0])))
 
 
 @pytest.mark.parametrize("name", ["openapi.yaml", "generated"])
