@@ -198,6 +198,20 @@ def test_builds_the_commit_of_a_clean_tree(option: str, built: Path, tree: Tree)
     assert first == tree.files("dist")
 
 
+@pytest.mark.parametrize("name", ["README.md", "overlays/sentry_members/notes.txt", "overlays"])
+def test_builds_nothing_from_a_link(name: str, tree: Tree, tmp_path: Path) -> None:
+    """hatchling would pack what it leads to, which git doesn't track."""
+    outside, link = tmp_path / "outside", tree.path / name
+    if link.exists():
+        link.rename(outside)
+    link.symlink_to(outside)
+    tree.commit()
+    failed = tree.make("build")
+    assert 2 == failed.returncode
+    assert f"build: {name} is a link" in failed.stderr
+    assert not (tree.path / "dist").exists()
+
+
 def test_builds_nothing_outside_a_repository(tree: Tree) -> None:
     failed = tree.make("build")
     assert 2 == failed.returncode
