@@ -101,6 +101,11 @@ def test_finds_nothing_in_a_valid_contract() -> None:
             "    get: {operationId: ADD, responses: {'200': {description: A person.}}}\n    post:",
             f"{PLACE}the operationId 'add' gets the same name in Python as 'ADD' of GET /people/{{id",
         ),
+        (
+            "post:",
+            "post:\n      parameters: [{name: q, in: query, content: {text/plain: {}}}]",
+            f"{PLACE}the parameter 'q' needs a schema",
+        ),
         ("      responses:", "      x-responses:", f"{PLACE}it needs responses"),
         (
             "    post:",
@@ -137,7 +142,7 @@ def test_finds_nothing_in_a_valid_contract() -> None:
         (
             "email: {type: string}",
             "email: {type: string, enum: [yes, 'off']}",
-            "line 23: the value yes is not a text: write it in quotes",
+            "line 23: the value yes is neither a text nor an integer: write it in quotes",
         ),
     ],
 )

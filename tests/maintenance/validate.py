@@ -159,6 +159,8 @@ def _unsupported(document: Any) -> Iterator[str]:
                     f"{place}: the gateway passes no {parameter.location} on: remove the parameter "
                     f"{parameter.name!r}"
                 )
+            elif "schema" not in parameter.node:  # The generator would leave it out.
+                yield f"{place}: the parameter {parameter.name!r} needs a schema"
 
 
 def _python_name(name: str) -> str:
@@ -214,7 +216,10 @@ def _unnoticed(node: yaml.Node, document: Any, kind: str = "") -> Iterator[str]:
     if isinstance(values := parts.get("enum"), yaml.SequenceNode):
         for value in values.value:
             if isinstance(value, yaml.ScalarNode) and value.tag not in VALUES:
-                yield f"{_line(value)}: the value {value.value} is not a text: write it in quotes"
+                yield (
+                    f"{_line(value)}: the value {value.value} is neither a text nor an integer: "
+                    "write it in quotes"
+                )
 
 
 def _badly_named(what: str, named: yaml.MappingNode) -> Iterator[str]:
