@@ -15,15 +15,14 @@ looked for.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
 import httpx
 
-from .config_files import FILE, URL_VARIABLES, Source, sources
+from .config_files import FILE, URL_VARIABLES, Source, sources, variable
 from .errors import ConfigurationError
 from .scopes import TokenKind
 from .secret import Secret
@@ -37,8 +36,9 @@ _TOKEN_KINDS: dict[str, TokenKind] = {
     "sntryi_": "internal integration",
 }
 _USABLE_TOKENS = "a user auth token (sntryu_…) or an internal integration's token (sntryi_…)"
-_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_OWN = f"(accept|transfer)-encoding|authorization|content-.*|host|user-agent|{GATEWAY_KEY_HEADER}"
+_NO_TOKEN = "(?!sntry[a-z]_)"  # Not a token in the wrong place.
+_HEADER_NAME = _NO_TOKEN + r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
+_OWN = r"(?i)((accept|transfer)-encoding|authorization|content-.*|host|user-agent|x-gateway-key)\Z"
 
 
 class Credentials(NamedTuple):
@@ -66,14 +66,15 @@ class Credentials(NamedTuple):
 def resolve(
     token: Secret | None = None,
     url: Secret | None = None,
-    region: str | None = None,
+    region: Secret | None = None,
     gateway_url: Secret | None = None,
     gateway_key: Secret | None = None,
-    headers: Mapping[str, Secret] | None = None,
+    *,
+    headers: Sequence[tuple[Secret, Secret]] | None = None,
 ) -> Credentials:
     """Find the credential and the URL that belong together.
 
-    The arguments are those of `SentryMembers`.
+    The arguments are those of `SentryMembers`, the headers as pairs of name and value.
 
     Raises:
         ConfigurationError: There is no token, or it can't do the operations; a URL is not one, or
@@ -88,7 +89,7 @@ def resolve(
             f"{direct[0]} and a gateway exclude each other: the gateway holds the token and "
             "knows the URL"
         )
-    if not direct and (gateway_url is not None or os.environ.get("SENTRY_GATEWAY_URL")):
+    if not direct and (gateway_url is not None or variable("SENTRY_GATEWAY_URL")):
         credentials = _behind_gateway(gateway_url, gateway_key)
     elif gateway_key is not None:
         raise ConfigurationError("gateway_key needs a gateway_url, or SENTRY_GATEWAY_URL")
@@ -96,19 +97,18 @@ def resolve(
         if region is not None:
             if url is not None:
                 raise ConfigurationError("url and region exclude each other")
-            if not isinstance(region, str) or not re.fullmatch(r"[a-z0-9-]+", region):
+            if not region.matches(r"[a-z0-9-]+\Z"):
                 raise ConfigurationError('region must be the name of one, such as "us" or "de"')
-            url = Secret(f"https://{region}.sentry.io")
+            url = Secret(f"https://{region.reveal()}.sentry.io")
         for name, secret in (("token", token), ("url", url)):
             if secret is not None and not secret:
                 raise ConfigurationError(f"the argument {name} is empty, or not a text")
-        arguments = Source(
-            "the argument token", token or Secret(), "the argument url", url or Secret()
-        )
-        credentials = _direct(chain([arguments], sources()))
+        first = Source("the argument token", token or Secret(), "the argument url", url or Secret())
+        credentials = _direct(chain([first], sources()))
+    name = "headers"
     if headers is None and not is_sentry_io(credentials.url.host):
-        headers = _headers_of_environment()
-    return credentials._replace(headers=MappingProxyType(_checked(headers or {})))
+        headers, name = _headers_of_environment(), "SENTRY_CUSTOM_HEADERS, separated by `;`,"
+    return credentials._replace(headers=MappingProxyType(_checked(headers or (), name)))
 
 
 def default_organization() -> str:
@@ -118,13 +118,12 @@ def default_organization() -> str:
         ConfigurationError: None of them names one, the name is invalid, or a file can't be read.
     """
     for source in sources():
-        if named := source.organization:
-            if not re.fullmatch(r"(?!sntry[a-z]_)[\w-]+", named):
-                # It may be a token in the wrong place.
+        if source.organization:
+            if not source.organization.matches(rf"{_NO_TOKEN}[\w-]+\Z"):
                 raise ConfigurationError(
                     f"{source.organization_name} is not the slug or ID of an organization"
                 )
-            return named
+            return source.organization.reveal()
     raise ConfigurationError(
         f"no organization: give --org, set SENTRY_ORG, or `org` below `[defaults]` in {FILE}"
     )
@@ -151,9 +150,9 @@ def _direct(places: Iterator[Source]) -> Credentials:
         )
     name, secret = token_source.token_name, token_source.token
     root = _root(url_source.url, url_source.url_name) if url_source else DEFAULT_URL
-    for variable in URL_VARIABLES:
-        if url_source is None and variable in os.environ:
-            raise ConfigurationError(f"{variable} is empty: give a URL, or unset it for sentry.io")
+    for setting in URL_VARIABLES:
+        if url_source is None and setting in os.environ:
+            raise ConfigurationError(f"{setting} is empty: give a URL, or unset it for sentry.io")
     if url_source and not url_source.is_users_own and url_source is not token_source:
         # A project's file may name what would be asked without it.
         own = next((place for place in (token_source, *places) if place.url), None)
@@ -172,82 +171,69 @@ def _direct(places: Iterator[Source]) -> Credentials:
             f"{name} is an organization auth token (sntrys_…), which can do neither operation: "
             f"use {_USABLE_TOKENS}"
         )
-    if url_source and root.path != "/":
-        raise ConfigurationError(f"{url_source.url_name} must be the root of a Sentry, not a page")
     token_kind = _TOKEN_KINDS.get(secret.reveal()[:7])
     description = f"{token_kind or 'unknown'} token from {name}"
     bearer = Secret(f"Bearer {secret.reveal()}")
     return Credentials(root, "Authorization", bearer, token_kind, description, url_source is None)
 
 
-def _behind_gateway(gateway_url: Secret | None, gateway_key: Secret | None) -> Credentials:
-    url, url_name = gateway_url, "the argument gateway_url"
-    if url is None:
-        url, url_name = Secret(os.environ["SENTRY_GATEWAY_URL"]).unquoted(), "SENTRY_GATEWAY_URL"
-    root, key = _root(url, url_name), gateway_key
-    if key is None:
-        key = Secret(os.environ.get("SENTRY_GATEWAY_KEY")).unquoted()
+def _behind_gateway(url: Secret | None, key: Secret | None) -> Credentials:
+    name = "SENTRY_GATEWAY_URL" if url is None else "the argument gateway_url"
+    key = variable("SENTRY_GATEWAY_KEY") if key is None else key
     if not key.matches(r"[!-~]+\Z"):
         raise ConfigurationError(
             "the gateway's key is missing, or holds a blank, a control character or a letter "
             "outside ASCII: give gateway_key, or set SENTRY_GATEWAY_KEY"
         )
+    root = _root(variable(name) if url is None else url, name, may_have_path=True)
     return Credentials(root, GATEWAY_KEY_HEADER, key, None, "a gateway's token")
 
 
-def _headers_of_environment() -> dict[str, Secret]:
-    """Read `Name: value` pairs, separated by `;` or a line break, as Sentry's own tool does.
+def _headers_of_environment() -> list[tuple[Secret, Secret]]:
+    """Read `Name: value` pairs, separated by `;` or a line break, as Sentry's own tool does."""
+    pairs = re.split(r"[;\n]", variable("SENTRY_CUSTOM_HEADERS").reveal())
+    split = (pair.partition(":") for pair in pairs if pair.strip())
+    return [(Secret(name), Secret(value)) for name, _, value in split]
 
-    Raises:
-        ConfigurationError: One of them is no such pair. It may hold a secret, so it is not quoted.
-    """
-    text = Secret(os.environ.get("SENTRY_CUSTOM_HEADERS")).unquoted()
-    pairs = [Secret(pair) for pair in re.split(r"[;\n]", text.reveal()) if pair.strip()]
-    for number, pair in enumerate(pairs, 1):
-        if not pair.matches(rf"{_HEADER_NAME}\s*:\s*[!-~][ -~]*\Z"):
+
+def _checked(pairs: Sequence[tuple[Secret, Secret]], source: str) -> dict[str, Secret]:
+    for number, (name, value) in enumerate(pairs, 1):
+        if not name.matches(_HEADER_NAME) or not value.matches(r"[ -~]+\Z"):
+            # Either may be a secret in the wrong place, so neither is quoted.
             raise ConfigurationError(
-                f"pair {number} of SENTRY_CUSTOM_HEADERS can't be sent: give `Name: value`, and "
-                "`;` only between pairs"
+                f"pair {number} of {source} can't be sent: give `Name: value` in visible ASCII"
             )
-    split = (pair.reveal().partition(":") for pair in pairs)
-    return {name.strip(): Secret(value) for name, _, value in split}
+        if name.matches(_OWN):
+            raise ConfigurationError(f"the header {name.reveal()} is the client's own to set")
+    return {name.reveal(): value for name, value in pairs}
 
 
-def _checked(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
-    for name, value in headers.items():
-        if not re.fullmatch(_HEADER_NAME, name) or not value.matches(r"[ -~]+\Z"):
-            raise ConfigurationError(
-                f"the header {name!r} can't be sent: give `Name: value` in visible ASCII"
-            )
-        if re.fullmatch(_OWN, name, re.IGNORECASE):
-            raise ConfigurationError(f"the header {name} is the client's own to set")
-    return headers
+def _root(text: Secret, name: str, *, may_have_path: bool = False) -> httpx.URL:
+    # Raised here, where no local variable holds the URL: a token or a password may be in it.
+    root, problem = _parse(text, may_have_path=may_have_path)
+    if problem:
+        raise ConfigurationError(f"{name} {problem}")
+    return root
 
 
-def _root(text: Secret, name: str) -> httpx.URL:
-    """Parse a URL, or a bare host, to the root of a Sentry. The text may hold a password."""
+def _parse(text: Secret, *, may_have_path: bool) -> tuple[httpx.URL, str]:
+    """Return the root that a URL, or a bare host, names, and what is wrong with it."""
     if re.search(r"[\s?#@]", text.reveal()):
-        raise ConfigurationError(
-            f"{name} must not hold a blank, a user, a password, a query or a fragment"
-        )
+        return DEFAULT_URL, "must not hold a blank, a user, a password, a query or a fragment"
     try:
         url = httpx.URL(text.reveal() if text.matches(".*://") else f"https://{text.reveal()}")
         url.host.encode("idna")
     except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not url.host or (url.port or 0) > 65535:
-        raise ConfigurationError(f"{name} is not a URL such as {DEFAULT_URL}")
-    if url.scheme == "http" and not _is_loopback(url.host):
-        raise ConfigurationError(
-            f"{name} would send the credential to {url.host} unencrypted: use https. Where that "
-            "Sentry has none, put TLS in front of it, or reach it by a tunnel to a loopback address"
+        return DEFAULT_URL, f"is not a URL such as {DEFAULT_URL}"
+    loopback = r"(.+\.)?localhost|127(\.[0-9]+){3}|::1"
+    if url.scheme == "http" and not re.fullmatch(loopback, url.host):
+        return DEFAULT_URL, (
+            f"would send the credential to {url.host} unencrypted: use https. Where that Sentry "
+            "has none, put TLS in front of it, or reach it by a tunnel to a loopback address"
         )
     path = re.sub(r"/api(/0)?\Z", "", url.path.rstrip("/"), flags=re.IGNORECASE)
-    return url.copy_with(path=path or "/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    if path and not may_have_path:
+        return DEFAULT_URL, "must be the root of a Sentry, not a page"
+    return url.copy_with(path=path or "/"), ""

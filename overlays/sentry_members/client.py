@@ -92,16 +92,16 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
                 order they are looked for.
             InvalidArgumentError: `timeout`, `attempts` or `transport` can't be used.
         """
-        own_token, own_url, gateway, key = map(_secret, (token, url, gateway_url, gateway_key))
+        given = [*map(_secret, (token, url, region, gateway_url, gateway_key))]
         extra = None
         if isinstance(headers, Mapping) and all(isinstance(name, str) for name in headers):
-            extra = {str.__str__(name): Secret(value) for name, value in headers.items()}
+            extra = [(Secret(name), Secret(value)) for name, value in headers.items()]
         headers_are_invalid = headers is not None and extra is None
         # From here on, no local variable holds a secret that a traceback could show.
-        del token, url, gateway_url, gateway_key, headers
+        del token, url, region, gateway_url, gateway_key, headers
         if headers_are_invalid:
             raise InvalidArgumentError("headers must map the names of headers to their values")
-        credentials = resolve(own_token, own_url, region, gateway, key, extra)
+        credentials = resolve(*given, headers=extra)
         settings = Settings(credentials, _checked_timeout(timeout), _checked_attempts(attempts))
         if isinstance(transport, self._kind):
             connect = lambda: transport

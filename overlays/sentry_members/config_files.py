@@ -40,7 +40,7 @@ class Source(NamedTuple):
     url_name: str = ""
     url: Secret = Secret()
     organization_name: str = ""
-    organization: str = ""
+    organization: Secret = Secret()
     is_users_own: bool = True
 
 
@@ -50,15 +50,10 @@ def sources() -> Iterator[Source]:
     Raises:
         ConfigurationError: A file can't be read.
     """
-    url_name = next(filter(_variable, URL_VARIABLES), URL_VARIABLES[-1])
-    yield Source(
-        "SENTRY_AUTH_TOKEN in the environment",
-        _variable("SENTRY_AUTH_TOKEN"),
-        url_name,
-        _variable(url_name),
-        "SENTRY_ORG",
-        _variable("SENTRY_ORG").reveal(),
-    )
+    url_name = next(filter(variable, URL_VARIABLES), URL_VARIABLES[-1])
+    token, organization = variable("SENTRY_AUTH_TOKEN"), variable("SENTRY_ORG")
+    name = "SENTRY_AUTH_TOKEN in the environment"
+    yield Source(name, token, url_name, variable(url_name), "SENTRY_ORG", organization)
     if properties := os.environ.get("SENTRY_PROPERTIES"):
         yield _read(Path(properties), is_users_own=True, is_properties=True)
     homes, project = _home_files(), _project_file()
@@ -71,7 +66,8 @@ def sources() -> Iterator[Source]:
         yield _read(own, is_users_own=True) if own else Source(f"the token in {homes[0]}")
 
 
-def _variable(name: str) -> Secret:
+def variable(name: str) -> Secret:
+    """Return the value of an environment variable; empty if it is not set."""
     return Secret(os.environ.get(name)).unquoted()
 
 
@@ -141,7 +137,7 @@ def _read(file: Path, *, is_users_own: bool, is_properties: bool = False) -> Sou
         f"the url in {file}",
         settings.get("defaults.url", Secret()),
         f"the org in {file}",
-        settings.get("defaults.org", Secret()).reveal(),
+        settings.get("defaults.org", Secret()),
         is_users_own,
     )
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from rich.pretty import pretty_repr
 from sentry_members import AsyncSentryMembers, SentryMembers, errors
+from sentry_members.auth import default_organization
 from sentry_members.secret import Secret
 from sentry_members_api.api.teams import add_an_organization_member_to_a_team
 
@@ -50,6 +51,16 @@ BAD_ARGUMENTS: list[dict[str, Any]] = [
     {"token": USER_TOKEN, "url": "http://evil.example"},
     {"token": USER_TOKEN, "url": "https://x", "region": "de"},
     {"token": USER_TOKEN, "region": "//"},
+    {"token": USER_TOKEN, "region": USER_TOKEN},
+    {"token": USER_TOKEN, "url": USER_TOKEN},
+    {"token": USER_TOKEN, "url": f"https://x/{USER_TOKEN}"},
+    {"token": USER_TOKEN, "url": f"http://x/{USER_TOKEN}"},
+    {"token": USER_TOKEN, "url": f"ftp://x/{USER_TOKEN}"},
+    {"token": USER_TOKEN, "url": f"https://x/{USER_TOKEN}", "headers": {"": ""}},
+    {"token": USER_TOKEN, "url": "https://x", "headers": {USER_TOKEN: "X-One"}},
+    {"token": USER_TOKEN, "url": "https://x", "headers": {"X-One": "", USER_TOKEN: "X-One"}},
+    {"gateway_url": KEY},
+    {"gateway_url": f"https://x/{KEY}", "gateway_key": ""},
     {"token": USER_TOKEN, "gateway_url": "https://x", "gateway_key": KEY},
     {"token": f"{USER_TOKEN} {USER_TOKEN}"},
     {"token": f"sntrys_{USER_TOKEN}"},
@@ -102,6 +113,15 @@ def test_hides_the_password_in_a_url_and_in_a_proxy(monkeypatch: pytest.MonkeyPa
 def test_hides_the_credentials_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
     monkeypatch.setenv("SENTRY_URL", "http://evil.example")
+    check_hides_secrets(SentryMembers)
+    monkeypatch.setenv("SENTRY_URL", f"https://sentry.example/{USER_TOKEN}")
+    check_hides_secrets(SentryMembers)
+    monkeypatch.setenv("SENTRY_ORG", USER_TOKEN)
+    check_hides_secrets(default_organization)
+    monkeypatch.setenv("SENTRY_URL", "https://sentry.example")
+    monkeypatch.setenv("SENTRY_CUSTOM_HEADERS", f"X-One: 1; {USER_TOKEN}: X-Two")
+    check_hides_secrets(SentryMembers)
+    monkeypatch.setenv("SENTRY_GATEWAY_URL", KEY)
     check_hides_secrets(SentryMembers)
     monkeypatch.setenv("SENTRY_GATEWAY_URL", "http://evil.example")
     monkeypatch.setenv("SENTRY_GATEWAY_KEY", KEY)
