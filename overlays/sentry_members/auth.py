@@ -4,7 +4,8 @@ The token and the URL are each looked for in this order: the argument; the envir
 (`SENTRY_AUTH_TOKEN`; `SENTRY_HOST`, else `SENTRY_URL`); the file of properties that
 `SENTRY_PROPERTIES` names; the `.sentryclirc` or `sentrycli.ini` in the working directory or nearest
 above it; the one in the home directory, or `sentry/sentrycli.ini` in the settings directory. An empty
-variable counts as unset, unless sentry.io would be asked because a variable for the URL is empty.
+variable counts as unset, unless sentry.io would be asked because a variable for the URL is empty,
+or because a gateway's key has no URL beside it.
 
 A `.sentryclirc` outside the home directory comes with a project, so that somebody else may have
 written it: the URL that it names gets no token but the one in the same file.
@@ -150,9 +151,11 @@ def _direct(places: Iterator[Source]) -> Credentials:
         )
     name, secret = token_source.token_name, token_source.token
     root = _root(url_source.url, url_source.url_name) if url_source else DEFAULT_URL
-    for setting in URL_VARIABLES:
-        if url_source is None and setting in os.environ:
+    for setting in (*URL_VARIABLES, "SENTRY_GATEWAY_URL"):
+        if url_source is None and setting in os.environ and not variable(setting):
             raise ConfigurationError(f"{setting} is empty: give a URL, or unset it for sentry.io")
+    if url_source is None and variable("SENTRY_GATEWAY_KEY") and not variable("SENTRY_GATEWAY_URL"):
+        raise ConfigurationError("SENTRY_GATEWAY_KEY needs SENTRY_GATEWAY_URL: set both, or none")
     if url_source and not url_source.is_users_own and url_source is not token_source:
         # A project's file may name what would be asked without it.
         own = next((place for place in (token_source, *places) if place.url), None)
