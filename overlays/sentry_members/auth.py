@@ -8,7 +8,8 @@ variable counts as unset, unless sentry.io would be asked because a variable for
 or because a gateway's key has no URL beside it.
 
 A `.sentryclirc` outside the home directory comes with a project, so that somebody else may have
-written it: the URL that it names gets no token but the one in the same file.
+written it: the URL that it names gets no token but the one in the same file, and no header of
+`SENTRY_CUSTOM_HEADERS`.
 
 A gateway (`SENTRY_GATEWAY_URL`, `SENTRY_GATEWAY_KEY`) holds the token itself, so that no token is
 looked for.
@@ -80,8 +81,8 @@ def resolve(
     Raises:
         ConfigurationError: There is no token, or it can't do the operations; a URL is not one, or
             would carry the credential unencrypted; arguments exclude each other; a header can't be
-            sent; a file can't be read; or a project's file names the URL and something else the
-            token.
+            sent; a file can't be read; or a project's file names the URL, and something else the
+            token or the headers.
     """
     given = {"token": token, "url": url, "region": region}
     direct = [name for name, value in given.items() if value is not None]
@@ -105,7 +106,7 @@ def resolve(
             if secret is not None and not secret:
                 raise ConfigurationError(f"the argument {name} is empty, or not a text")
         first = Source("the argument token", token or Secret(), "the argument url", url or Secret())
-        credentials = _direct(chain([first], sources()))
+        credentials = _direct(chain([first], sources()), takes_headers=headers is None)
     name = "headers"
     if headers is None and not is_sentry_io(credentials.url.host):
         headers, name = _headers_of_environment(), "SENTRY_CUSTOM_HEADERS, separated by `;`,"
@@ -135,7 +136,7 @@ def is_sentry_io(host: str) -> bool:
     return host == "sentry.io" or host.endswith(".sentry.io")
 
 
-def _direct(places: Iterator[Source]) -> Credentials:
+def _direct(places: Iterator[Source], *, takes_headers: bool) -> Credentials:
     token_source = url_source = None
     searched: list[str] = []
     for place in places:
@@ -156,13 +157,16 @@ def _direct(places: Iterator[Source]) -> Credentials:
             raise ConfigurationError(f"{setting} is empty: give a URL, or unset it for sentry.io")
     if url_source is None and variable("SENTRY_GATEWAY_KEY") and not variable("SENTRY_GATEWAY_URL"):
         raise ConfigurationError("SENTRY_GATEWAY_KEY needs SENTRY_GATEWAY_URL: set both, or none")
-    if url_source and not url_source.is_users_own and url_source is not token_source:
+    stray = "" if url_source is token_source else f"the token from elsewhere ({name})"
+    if takes_headers and variable("SENTRY_CUSTOM_HEADERS") and not is_sentry_io(root.host):
+        stray = stray or "SENTRY_CUSTOM_HEADERS"
+    if url_source and not url_source.is_users_own and stray:
         # A project's file may name what would be asked without it.
-        own = next((place for place in (token_source, *places) if place.url), None)
-        if root != (_root(own.url, own.url_name) if own else DEFAULT_URL):
+        own = [place for place in (token_source, *places) if place.url and place.is_users_own]
+        if root != (_root(own[0].url, own[0].url_name) if own else DEFAULT_URL):
             raise ConfigurationError(
-                f"{url_source.url_name} is not for the token from elsewhere ({name}): a project's "
-                "file may lead it astray. Give the url yourself, as an argument or in SENTRY_URL"
+                f"{url_source.url_name} is not for {stray}: a project's file may lead it "
+                "astray. Give the url yourself, as an argument or in SENTRY_URL"
             )
     if not secret.matches(r"[A-Za-z0-9_+/=.-]+\Z"):
         raise ConfigurationError(

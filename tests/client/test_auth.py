@@ -606,6 +606,34 @@ def test_reads_the_headers_of_the_environment_for_self_hosted_sentries(
     assert "X-One" not in sent_headers(url="https://sentry.example", headers={"X-Other": "5"})
 
 
+@pytest.mark.parametrize("user", ["names no URL", "names another", "names the same"])
+def test_sends_the_headers_of_the_environment_to_no_host_that_only_a_project_names(
+    user: str, monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    def headers(**arguments: Any) -> httpx.Headers:
+        caller = Caller("sync")
+        transport = caller.transport(responding(httpx.Response(204)))
+        with SentryMembers(transport=transport, **arguments) as sentry:
+            sentry.add_an_organization_member_to_a_team("acme", "8", "backend")
+        return caller.requests[0].headers
+
+    monkeypatch.setenv("SENTRY_CUSTOM_HEADERS", "X-One: 1")
+    project = write_clirc(elsewhere, OTHER_TOKEN, "https://evil.example")
+    if user == "names another":
+        write_clirc(elsewhere.parents[1], url="https://own.example")
+    if user == "names the same":
+        write_clirc(elsewhere.parents[1], url="https://evil.example/")
+    else:
+        with pytest.raises(
+            ConfigurationError,
+            match=f"^the url in {re.escape(str(project))} is not for SENTRY_CUSTOM_HEADERS:.*or in SENTRY_URL",
+        ):
+            headers()
+        assert "X-One" not in headers(headers={})
+        monkeypatch.setenv("SENTRY_URL", "https://evil.example")
+    assert "1" == headers()["X-One"]
+
+
 @pytest.mark.parametrize(
     ("pairs", "number"),
     [
