@@ -10,7 +10,7 @@ from http import HTTPStatus
 from importlib import import_module
 from signal import getsignal, valid_signals
 from traceback import walk_tb
-from types import ModuleType, SimpleNamespace
+from types import FrameType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
 
@@ -197,4 +197,14 @@ def parse_json(content: bytes) -> object:
 def is_of_signal_handler(error: BaseException) -> bool:
     """Return whether a signal handler raised an error. Many raise TimeoutError, as networks do."""
     handlers = [getattr(getsignal(number), "__code__", None) for number in valid_signals()]
-    return any(frame.f_code in handlers for frame, _ in walk_tb(error.__traceback__))
+    frames = dict(walk_tb(error.__traceback__))
+    return any(frame.f_code in handlers or _is_given_a_frame(frame) for frame in frames)
+
+
+def _is_given_a_frame(frame: FrameType) -> bool:
+    """Return whether a frame is an argument of a call, as it is of any signal handler.
+
+    Such a handler need not be a function, nor be installed any more.
+    """
+    names, rest, _, values = inspect.getargvalues(frame)
+    return FrameType in map(type, [*map(values.get, names), *values.get(str(rest), ())])

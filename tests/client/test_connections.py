@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -470,19 +470,56 @@ class LimitError(Exception):
     """Raised by a signal handler."""
 
 
-@pytest.mark.parametrize("limit", [LimitError, TimeoutError, OSError])
-def test_passes_through_an_exception_of_a_signal_handler(
-    server: Recorder, limit: type[Exception]
-) -> None:
-    """The pool of connections, which may have been left locked, is not used again."""
+class RaisingHandler:
+    """A signal handler that is an object, and raises."""
 
-    def raise_limit(*_: object) -> None:
+    def __init__(self, limit: type[Exception]) -> None:
+        self.limit = limit
+
+    def __call__(self, number: int, frame: object) -> NoReturn:
+        raise self.limit
+
+
+def raise_once(limit: type[Exception], number: int, frame: object) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)
+    raise limit
+
+
+def raise_without(limit: type[Exception]) -> Callable[[int, object], NoReturn]:
+    """Return a signal handler that deletes its arguments."""
+
+    def handler(number: int, frame: object) -> NoReturn:
+        del number, frame
         raise limit
 
-    before = signal.signal(signal.SIGALRM, raise_limit)
+    return handler
+
+
+def raise_plainly(limit: type[Exception], *_: object) -> NoReturn:
+    raise limit
+
+
+HANDLERS: dict[str, Callable[[type[Exception]], Callable[..., NoReturn]]] = {
+    "object": RaisingHandler,
+    "partial": lambda limit: partial(raise_plainly, limit),
+    "once": lambda limit: partial(raise_once, limit),
+    "without arguments": raise_without,
+}
+
+
+@pytest.mark.parametrize("make_handler", HANDLERS.values(), ids=HANDLERS)
+@pytest.mark.parametrize("limit", [LimitError, TimeoutError, OSError])
+def test_passes_through_an_exception_of_a_signal_handler(
+    server: Recorder,
+    limit: type[Exception],
+    make_handler: Callable[[type[Exception]], Callable[..., NoReturn]],
+) -> None:
+    """The pool of connections, which may have been left locked, is not used again."""
+    before = signal.getsignal(signal.SIGALRM)
     try:
         with SentryMembers(token=USER_TOKEN, url=server.url(), timeout=5) as sentry:
             for _ in range(3):
+                signal.signal(signal.SIGALRM, make_handler(limit))
                 server.response = b""
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
                 connections = sentry._transport.network.transport
