@@ -368,6 +368,11 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
             "If its authority is your own, trust that in the system's store, or name its file in "
             "SSL_CERT_FILE"
         )
+    if name == "ProxyError" and str(error).startswith(("407", "Requested", "Invalid username")):
+        return errors.ConfigurationError(
+            f"the proxy before {call.host} requires a valid user and password ({description}). "
+            "Nothing was sent. Correct both in the proxy's URL, such as that of HTTPS_PROXY"
+        )
     reason = f"no response from {call.host} ({name}: {description})"
     error_type = errors.NoAnswerError
     if isinstance(error, httpx.TimeoutException | TimeoutError):

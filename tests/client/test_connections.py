@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import httpcore  # noqa: F401 - with socksio, before a test hides that
 import httpx
@@ -658,6 +658,49 @@ def test_names_what_a_socks_proxy_needs(monkeypatch: pytest.MonkeyPatch) -> None
     for client_type in (SentryMembers, AsyncSentryMembers):
         with pytest.raises(errors.ConfigurationError, match=r"httpx\[socks\]"):
             client_type(token=USER_TOKEN)
+
+
+class RejectingProxy(socketserver.BaseRequestHandler):
+    """Gives replies in turn, and counts the connections."""
+
+    replies: ClassVar[list[bytes]]
+    connections: ClassVar = 0
+
+    def handle(self) -> None:
+        type(self).connections += 1
+        for reply in self.replies:
+            self.request.recv(1000)
+            self.request.sendall(reply)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("scheme", "replies"),
+    [
+        ("http", [b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"]),
+        ("socks5", [b"\x05\x02", b"\x01\x01"]),
+        ("socks5", [b"\x05\xff"]),
+    ],
+)
+def test_asks_a_proxy_once_that_rejects_the_password(
+    scheme: str,
+    replies: list[bytes],
+    caller: Caller,
+    waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may lock the user out after a few attempts."""
+    handler = type("Handler", (RejectingProxy,), {"replies": replies})
+    proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+    address = f"user:geheim@127.0.0.1:{proxy.server_address[1]}"
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://{address}")
+    with (
+        serving(proxy),
+        pytest.raises(errors.ConfigurationError, match=r"requires .* password .* HTTPS_PROXY"),
+    ):
+        caller.invite(responding(), options={"transport": None})
+    assert ([], 1) == (waits, handler.connections)  # type: ignore[attr-defined]
+    gc.collect()  # httpcore leaves the closing of such a connection to it.
 
 
 class SilentProxy(socketserver.BaseRequestHandler):

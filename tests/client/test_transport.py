@@ -154,7 +154,7 @@ def test_sends_a_call_as_often_as_attempts_says(caller: Caller, waits: list[floa
         ("invite", httpx.ReadTimeout("x"), errors.AnswerTimeoutError, True, "within 30.0 s"),
         ("join", httpx.ReadTimeout("x"), errors.AnswerTimeoutError, True, "Repeating it is safe"),
         ("invite", httpx.ConnectError("refused"), errors.ConnectionFailedError, False, "not sent"),
-        ("invite", httpx.ProxyError("407"), errors.ConnectionFailedError, False, "ProxyError: 407"),
+        ("invite", httpx.ProxyError("403"), errors.ConnectionFailedError, False, "ProxyError: 403"),
         ("invite", httpx.ReadError(""), errors.ConnectionFailedError, True, "Repeating it is safe"),
     ],
 )
