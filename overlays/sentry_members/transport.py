@@ -397,7 +397,8 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and those that led to it, the error first."""
     # What the caller handles just now is the last context, and did not lead to the error.
-    handled = sys.exception()
-    while error is not None and error is not handled:
+    seen = [sys.exception()]
+    while error is not None and error not in seen:
         yield error
+        seen.append(error)  # An error may be its own cause.
         error = error.__cause__ or error.__context__

@@ -492,3 +492,12 @@ def test_passes_through_an_error_that_is_not_about_the_network(
     with pytest.raises(type(error)) as caught:
         caller.join(responding(error))
     assert error is caught.value
+
+
+def test_an_error_may_be_its_own_cause(caller: Caller) -> None:
+    def send(request: httpx.Request) -> httpx.Response:
+        error = httpx.ReadError("reset")
+        raise error from error
+
+    with pytest.raises(errors.ConnectionFailedError, match="ReadError: reset"):
+        caller.invite(send)
