@@ -280,7 +280,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
                 arguments[name] = str.__str__(argument)
         try:
             return self._build(**operation._get_kwargs(**arguments))
-        except (httpx.InvalidURL, *BAD_DATA) as error:
+        except (httpx.InvalidURL, OSError, *BAD_DATA) as error:
             if is_of_signal_handler(error):
                 raise
             shown = ", ".join(f"{name}={reprlib.repr(arguments[name])}" for name in arguments)

@@ -200,6 +200,13 @@ class Changing(list[TeamRoleAssignment]):
         raise RuntimeError("list changed during iteration")
 
 
+class Lazy(list[TeamRoleAssignment]):
+    """What is read from elsewhere when it is needed."""
+
+    def __iter__(self) -> Iterator[TeamRoleAssignment]:
+        raise OSError("can't be fetched")
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
@@ -213,6 +220,7 @@ class Changing(list[TeamRoleAssignment]):
         ({"email": b"ada@example.com"}, "not JSON serializable"),
         ({"email": "\ud800@example.com"}, "surrogates not allowed"),
         ({"team_roles": Changing()}, "list changed during iteration"),
+        ({"team_roles": Lazy()}, "can't be fetched"),
     ],
 )
 def test_rejects_a_body_that_cannot_be_sent_and_names_what_it_takes(
