@@ -100,9 +100,10 @@ def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callabl
 
 
 def _make(connections: Callable[..., TransportT], context: Any, proxy: Secret) -> TransportT:
+    if not proxy:
+        return connections(verify=context)
     try:
-        through = httpx.Proxy(proxy.reveal()) if proxy else None
-        return connections(verify=context, proxy=through)
+        return connections(verify=context, proxy=httpx.Proxy(proxy.reveal()))
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         reason = type(error).__name__
     # Raised outside the except block: httpx's frames hold the proxy's password.

@@ -303,6 +303,32 @@ def test_gives_a_forked_process_its_own_responses(case: str, tmp_path: Path) -> 
     assert [] == [(asked, got) for asked, got in members if asked != got]
 
 
+AT_THE_END = """
+from sentry_members import SentryMembers
+
+
+class Closing:
+    def __init__(self):
+        self.sentry = SentryMembers(token="0" * 64, url="http://127.0.0.1:9", attempts=1)
+
+    def __del__(self):
+        try:
+            self.sentry.add_an_organization_member_to_a_team("acme", "8", "backend")
+        except BaseException as error:
+            print(type(error).__name__, error, flush=True)
+
+
+closing = Closing()
+"""
+
+
+def test_blames_no_proxy_for_a_call_at_the_end_of_the_process() -> None:
+    command = [sys.executable, "-c", AT_THE_END]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert "Error" in ran.stdout, ran.stderr
+    assert "proxy" not in ran.stdout
+
+
 SLOTS = """
 import os, threading, time
 import httpx
