@@ -75,7 +75,8 @@ def count(people: People, results_file: ResultsFile) -> Counter[RowOutcome]:
     """Return how many rows of the file have each outcome; not of the bad ones."""
     counts: Counter[RowOutcome] = Counter()
     for row in people:
-        counts.update(each or RowOutcome.NOT_ATTEMPTED for each in results_file.outcomes(row))
+        outcomes = (outcome for _, outcome in results_file.part_outcomes(row))
+        counts.update(outcome or RowOutcome.NOT_ATTEMPTED for outcome in outcomes)
     return counts
 
 
@@ -153,8 +154,8 @@ def print_dry_run(
     """Print what would be sent, without sending or recording anything."""
     for row in people:
         rest = _remaining(row, results_file)
-        outcomes = results_file.outcomes(row) if results_file else [None] * len(rest)
-        for part, outcome in zip(parts_of(row), outcomes, strict=True):
+        unknown = [(part, None) for part in rest]
+        for part, outcome in results_file.part_outcomes(row) if results_file else unknown:
             if settings.as_json:
                 fields = as_fields(Result(part, RowOutcome.NOT_ATTEMPTED))
                 print_json({**fields, "outcome": None if part in rest else outcome})
@@ -243,14 +244,13 @@ def print_summary(
 
 
 def _print_refused(people: People, results_file: ResultsFile) -> None:
+    found = (results_file.part_outcomes(row) for row in people)
     refused = (
-        part
-        for row in people
-        for part, outcome in zip(parts_of(row), results_file.outcomes(row), strict=True)
-        if outcome is RowOutcome.REFUSED
+        [part for part, outcome in parts if outcome is RowOutcome.REFUSED] for parts in found
     )
-    first = list(islice(refused, _MOST_REFUSED))
-    left = sum(1 for _ in refused)
+    rows = map(merge, filter(None, refused))
+    first = list(islice(rows, _MOST_REFUSED))
+    left = sum(1 for _ in rows)
     results: list[Result] = []
     with suppress(SentryMembersError, OSError):  # `close` reports what matters.
         results = sorted(results_file.results(first), key=lambda result: result.row.line)

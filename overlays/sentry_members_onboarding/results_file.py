@@ -13,19 +13,19 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 from sentry_members.errors import SentryMembersError
 
+from .history import DONE, History
 from .results_lines import (
     COLUMNS,
     SENDING,
     Line,
     LineError,
+    Request,
     find_delimiter,
     format_line,
-    key_of,
     read_lines,
+    request_of,
 )
-from .rows import BadRow, Invite, Result, Row, RowOutcome, parts_of
-
-_ARE_INVITED = (RowOutcome.INVITED, RowOutcome.ALREADY_INVITED, RowOutcome.ALREADY_MEMBER)
+from .rows import BadRow, Invite, Result, Row, RowOutcome, merge, parts_of
 
 
 class ResultsFileError(SentryMembersError):
@@ -52,9 +52,10 @@ class ResultsFile:
     handed to the operating system immediately, so it survives if this process is killed. `close`
     leaves one line for each row: the latest one.
 
-    Rows are matched by content, not by line number: the organization, the person, the teams in any
-    order, and the organization role. So rows may be added and moved, and a corrected row is a new
-    one. A spreadsheet may sort the lines, and save the file with `;` or tabs between its cells.
+    Rows are matched by content, not by line number: the organization, the person, the organization
+    role and the teams, in any order. So rows may be added, moved, split and merged, and a corrected
+    row is sent. A spreadsheet may sort the lines, and save the file with `;` or tabs between its
+    cells.
 
     Args:
         path: The file; it is created with the first line.
@@ -84,9 +85,7 @@ class ResultsFile:
         self._url = _same_for_all_regions(url)
         self._organization = organization
         self._delimiter = ","
-        # The number and the outcome of the latest line about each row.
-        self._latest: dict[bytes, tuple[int, RowOutcome]] = {}
-        self._forgotten: set[bytes] = set()
+        self._history = History()
         self._entry = self._entry_before = 0
         # Open for reading until the first line is written.
         self._file: IO[bytes] | None = None
@@ -123,26 +122,27 @@ class ResultsFile:
             raise
 
     def outcome(self, row: Row) -> RowOutcome | None:
-        """Return the latest outcome of a row; None if it has never been sent."""
-        key = self._key(row)
-        _, outcome = self._latest.get(key, (0, None))
-        return None if key in self._forgotten else outcome
+        """Return the latest outcome of what a row asks for; None if it has never been sent."""
+        return self._history.outcome(self._request(row))
 
-    def outcomes(self, row: Row) -> list[RowOutcome | None]:
-        """Return the latest outcome of each row that a row was merged from, or of the row itself."""
-        # The same teams may have been in one row before.
-        return [self.outcome(part) or self.outcome(row) for part in parts_of(row)]
+    def part_outcomes(self, row: Row) -> list[tuple[Row, RowOutcome | None]]:
+        """Return the rows that a row was merged from, or the row itself, each with its outcome.
+
+        Those that are not done are asked for together, so that they have one outcome.
+        """
+        found = [(part, self.outcome(part)) for part in parts_of(row)]
+        rest = [part for part, outcome in found if outcome not in DONE]
+        together = self.outcome(merge(rest)) if rest else None
+        return [(part, outcome if outcome in DONE else together) for part, outcome in found]
 
     def remaining(self, row: Row) -> tuple[Row, ...]:
-        """Return which of the rows that a row was merged from, or the row itself, are to be sent.
+        """Return which of the rows that a row was merged from, or the row itself, are to be sent."""
+        found = self.part_outcomes(row)
+        return tuple(part for part, outcome in found if not (outcome and outcome.is_final))
 
-        A refused row is sent again with the others of its person: any of them may be the cause.
-        """
-        outcomes = self.outcomes(row)
-        if all(outcome and outcome.is_final for outcome in outcomes):
-            return ()
-        pairs = zip(parts_of(row), outcomes, strict=True)
-        return tuple(part for part, outcome in pairs if outcome not in _ARE_INVITED)
+    def has_other_request(self, row: Row) -> bool:
+        """Return whether a request for another role or other teams may have invited the person."""
+        return self._history.has_other(self._request(row))
 
     def results(self, rows: Iterable[Row]) -> Iterator[Result]:
         """Yield the recorded results of rows, in one pass over the whole file.
@@ -151,10 +151,10 @@ class ResultsFile:
             ResultsFileError: Another program has changed the file.
             OSError: The file can't be read.
         """
-        wanted = {self._key(row): row for row in rows}
+        wanted = {self._request(row): row for row in rows}
         for line in self._lines() if wanted else ():
-            if line.key in wanted and self._is_latest(line):
-                row = wanted.pop(line.key)
+            if line.request in wanted and self._history.is_latest(line):
+                row = wanted.pop(line.request)
                 # An addition needs no member ID in its result, because its row has one.
                 member_id = line.member_id if line.email else ""
                 yield Result(row, line.row_outcome, member_id, line.detail)
@@ -168,28 +168,20 @@ class ResultsFile:
         """
         self.check_in_place()
         self._entry += 1
-        for part in parts_of(row):
-            self._append(part, part.member_id, SENDING, "")
-            key = self._key(part)
-            self._forgotten.discard(key)
-            self._latest[key] = self._entry, RowOutcome.OUTCOME_UNKNOWN
+        self._append(row, row.member_id, SENDING, "")
 
     def record(self, result: Result) -> None:
-        """Record the result of a row, on a line for each row that it was merged from.
+        """Record the result of a row, on a line for each line of the people file.
 
         Raises:
             ResultsFileError: The file can't be written.
         """
+        row = result.row
+        if not isinstance(row, BadRow) and self._history.is_forgotten(self._request(row)):
+            return  # It was not sent again, and keeps its refusal.
         self._entry += 1
-        for part in result.each_part():
-            row = part.row
-            key = None if isinstance(row, BadRow) else self._key(row)
-            # A forgotten row that was not sent again keeps its refusal.
-            if key in self._forgotten:
-                continue
-            self._append(row, part.member_id or row.member_id, part.outcome, part.detail)
-            if key:
-                self._latest[key] = self._entry, part.outcome
+        for each in result.each_line():
+            self._append(each.row, each.member_id or row.member_id, each.outcome, each.detail)
 
     def check_in_place(self) -> None:
         """Check that no other program has replaced, changed or deleted the file.
@@ -226,8 +218,7 @@ class ResultsFile:
 
     def forget_refused(self) -> None:
         """Treat refused rows as not sent, so that they are retried."""
-        known = self._latest.items()
-        self._forgotten = {key for key, (_, outcome) in known if outcome is RowOutcome.REFUSED}
+        self._history.forget_refused()
 
     def close(self) -> None:
         """Leave one line for each row, and let other processes use the file.
@@ -256,12 +247,8 @@ class ResultsFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _key(self, row: Row) -> bytes:
-        role = (row.org_role if isinstance(row, Invite) else None) or ""
-        return key_of(self._organization, row.email, row.member_id, row.team, role)
-
-    def _is_latest(self, line: Line) -> bool:
-        return line.entry >= self._latest.get(line.key, (0, None))[0]
+    def _request(self, row: Row) -> Request:
+        return request_of(self._organization, row.email, row.member_id, row.team, _role(row))
 
     def _unwritable(self, reason: str | None) -> ResultsFileError:
         remedy = "make it writable, or make room"
@@ -279,7 +266,7 @@ class ResultsFile:
             row.email,
             member_id,
             row.team,
-            (row.org_role if isinstance(row, Invite) else None) or "",
+            _role(row),
             outcome,
             detail,
             "" if is_bad else self._organization,
@@ -297,6 +284,8 @@ class ResultsFile:
         except OSError as error:
             self._failed = self._unwritable(error.strerror)
             raise self._failed from error
+        if not is_bad:
+            self._history.note(line)
 
     def _write(self, content: bytes) -> None:
         assert self._file
@@ -324,9 +313,7 @@ class ResultsFile:
                     continue
                 if line.organization == self._organization and line.sentry != self._url:
                     others.add(line.sentry)
-                key = line.key
-                if line.entry >= self._latest.get(key, (0, None))[0]:
-                    self._latest[key] = line.entry, line.row_outcome
+                self._history.note(line)
         except OSError as error:
             raise self._unwritable(error.strerror) from error
         self._entry_before = self._entry
@@ -359,17 +346,17 @@ class ResultsFile:
             with open(new, "xb") as file:
                 file.write(format_line(COLUMNS, self._delimiter))
                 for line in self._lines():
-                    if self._is_latest(line) if line.organization else self._is_new(line):
+                    if self._history.is_latest(line) if line.organization else self._is_new(line):
                         file.write(format_line(self._with_address(line), self._delimiter))
                 file.flush()
                 os.fsync(file.fileno())
             if self._file:
                 self._file.close()
                 shutil.copymode(self._target, new)
-                if os.name == "posix":
-                    there = self._target.stat()
-                    with suppress(PermissionError):  # Only root may give a file to somebody else.
-                        os.chown(new, there.st_uid, there.st_gid)
+                there = self._target.stat()
+                for owner, group in ((-1, there.st_gid), (there.st_uid, -1)):
+                    with suppress(AttributeError, PermissionError):  # On Windows; only root may.
+                        os.chown(new, owner, group)
             os.replace(new, self._target)
         except BaseException:
             with suppress(OSError):
@@ -404,6 +391,10 @@ class ResultsFile:
         if not self._size:
             self._write(format_line(COLUMNS, self._delimiter))
         return Path(name)
+
+
+def _role(row: Row | BadRow) -> str:
+    return (row.org_role if isinstance(row, Invite) else None) or ""
 
 
 def _same_for_all_regions(url: str) -> str:

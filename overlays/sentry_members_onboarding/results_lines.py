@@ -11,6 +11,8 @@ from .email_syntax import person
 from .rows import RowOutcome
 
 SENDING = "sending"
+# The organization role and the teams.
+Terms = tuple[str, frozenset[str]]
 # The columns before version 0.2: only the lines with `sending` said what a row asks for.
 _FORMER_COLUMNS = ["line", "email", "member_id", "team", "outcome", "detail"]
 _FORMER_TERMS = re.compile(r"organization (\S+) at (\S+?)(?:, org_role (\S+))?")
@@ -33,6 +35,18 @@ class LineError(ValueError):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+class Request(NamedTuple):
+    """A request for a person or a member.
+
+    Attributes:
+        person: A short key, as there may be very many.
+        terms: What is asked for.
+    """
+
+    person: bytes
+    terms: Terms
 
 
 class Line(NamedTuple):
@@ -59,10 +73,10 @@ class Line(NamedTuple):
     entry: int
 
     @property
-    def key(self) -> bytes:
-        """What lines about the same row have in common."""
+    def request(self) -> Request:
+        """What lines about the same request have in common."""
         member_id = "" if self.email else self.member_id
-        return key_of(self.organization, self.email, member_id, self.team, self.org_role)
+        return request_of(self.organization, self.email, member_id, self.team, self.org_role)
 
     @property
     def row_outcome(self) -> RowOutcome:
@@ -73,11 +87,11 @@ class Line(NamedTuple):
 COLUMNS = list(Line._fields)
 
 
-def key_of(organization: str, email: str, member_id: str, team: str, org_role: str) -> bytes:
-    """Return a short key for what a row asks for, as there may be very many rows."""
-    teams = " ".join(sorted(team.split()))
-    text = "\0".join((organization, person(email), member_id, teams, org_role))
-    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+def request_of(organization: str, email: str, member_id: str, team: str, org_role: str) -> Request:
+    """Return what is asked for, the teams in any order."""
+    text = "\0".join((organization, person(email), member_id))
+    key = blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+    return Request(key, (org_role, frozenset(team.split())))
 
 
 def format_line(cells: Iterable[object], delimiter: str) -> bytes:

@@ -171,10 +171,13 @@ class Result:
                     )
                 return cls(row, outcome, detail=detail, error=returned)
 
-    def each_part(self) -> Iterator[Self]:
-        """Yield the result of each row that the row was merged from."""
-        for row in (self.row,) if isinstance(self.row, BadRow) else parts_of(self.row):
-            yield replace(self, row=row)
+    def each_line(self) -> Iterator[Self]:
+        """Yield the result for each line of the file that the row is for."""
+        if isinstance(self.row, Invite) and self.row.parts:
+            for part in self.row.parts:
+                yield replace(self, row=replace(self.row, line=part.line, parts=()))
+        else:
+            yield self
 
 
 def _outcome_of_error(row: Row, error: SentryMembersError) -> RowOutcome:

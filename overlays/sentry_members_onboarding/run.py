@@ -79,9 +79,9 @@ async def onboard(
         send_invite: Whether Sentry sends an e-mail with each invite.
 
     Yields:
-        The result of each row, in the order of the responses; of a merged invite, one for each of
-        its rows. Of a row that was not attempted, `error` is what ended the run, or why the row
-        can't be sent.
+        The result of each row, in the order of the responses; of an invite for several lines of a
+        file, one for each line. Of a row that was not attempted, `error` is what ended the run, or
+        why the row can't be sent.
 
     Raises:
         InvalidArgumentError: The organization can't be sent. Nothing was.
@@ -104,8 +104,8 @@ async def onboard(
                 tasks.remove(task)
                 if result:
                     tasks.add(asyncio.create_task(run.next_result()))
-                    for part in result.each_part():
-                        yield part
+                    for each in result.each_line():
+                        yield each
     finally:
         for task in tasks:
             task.cancel()
@@ -120,12 +120,14 @@ class _Attempt:
     Attributes:
         row: The row.
         is_repeated: Whether an earlier request for it may have acted.
+        is_known: Whether a request for other teams may have invited its person.
         not_before: When it may be sent, by the monotonic clock.
         unusable: Why it can't be sent at all.
     """
 
     row: Row
     is_repeated: bool
+    is_known: bool = False
     not_before: float = 0.0
     unusable: InvalidArgumentError | None = None
 
@@ -193,10 +195,14 @@ class _Run:
                 unusable = InvalidArgumentError(reason)
                 return _Attempt(row, is_repeated=False, unusable=unusable)
             if rest:
-                merged = merge(rest)
-                outcomes = self._results_file.outcomes(merged) if self._results_file else []
-                return _Attempt(merged, is_repeated=set(outcomes) == {RowOutcome.OUTCOME_UNKNOWN})
+                return self._attempt(merge(rest))
         return self._to_repeat.popleft() if self._to_repeat else None
+
+    def _attempt(self, row: Row) -> _Attempt:
+        if not self._results_file:
+            return _Attempt(row, is_repeated=False)
+        is_repeated = self._results_file.outcome(row) is RowOutcome.OUTCOME_UNKNOWN
+        return _Attempt(row, is_repeated, is_known=self._results_file.has_other_request(row))
 
     async def _send(self, attempt: _Attempt) -> Result | None:
         """Send a row and record what came of it; return None if it has to be sent again."""
@@ -225,14 +231,14 @@ class _Run:
         if was_not_processed:
             result = replace(result, outcome=RowOutcome.NOT_ATTEMPTED)
         if attempt.is_repeated:
-            result = _resolve_repeated(result)
+            result = _resolve_repeated(result, is_known=attempt.is_known)
         self._record(result)
         if was_not_processed:
             self._put_back.append(attempt)
             return None
         if result.outcome is RowOutcome.OUTCOME_UNKNOWN and not attempt.is_repeated:
             not_before = time.monotonic() + _REPEAT_DELAY
-            self._to_repeat.append(_Attempt(row, is_repeated=True, not_before=not_before))
+            self._to_repeat.append(replace(attempt, is_repeated=True, not_before=not_before))
             return None
         return result
 
@@ -303,10 +309,10 @@ def _was_not_processed(result: Result) -> bool:
             return True
 
 
-def _resolve_repeated(result: Result) -> Result:
+def _resolve_repeated(result: Result, *, is_known: bool) -> Result:
     """Return what the response to a repeated request says about the first request."""
     match result.outcome:
-        case RowOutcome.ALREADY_INVITED:
+        case RowOutcome.ALREADY_INVITED if not is_known:
             outcome = RowOutcome.INVITED
         case RowOutcome.ALREADY_ON_TEAM:
             outcome = RowOutcome.ADDED

@@ -871,7 +871,7 @@ def test_onboard_lets_sentry_send_no_e_mail(shell: Shell, elsewhere: Path) -> No
 def test_onboard_prints_a_result_for_each_row_of_a_person(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email,teams\nada@example.com,backend\nada@example.com,frontend\n")
     *results, summary = shell("onboard", "people.csv", "--json").values
-    assert [(2, "backend"), (3, "frontend")] == [
+    assert [(2, "backend frontend"), (3, "backend frontend")] == [
         (result["line"], result["team"]) for result in results
     ]
     assert {"invited": 2} == summary["outcomes"]

@@ -34,7 +34,7 @@ from sentry_members_onboarding import (
     onboard,
     read_people,
 )
-from sentry_members_onboarding.rows import merge, parts_of
+from sentry_members_onboarding.rows import merge
 from sentry_members_testing import FakeSentry, Version
 
 from tests.support.client_harness import USER_TOKEN
@@ -44,6 +44,7 @@ from tests.support.recordings import CURRENT_RESPONSES, bodies
 URL = "https://sentry.io/"
 SCOPES = ["member:admin", "org:read"]
 TEAM = TeamRoleAssignment("backend", None)
+TEAMS = TEAM, TeamRoleAssignment("frontend", None)
 
 
 @pytest.fixture
@@ -231,7 +232,7 @@ def test_sends_the_rows_behind_one_that_cannot_be_sent(
     assert count == len(fake.requests)
 
 
-def test_yields_a_result_for_each_part_of_an_invite(fake: FakeSentry) -> None:
+def test_yields_a_result_for_each_line_of_an_invite(fake: FakeSentry) -> None:
     token = fake.issue_token("acme", owner="owner", scopes=SCOPES)
     row = merge([Invite("ada@example.com", line=2), Invite("ada@example.com", line=5)])
 
@@ -251,7 +252,16 @@ def test_yields_a_result_for_each_part_of_an_invite(fake: FakeSentry) -> None:
         ("backend frontend", "frontend;backend", [], ["invited", "invited"]),
         ("backend", "backend;frontend", [["frontend"]], ["invited", "already invited"]),
         ("backend;frontend", "frontend", [], ["invited"]),
-        ("backend;frontend", "", [[]], ["already invited"]),
+        ("backend;frontend", "", [], ["invited"]),
+        ("backend;frontend", "backend frontend", [], ["invited"]),
+        (
+            "backend frontend",
+            "idp-team;frontend;backend",
+            [["idp-team"]],
+            ["already invited", "invited", "invited"],
+        ),
+        ("backend;nosuch", "backend", [["backend"]], ["invited"]),
+        ("backend;nosuch", "backend;backend", [["backend"]], ["invited", "invited"]),
         ("backend;nosuch", "backend;frontend", [["backend", "frontend"]], ["invited", "invited"]),
         ("backend;nosuch", "nosuch;backend", [], ["refused", "refused"]),
     ],
@@ -282,12 +292,27 @@ def test_sends_only_those_rows_of_a_person_that_are_not_done(
 def test_a_lost_response_counts_for_the_rows_that_were_sent(
     unknown: int, outcome: RowOutcome, fake: FakeSentry, path: Path
 ) -> None:
-    teams = TEAM, TeamRoleAssignment("frontend", None)
-    rows = [Invite("ada@example.com", team_roles=(team,)) for team in teams]
+    rows = [Invite("ada@example.com", team_roles=(team,)) for team in TEAMS]
     with ResultsFile(path, URL, "acme") as results_file:
         results_file.sending(merge(rows[:unknown]))
     run_against(fake, rows[:1])
     assert [outcome, outcome] == recorded_outcomes(fake, merge(rows), path)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_lost_response_does_not_tell_who_invited_a_person(
+    is_killed: bool, fake: FakeSentry, path: Path
+) -> None:
+    """The teams of the lost request are not applied to a person who was invited before."""
+    rows = [Invite("ada@example.com", team_roles=(team,)) for team in TEAMS]
+    recorded_outcomes(fake, rows[0], path)
+    if is_killed:
+        with ResultsFile(path, URL, "acme") as results_file:
+            results_file.sending(rows[1])
+    else:
+        fake.fail_next("drop-before")
+    expected = [RowOutcome.INVITED, RowOutcome.ALREADY_INVITED]
+    assert expected == recorded_outcomes(fake, merge(rows), path)
 
 
 def recorded_outcomes(fake: FakeSentry, row: Row, path: Path) -> list[RowOutcome | None]:
@@ -298,9 +323,8 @@ def recorded_outcomes(fake: FakeSentry, row: Row, path: Path) -> list[RowOutcome
         async with AsyncSentryMembers(token=token, transport=fake.async_transport()) as sentry:
             with ResultsFile(path, URL, "acme") as results_file:
                 async with aclosing(onboard(sentry, "acme", [row], results_file)) as results:
-                    sent = [result.row async for result in results]
-                assert set(map(str, sent)) <= set(map(str, parts_of(row)))
-                return results_file.outcomes(row)
+                    assert all([result.row.email async for result in results])
+                return [outcome for _, outcome in results_file.part_outcomes(row)]
 
     return asyncio.run(onboarded())
 

@@ -84,11 +84,21 @@ def test_leaves_one_line_for_each_row(path: Path) -> None:
     assert [["2", "invited"], ["3", "added"]] == [[line[0], line[5]] for line in lines(path)[1:]]
 
 
-def test_leaves_a_line_for_each_part_of_an_invite(path: Path) -> None:
+def test_leaves_a_line_for_each_line_of_an_invite(path: Path) -> None:
     row = merge([Invite("ada@example.com", line=2), Invite("ada@example.com", line=4)])
     for outcome in (RowOutcome.REFUSED, RowOutcome.INVITED):
         record(path, row, outcome)
     assert [["2", "invited"], ["4", "invited"]] == [[line[0], line[5]] for line in lines(path)[1:]]
+
+
+@pytest.mark.parametrize("teams", [["backend", "frontend"], ["frontend"], []])
+def test_knows_the_rows_of_a_person_of_a_line_for_several(teams: list[str], path: Path) -> None:
+    """Each line of an invite names all its teams."""
+    rows = [Invite("ada@example.com", team_roles=(TeamRoleAssignment(t, None),)) for t in teams]
+    both = [TeamRoleAssignment(slug, None) for slug in ("backend", "frontend")]
+    record(path, Invite("ada@example.com", team_roles=tuple(both)), RowOutcome.INVITED)
+    with ResultsFile(path, URL, "acme") as file:
+        assert () == file.remaining(merge(rows or [Invite("ada@example.com")]))
 
 
 @pytest.mark.parametrize("mark", ["", "="])
