@@ -67,6 +67,7 @@ def start_error(environment: dict[str, str]) -> str:
         ("SENTRY_URL", "http://sentry.io", "would send the token unencrypted: use https"),
         ("SENTRY_URL", "http://127.evil.example", "would send the token unencrypted: use https"),
         ("SENTRY_URL", "http://localhost.example", "would send the token unencrypted: use https"),
+        ("SENTRY_URL", "http://sentry.localhost", "would send the token unencrypted: use https"),
         ("SENTRY_AUTH_TOKEN", None, "is not set: give a user auth token"),
         ("SENTRY_AUTH_TOKEN", "", "is not set: give a user auth token"),
         ("SENTRY_AUTH_TOKEN", " \n", "is not set: give a user auth token"),
