@@ -99,19 +99,20 @@ def _call_and_exit(
     *,
     as_json: bool,
 ) -> None:
+    interrupted = Result(row, RowOutcome.NOT_ATTEMPTED, detail="interrupted")
     try:
         organization = find_organization(org)
         with make_client(SentryMembers, token_file) as sentry:
+            detail = f"interrupted. {REPEATING_IS_SAFE}"
+            interrupted = Result(row, RowOutcome.OUTCOME_UNKNOWN, detail=detail)
             result = Result.of(row, call(sentry, organization))
     except SentryMembersError as error:
         result = Result.of(row, error)
     except KeyboardInterrupt:
-        detail = f"interrupted. {REPEATING_IS_SAFE}"
-        result = Result(row, RowOutcome.OUTCOME_UNKNOWN, detail=detail)
         if as_json:
-            print_json(as_fields(result))
+            print_json(as_fields(interrupted))
         else:
-            err.print(as_line(result), soft_wrap=True)
+            err.print(as_line(interrupted), soft_wrap=True)
         raise
     exit_ = exit_of(result.outcome, result.error)
     if as_json:

@@ -223,6 +223,21 @@ def test_an_interruption_says_that_the_request_may_have_arrived(
 # JSON
 
 
+@pytest.mark.slow
+def test_an_interruption_before_the_request_says_that_nothing_was_sent(
+    shell: Shell, elsewhere: Path
+) -> None:
+    os.mkfifo(elsewhere / "token")
+    variables = {"SENTRY_URL": os.environ["SENTRY_URL"], "SENTRY_ORG": "acme"}
+    with (
+        running(*INVITE, "--token-file", "token", **variables) as process,
+        open(elsewhere / "token", "wb"),  # Opens when the command opens it.
+    ):
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (130, "not attempted: ada@example.com: interrupted\n") == (process.returncode, err)
+
+
 def test_prints_a_result_as_json(shell: Shell) -> None:
     target = shell.fake.member_id("acme", "target")
     shell.fake.limit_invites(per_day=1)
