@@ -25,8 +25,8 @@ _WHERE_A_URL_GOES = (
     "argument url, SENTRY_URL or .sentryclirc."
 )
 _A_PAGE = (
-    "A proxy before Sentry sent this, not Sentry. If it requires headers, SENTRY_CUSTOM_HEADERS is "
-    "the place for them."
+    "A proxy before Sentry sent this, not Sentry. SENTRY_CUSTOM_HEADERS is for the headers that a "
+    "proxy before your own Sentry requires."
 )
 
 
