@@ -13,7 +13,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import aclosing, closing, suppress
+from contextlib import aclosing, closing
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, cast
 
@@ -275,8 +275,7 @@ class SyncTransport(_Transport[httpx.BaseTransport, Slots]):
         if not isinstance(failure, errors.SentryMembersError):
             # A signal handler's exception may have left a slot taken, or a lock of the connections
             # locked, for ever.
-            with suppress(ImportError, errors.ConfigurationError):  # At the end of the process.
-                self.network.renew()
+            self.network.renew()
         raise _without_inner_frames(failure)
 
     def _send(self, request: httpx.Request) -> httpx.Response:

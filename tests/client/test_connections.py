@@ -252,7 +252,15 @@ class Wrapped(httpx.BaseTransport):
         self.handle_request = own.handle_request
 
 
+def fail_in_a_child(own):
+    if os.getpid() != parent:
+        raise RuntimeError
+    return Wrapped(own)
+
+
+parent = os.getpid()
 sentry = SentryMembers(transport=Wrapped if sys.argv[2] == "wrapped" else None)
+others = [SentryMembers(transport=fail_in_a_child) for _ in range(9 * (sys.argv[2] == "failing"))]
 
 
 def invite(number):
@@ -276,7 +284,7 @@ for reader in readers:
 """
 
 
-@pytest.mark.parametrize("case", ["http", "https", "wrapped"])
+@pytest.mark.parametrize("case", ["http", "https", "wrapped", "failing"])
 def test_gives_a_forked_process_its_own_responses(case: str, tmp_path: Path) -> None:
     """Over the parent's connections, the children would read one another's responses."""
     fake = FakeSentry.example()
