@@ -107,6 +107,12 @@ def resolve(
                 raise ConfigurationError(f"the argument {name} is empty, or not a text")
         first = Source("the argument token", token or Secret(), "the argument url", url or Secret())
         credentials = _direct(chain([first], sources()), takes_headers=headers is None)
+        is_half = "SENTRY_GATEWAY_URL" in os.environ or variable("SENTRY_GATEWAY_KEY")
+        if credentials.is_default_url and is_half and not direct:
+            raise ConfigurationError(
+                "SENTRY_GATEWAY_URL is empty, or not there beside SENTRY_GATEWAY_KEY: set both, or "
+                "neither for sentry.io"
+            )
     name = "headers"
     if headers is None and not is_sentry_io(credentials.url.host):
         headers, name = _headers_of_environment(), "SENTRY_CUSTOM_HEADERS, separated by `;`,"
@@ -152,11 +158,9 @@ def _direct(places: Iterator[Source], *, takes_headers: bool) -> Credentials:
         )
     name, secret = token_source.token_name, token_source.token
     root = _root(url_source.url, url_source.url_name) if url_source else DEFAULT_URL
-    for setting in (*URL_VARIABLES, "SENTRY_GATEWAY_URL"):
-        if url_source is None and setting in os.environ and not variable(setting):
+    for setting in URL_VARIABLES:
+        if url_source is None and setting in os.environ:
             raise ConfigurationError(f"{setting} is empty: give a URL, or unset it for sentry.io")
-    if url_source is None and variable("SENTRY_GATEWAY_KEY") and not variable("SENTRY_GATEWAY_URL"):
-        raise ConfigurationError("SENTRY_GATEWAY_KEY needs SENTRY_GATEWAY_URL: set both, or none")
     stray = "" if url_source is token_source else f"the token from elsewhere ({name})"
     if takes_headers and variable("SENTRY_CUSTOM_HEADERS") and not is_sentry_io(root.host):
         stray = stray or "SENTRY_CUSTOM_HEADERS"

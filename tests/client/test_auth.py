@@ -93,7 +93,7 @@ def test_ignores_empty_environment_variables(
     assert f"https://home.example/ Bearer {USER_TOKEN}" == url_and_header()
 
 
-@pytest.mark.parametrize("name", ["SENTRY_HOST", "SENTRY_URL", "SENTRY_GATEWAY_URL"])
+@pytest.mark.parametrize("name", ["SENTRY_HOST", "SENTRY_URL"])
 @pytest.mark.parametrize("value", ["", " ", "''"])
 def test_sends_no_token_to_sentry_io_because_a_variable_is_empty(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
@@ -103,21 +103,21 @@ def test_sends_no_token_to_sentry_io_because_a_variable_is_empty(
         url_and_header(token=USER_TOKEN)
 
 
-@pytest.mark.parametrize("url", [None, "", "https://gw.example"])
+@pytest.mark.parametrize(("url", "key"), [(None, "key"), ("", "key"), (" ", ""), ("''", None)])
 def test_sends_no_token_to_sentry_io_past_a_gateway_without_a_url(
-    url: str | None, monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+    url: str | None, key: str | None, monkeypatch: pytest.MonkeyPatch, elsewhere: Path
 ) -> None:
-    monkeypatch.setenv("SENTRY_GATEWAY_KEY", "gateway-key")
-    if url is not None:
-        monkeypatch.setenv("SENTRY_GATEWAY_URL", url)
-    if url:
-        assert f"https://sentry.io/ Bearer {USER_TOKEN}" == url_and_header(token=USER_TOKEN)
-    else:
-        with pytest.raises(ConfigurationError, match="SENTRY_GATEWAY_URL"):
-            url_and_header(token=USER_TOKEN)
-    assert "https://de.sentry.io/" in url_and_header(token=USER_TOKEN, region="de")
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", USER_TOKEN)
+    for name, value in (("URL", url), ("KEY", key)):
+        if value is not None:
+            monkeypatch.setenv(f"SENTRY_GATEWAY_{name}", value)
+    with pytest.raises(ConfigurationError, match="SENTRY_GATEWAY_URL is empty, or not there"):
+        url_and_header()
+    # These come before a gateway of the environment.
+    assert "https://sentry.io/" in url_and_header(token=USER_TOKEN)
+    assert "https://de.sentry.io/" in url_and_header(region="de")
     write_clirc(elsewhere.parents[1], url="https://own.example")
-    assert "https://own.example/" in url_and_header(token=USER_TOKEN)
+    assert "https://own.example/" in url_and_header()
 
 
 @pytest.mark.parametrize("token_place", ["argument", "environment", "home"])
