@@ -85,7 +85,8 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
                 settings of its own, or for tests; it is closed with the client. By default the
                 client makes its own connections, through the environment's proxy. Or a function
                 that wraps those, for example to trace the requests; it is called whenever they are
-                made, in a forked process, too.
+                made, also in a forked process, or after a signal handler has raised: what it made
+                before is then dropped without being closed.
 
         Raises:
             ConfigurationError: The credentials can't work. `sentry_members.auth` says in which
@@ -356,8 +357,8 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
 
     def close(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""
-        if self._transport.end():
-            self._transport.network.transport.close()
+        if self._transport.end() and (made := self._transport.network.made):
+            made.close()
 
     def __enter__(self) -> Self:
         return self
@@ -402,8 +403,8 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
 
     async def aclose(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""
-        if self._transport.end():
-            await self._transport.network.transport.aclose()
+        if self._transport.end() and (made := self._transport.network.made):
+            await made.aclose()
 
     async def __aenter__(self) -> Self:
         return self

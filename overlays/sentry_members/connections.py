@@ -45,7 +45,7 @@ class Network(Generic[TransportT, SlotsT]):
     responses to its parent's requests, and wait for slots that its parent's calls hold.
     """
 
-    _transport: TransportT | None
+    made: TransportT | None
 
     def __init__(
         self, make_transport: Callable[[], TransportT], make_slots: Callable[[], SlotsT]
@@ -53,21 +53,21 @@ class Network(Generic[TransportT, SlotsT]):
         self._make_transport = make_transport
         self._make_slots = make_slots
         self.renew()
-        self._transport = make_transport()  # Settings that can't be used are reported at once.
+        self.made = make_transport()  # Settings that can't be used are reported at once.
         _networks.add(self)
 
     def renew(self) -> None:
         """Drop both; do not close the old ones, which another process or thread may use."""
-        self._transport = None
+        self.made = None
         self.slots: SlotsT = self._make_slots()
         self._loop: object = None
 
     @property
     def transport(self) -> TransportT:
         """What sends the requests, made when it is needed."""
-        if self._transport is None:
-            self._transport = self._make_transport()
-        return self._transport
+        if self.made is None:
+            self.made = self._make_transport()
+        return self.made
 
     def use_loop(self) -> None:
         """Make new slots if another event loop has used these: they can't be waited for in this one."""

@@ -207,4 +207,6 @@ def _is_given_a_frame(frame: FrameType) -> bool:
     Such a handler need not be a function, nor be installed any more.
     """
     names, rest, _, values = inspect.getargvalues(frame)
-    return FrameType in map(type, [*map(values.get, names), *values.get(str(rest), ())])
+    others = values.get(str(rest))
+    further = cast(tuple[object, ...], others) if isinstance(others, tuple) else ()
+    return FrameType in map(type, [*map(values.get, names), *further])

@@ -289,8 +289,9 @@ class SyncTransport(_Transport[httpx.BaseTransport, Slots]):
 
     def _attempt(self, exchange: Exchange) -> httpx.Response | errors.SentryMembersError:
         failure: BaseException | None = None
+        transport = self.network.transport
         try:
-            response = self.network.transport.handle_request(exchange.call.request)
+            response = transport.handle_request(exchange.call.request)
             exchange.begin(response)
             assert isinstance(response.stream, httpx.SyncByteStream), _WRONG_STREAM
             with closing(response):
@@ -328,9 +329,10 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
         from anyio import move_on_after  # Imported here: a sync client doesn't need it.
 
         failure: BaseException | None = None
+        transport = self.network.transport
         try:
             with move_on_after(exchange.seconds) as scope:
-                response = await self.network.transport.handle_async_request(exchange.call.request)
+                response = await transport.handle_async_request(exchange.call.request)
                 exchange.begin(response)
                 assert isinstance(response.stream, httpx.AsyncByteStream), _WRONG_STREAM
                 async with aclosing(response):
@@ -370,8 +372,9 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
         )
     if name == "ProxyError" and str(error).startswith(("407", "Requested", "Invalid username")):
         return errors.ConfigurationError(
-            f"the proxy before {call.host} requires a valid user and password ({description}). "
-            "Nothing was sent. Correct both in the proxy's URL, such as that of HTTPS_PROXY"
+            f"the proxy before {call.host} rejects the user and password ({description}). Nothing "
+            "was sent. Correct both in the proxy's URL, such as that of HTTPS_PROXY, or remove them "
+            "if it wants none; NTLM and Kerberos are not supported"
         )
     reason = f"no response from {call.host} ({name}: {description})"
     error_type = errors.NoAnswerError

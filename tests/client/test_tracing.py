@@ -42,6 +42,32 @@ def test_opentelemetry_makes_a_span_of_each_request(server: Recorder) -> None:
     assert USER_TOKEN[7:] not in span.to_json()
 
 
+class Counted(httpx.BaseTransport):
+    """Knows how many were made and closed."""
+
+    made = closed = 0
+
+    def __init__(self, own: httpx.BaseTransport) -> None:
+        Counted.made += 1
+        self._own = own
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        Counted.closed += 1
+        self._own.close()
+
+
+def test_closing_makes_no_connections(server: Recorder) -> None:
+    with (
+        SentryMembers(token=USER_TOKEN, url=server.url(), transport=Counted) as sentry,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
+    assert (1, 0) == (Counted.made, Counted.closed)
+
+
 def test_the_transport_of_the_readme_makes_a_span_for_sentry_sdk(server: Recorder) -> None:
     [code] = [
         code
