@@ -91,6 +91,8 @@ def onboard(settings: Settings) -> None:
     except SentryMembersError as error:
         exit_ = exit_of(RowOutcome.NOT_ATTEMPTED, error)
         print_error("stopped", error, as_json=settings.as_json)
+    except KeyboardInterrupt:
+        exit_ = Exit.INTERRUPTED
     if settings.as_json:
         print_json({"outcomes": counts, "results_file": path and str(path), "exit_code": exit_})
     raise typer.Exit(exit_)
@@ -147,6 +149,8 @@ def _run(
 
     async def send(show: Callable[[Result], None]) -> None:
         _cancel_on_signals()
+        for bad in people.bad:
+            results_file.record(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason))
         organization, sentry = target
         results = onboarding.onboard(
             sentry, organization, people, results_file, send_invite=not settings.no_email
@@ -158,8 +162,6 @@ def _run(
                     ended_by[result.error] = None
 
     try:
-        for bad in people.bad:
-            results_file.record(Result(bad, RowOutcome.NOT_ATTEMPTED, detail=bad.reason))
         with report.progress(work, settings) as show:
             asyncio.run(send(show))
     except (KeyboardInterrupt, asyncio.CancelledError):

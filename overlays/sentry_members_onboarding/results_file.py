@@ -315,7 +315,10 @@ class ResultsFile:
                     others.add(line.sentry)
                 self._history.note(line)
         except OSError as error:
-            raise self._unwritable(error.strerror) from error
+            raise ResultsFileError(
+                f"{self.path} can't be read ({error.strerror}), and without it nothing is sent: "
+                "make it readable, and run the same again"
+            ) from error
         self._entry_before = self._entry
         if others and not same_sentry:
             addresses = tuple(sorted(others))

@@ -132,6 +132,21 @@ def test_the_user_can_go_on_after_a_run_by_root(path: Path) -> None:
     assert 0o100666 == path.with_name(".people.results.csv.lock").stat().st_mode
 
 
+def test_names_the_remedy_for_a_file_that_cannot_be_read() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        path = Path(folder) / "people.results.csv"
+        record(path, ADA, RowOutcome.INVITED)
+        path.chmod(0o200)
+        user = os.geteuid()
+        os.seteuid(user or 65534)  # Root can read any file.
+        try:
+            with pytest.raises(ResultsFileError, match=r"can't be read \(Perm.*: make it readable"):
+                outcome(path, ADA)
+        finally:
+            os.seteuid(user)
+
+
 def test_names_the_remedy_for_a_file_that_is_mounted_alone(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
