@@ -16,7 +16,6 @@ import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
-from errno import EIO
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -152,11 +151,8 @@ def reload(folder: Path, process: subprocess.Popen[bytes], turn: threading.Lock)
                     outcome = "reloaded"
             except OSError as error:
                 outcome += f": {error.strerror}"
-        try:
+        with suppress(OSError):  # Nobody may read it.
             report(outcome)
-        except OSError as error:
-            if error.errno == EIO:  # The signal came from a terminal that was closed.
-                process.terminate()
 
 
 def unwritable(error: OSError) -> str:

@@ -153,14 +153,16 @@ def test_ends_when_its_terminal_is_closed(
     assert [] == os.listdir(environment["TMPDIR"])
 
 
-def test_lives_on_though_nobody_reads_its_messages(tmp_path: Path) -> None:
+@pytest.mark.parametrize("open_", [pty.openpty, os.pipe], ids=["terminal", "pipe"])
+def test_lives_on_though_nobody_reads_its_messages(
+    open_: Callable[[], tuple[int, int]], tmp_path: Path
+) -> None:
     environment = settings(tmp_path)
-    process = subprocess.Popen(
-        RUN, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert process.stderr
-    assert process.stderr.readline().startswith(b"gateway: at ")
-    process.stderr.close()
+    ours, its = open_()
+    process = subprocess.Popen(RUN, env=environment, stdout=subprocess.DEVNULL, stderr=its)
+    os.close(its)
+    assert os.read(ours, 1000).startswith(b"gateway: at ")
+    os.close(ours)
     end = monotonic() + START
     try:
         for _ in range(2):  # The second is only heard after all that the first one did.
