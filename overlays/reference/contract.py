@@ -271,7 +271,12 @@ class Contract:
     def operations(self) -> tuple[Operation, ...]:
         """Its operations, in the order of the document."""
         paths: Node = self.document.get("paths", {})
-        items = {path: follow(item, self.document) for path, item in paths.items()}
+        # An extension, `x-…`, may hold anything.
+        items = {
+            path: follow(item, self.document)
+            for path, item in paths.items()
+            if path.startswith("/")
+        }
         return tuple(
             Operation(method.upper(), path, node, item, self.document)
             for path, item in items.items()

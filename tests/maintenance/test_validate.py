@@ -51,7 +51,12 @@ def test_finds_nothing_in_a_valid_contract() -> None:
     # Fields may have the names of what elsewhere holds other components.
     fields = "headers: {items: {$ref: '#/components/schemas/Person'}}"
     assert [] == list(faults(CONTRACT.replace("givenName: {type: string}", fields)))
-    assert [] == list(faults(CONTRACT.replace("paths:", "paths:\n  x-note: {get: text}")))
+    data = (
+        "example: {$ref: refs/heads/main, schema: {$ref: b}, enum: [1.5], properties: {toDict: 1}}"
+    )
+    assert [] == list(faults(CONTRACT.replace("type: object", f"type: object\n      {data}")))
+    boss = "Boss:\n      allOf: [{$ref: '#/components/schemas/Person'}, {properties: {}, required: [email]}]"
+    assert [] == list(faults(CONTRACT.replace("schemas:", f"schemas:\n    {boss}")))
 
 
 @pytest.mark.slow
@@ -107,6 +112,7 @@ def test_finds_nothing_in_a_valid_contract() -> None:
             f"{PLACE}the parameter 'q' needs a schema",
         ),
         ("      responses:", "      x-responses:", f"{PLACE}it needs responses"),
+        ("paths:", "paths:\n  x-note: {get: text}", "paths > x-note: the generator takes no"),
         (
             "    post:",
             "    trace:",
@@ -142,7 +148,7 @@ def test_finds_nothing_in_a_valid_contract() -> None:
         (
             "email: {type: string}",
             "email: {type: string, enum: [yes, 'off']}",
-            "line 23: the value yes is neither a text nor an integer: write it in quotes",
+            "line 23: the value yes is neither a text nor an integer: if it is meant",
         ),
     ],
 )

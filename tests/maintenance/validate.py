@@ -27,15 +27,16 @@ RESERVED = frozenset(
     | {"fromdict", "prop", "propname", "srcdict", "todict"}
 )
 
-# The components that a reference below a key may lead to; within a schema, any key is a schema's.
-KINDS = {
+# The components that a reference below a key may lead to. Below the first ones are names.
+NAMED = {
     **{kind: kind for kind in ("examples", "headers", "links", "parameters", "requestBodies")},
     **{kind: kind for kind in ("pathItems", "responses", "schemas", "securitySchemes")},
     "callbacks": "",
     "paths": "pathItems",
-    "requestBody": "requestBodies",
-    "schema": "schemas",
 }
+KINDS = {**NAMED, "requestBody": "requestBodies", "schema": "schemas"}
+# What is below them may look like a part of the contract, and is none.
+DATA = ("const", "default", "enum", "example", "value")
 VALUES = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:int", "tag:yaml.org,2002:null")
 
 MOST_NESTED = 100
@@ -138,10 +139,11 @@ def _unsupported(document: Any) -> Iterator[str]:
         Version(document["info"]["version"])
     except InvalidVersion as error:
         yield f"info > version: {error}, which a package can't have: write one such as 1.2.3"
+    for path in document.get("paths", {}):
+        if path.startswith("x-"):
+            yield f"paths > {path}: the generator takes no extension there: move it elsewhere"
     names: dict[str, Operation] = {}
-    # An extension may hold anything.
-    paths = {path: item for path, item in document.get("paths", {}).items() if path[:2] != "x-"}
-    for operation in Contract({**document, "paths": paths}).operations:
+    for operation in Contract(document).operations:
         place = f"paths > {operation.path} > {operation.method.lower()}"
         other = names.setdefault(_python_name(operation.id), operation)
         if other is not operation:
@@ -168,7 +170,18 @@ def _python_name(name: str) -> str:
     return "".join(filter(str.isalnum, name)).lower()
 
 
-def _unnoticed(node: yaml.Node, document: Any, kind: str = "") -> Iterator[str]:
+def _below(key: str, kind: str) -> str:
+    """Return the kind of what is below a key; `part` is that of a schema in an `allOf`."""
+    if key.startswith("x-") or key in DATA:
+        return "data"
+    if kind in ("schemas", "part"):
+        return "part" if key == "allOf" else "schemas"
+    return kind if kind in ("data", "links") else KINDS.get(key, kind)
+
+
+def _unnoticed(
+    node: yaml.Node, document: Any, kind: str = "", *, has_names: bool = False
+) -> Iterator[str]:
     """Yield the faults that the validator doesn't notice.
 
     It doesn't follow every reference; the YAML loader keeps the last of two equal keys; and JSON
@@ -178,6 +191,7 @@ def _unnoticed(node: yaml.Node, document: Any, kind: str = "") -> Iterator[str]:
         node: A part of the document.
         document: The document.
         kind: The components that a reference in the part may lead to; empty if any.
+        has_names: Whether its keys are names of any kind.
     """
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
@@ -192,7 +206,7 @@ def _unnoticed(node: yaml.Node, document: Any, kind: str = "") -> Iterator[str]:
         if key.value in seen:
             yield f"{_line(key)}: the key {key.value!r} is a duplicate"
         seen.add(key.value)
-        if key.value == "$ref" and isinstance(value, yaml.ScalarNode):
+        if key.value == "$ref" and isinstance(value, yaml.ScalarNode) and kind != "data":
             try:
                 follow({"$ref": value.value}, document)
             except LookupError as error:
@@ -200,25 +214,29 @@ def _unnoticed(node: yaml.Node, document: Any, kind: str = "") -> Iterator[str]:
             else:
                 if not re.fullmatch("#/components/[^/]+/[^/]+", value.value):
                     yield f"{_line(key)}: {value.value!r} is no component: move it below components"
-                elif kind not in ("", value.value.split("/")[2]):
+                elif kind.replace("part", "schemas") not in ("", value.value.split("/")[2]):
                     yield (
                         f"{_line(key)}: {value.value!r} is used where one of components > {kind} "
                         "belongs"
                     )
-        below = KINDS.get(key.value, "" if key.value.startswith("x-") else kind)
-        yield from _unnoticed(value, document, kind if kind == "schemas" else below)
+        below = kind if has_names else _below(key.value, kind)
+        names = (below == "schemas" and key.value == "properties") or key.value in NAMED
+        yield from _unnoticed(value, document, below, has_names=names and not has_names)
+    if has_names or kind == "data":
+        return
     parts = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
     if isinstance(fields := parts.get("properties"), yaml.MappingNode):
         yield from _badly_named("fields", fields)
-        yield from _missing(parts.get("required"), fields)
+        if kind != "part" and "allOf" not in parts:
+            yield from _missing(parts.get("required"), fields)
     if isinstance(schemas := parts.get("schemas"), yaml.MappingNode):
         yield from _badly_named("schemas", schemas)
     if isinstance(values := parts.get("enum"), yaml.SequenceNode):
         for value in values.value:
             if isinstance(value, yaml.ScalarNode) and value.tag not in VALUES:
                 yield (
-                    f"{_line(value)}: the value {value.value} is neither a text nor an integer: "
-                    "write it in quotes"
+                    f"{_line(value)}: the value {value.value} is neither a text nor an integer: if "
+                    "it is meant as a text, write it in quotes"
                 )
 
 
