@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from select import POLLERR, POLLHUP, poll, select
+from select import poll, select
 from string import Template
 from time import sleep
 from types import FrameType
@@ -151,7 +151,7 @@ def reload(folder: Path, process: subprocess.Popen[bytes], turn: threading.Lock)
                     outcome = "reloaded"
             except OSError as error:
                 outcome += f": {error.strerror}"
-        with suppress(OSError):  # Nobody may read it.
+        with suppress(OSError):  # Its reader may be gone.
             report(outcome)
 
 
@@ -182,7 +182,7 @@ def is_log_unread() -> bool:
     """Return whether the program or the terminal that standard output goes to is gone."""
     log = poll()
     log.register(sys.stdout, 0)
-    return any(event & (POLLERR | POLLHUP) for _, event in log.poll(0))
+    return bool(log.poll(0))
 
 
 def stop(number: int, frame: FrameType | None) -> None:

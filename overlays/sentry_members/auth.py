@@ -4,12 +4,12 @@ The token and the URL are each looked for in this order: the argument; the envir
 (`SENTRY_AUTH_TOKEN`; `SENTRY_HOST`, else `SENTRY_URL`); the file of properties that
 `SENTRY_PROPERTIES` names; the `.sentryclirc` or `sentrycli.ini` in the working directory or nearest
 above it; the one in the home directory, or `sentry/sentrycli.ini` in the settings directory. An empty
-variable counts as unset, unless sentry.io would be asked because a variable for the URL is empty,
-or because a gateway's key has no URL beside it.
+variable counts as unset. But where nothing names a URL, an empty variable for it is an error, and so
+is a gateway's key without a URL: sentry.io would be asked.
 
 A `.sentryclirc` outside the home directory comes with a project, so that somebody else may have
 written it: the URL that it names gets no token but the one in the same file, and no header of
-`SENTRY_CUSTOM_HEADERS`.
+`SENTRY_CUSTOM_HEADERS`, unless your own settings lead to the same URL.
 
 A gateway (`SENTRY_GATEWAY_URL`, `SENTRY_GATEWAY_KEY`) holds the token itself, so that no token is
 looked for.
@@ -81,8 +81,8 @@ def resolve(
     Raises:
         ConfigurationError: There is no token, or it can't do the operations; a URL is not one, or
             would carry the credential unencrypted; arguments exclude each other; a header can't be
-            sent; a file can't be read; or a project's file names the URL, and something else the
-            token or the headers.
+            sent; a file can't be read; or a token or headers from elsewhere would go to a URL of a
+            project's file.
     """
     given = {"token": token, "url": url, "region": region}
     direct = [name for name, value in given.items() if value is not None]
@@ -110,8 +110,8 @@ def resolve(
         is_half = "SENTRY_GATEWAY_URL" in os.environ or variable("SENTRY_GATEWAY_KEY")
         if credentials.is_default_url and is_half and not direct:
             raise ConfigurationError(
-                "SENTRY_GATEWAY_URL is empty, or not there beside SENTRY_GATEWAY_KEY: set both, or "
-                "neither for sentry.io"
+                "SENTRY_GATEWAY_URL is empty or missing: set it and SENTRY_GATEWAY_KEY, or unset "
+                "both to use sentry.io"
             )
     name = "headers"
     if headers is None and not is_sentry_io(credentials.url.host):
@@ -161,16 +161,16 @@ def _direct(places: Iterator[Source], *, takes_headers: bool) -> Credentials:
     for setting in URL_VARIABLES:
         if url_source is None and setting in os.environ:
             raise ConfigurationError(f"{setting} is empty: give a URL, or unset it for sentry.io")
-    stray = "" if url_source is token_source else f"the token from elsewhere ({name})"
+    from_elsewhere = "" if url_source is token_source else f"the token from elsewhere ({name})"
     if takes_headers and variable("SENTRY_CUSTOM_HEADERS") and not is_sentry_io(root.host):
-        stray = stray or "SENTRY_CUSTOM_HEADERS"
-    if url_source and not url_source.is_users_own and stray:
-        # A project's file may name what would be asked without it.
+        from_elsewhere = from_elsewhere or "SENTRY_CUSTOM_HEADERS"
+    if url_source and not url_source.is_users_own and from_elsewhere:
+        # The file may name the URL that would be used without it.
         own = [place for place in (token_source, *places) if place.url and place.is_users_own]
         if root != (_root(own[0].url, own[0].url_name) if own else DEFAULT_URL):
             raise ConfigurationError(
-                f"{url_source.url_name} is not for {stray}: a project's file may lead it "
-                "astray. Give the url yourself, as an argument or in SENTRY_URL"
+                f"{from_elsewhere} is not sent to {url_source.url_name}, as somebody else may have "
+                "written that file. Give the url yourself, as an argument or in SENTRY_URL"
             )
     if not secret.matches(r"[A-Za-z0-9_+/=.-]+\Z"):
         raise ConfigurationError(
@@ -215,7 +215,9 @@ def _checked(pairs: Sequence[tuple[Secret, Secret]], source: str) -> dict[str, S
                 f"pair {number} of {source} can't be sent: give `Name: value` in visible ASCII"
             )
         if name.matches(_OWN):
-            raise ConfigurationError(f"the header {name.reveal()} is the client's own to set")
+            raise ConfigurationError(
+                f"the client sets the header {name.reveal()} itself: leave it out"
+            )
     return {name.reveal(): value for name, value in pairs}
 
 

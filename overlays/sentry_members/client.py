@@ -9,7 +9,7 @@ from http import HTTPStatus
 from json import JSONEncoder
 from threading import TIMEOUT_MAX
 from types import ModuleType
-from typing import Generic, NoReturn, Self, TypeVar, cast
+from typing import Any, Generic, NoReturn, Self, TypeVar, cast
 
 import attrs
 import httpx
@@ -45,6 +45,7 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
 
     _kind: type[NetworkT]
     _connections: type[NetworkT]
+    _transport_type: type[TransportT]
 
     def __init__(
         self,
@@ -84,16 +85,16 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             transport: An httpx transport that sends the requests, for example with a proxy or TLS
                 settings of its own, or for tests; it is closed with the client. By default the
                 client makes its own connections, through the environment's proxy. Or a function
-                that wraps those, for example to trace the requests; it is called whenever they are
-                made, also in a forked process, or after a signal handler has raised: what it made
-                before is then dropped without being closed.
+                that wraps those, for example to trace the requests. It is called whenever they are
+                made: also in a forked process, and after a call of a sync client that ended in an
+                exception other than this package's. The old ones are dropped without being closed.
 
         Raises:
             ConfigurationError: The credentials can't work. `sentry_members.auth` says in which
                 order they are looked for.
             InvalidArgumentError: `timeout`, `attempts` or `transport` can't be used.
         """
-        given = [*map(_secret, (token, url, region, gateway_url, gateway_key))]
+        named = [*map(_secret, (token, url, region, gateway_url, gateway_key))]
         extra = None
         if isinstance(headers, Mapping) and all(isinstance(name, str) for name in headers):
             extra = [(Secret(name), Secret(value)) for name, value in headers.items()]
@@ -102,14 +103,14 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         del token, url, region, gateway_url, gateway_key, headers
         if headers_are_invalid:
             raise InvalidArgumentError("headers must map the names of headers to their values")
-        credentials = resolve(*given, headers=extra)
+        credentials = resolve(*named, headers=extra)
         settings = Settings(credentials, _checked_timeout(timeout), _checked_attempts(attempts))
-        if isinstance(transport, self._kind):
-            connect = lambda: transport
-        else:
-            own = connector(self._connections, credentials.url)
-            connect = partial(self._wrapped, transport, own) if transport is not None else own
-        self._use(self._make_transport(connect, settings))
+        given = transport if isinstance(transport, self._kind) else None
+        connect = connector(self._connections, credentials.url)
+        if transport is not None:
+            connect = partial(self._wrapped, transport, connect)
+        network: Network[Any, Any] = Network(given, connect, self._make_slots)
+        self._use(self._transport_type(network, settings))
 
     @abstractmethod
     def add_a_member_to_an_organization(
@@ -184,9 +185,10 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
             )
         return wrapped
 
+    @staticmethod
     @abstractmethod
-    def _make_transport(self, connect: Callable[[], NetworkT], settings: Settings) -> TransportT:
-        """Make the transport of this client, over what `connect` returns."""
+    def _make_slots() -> object:
+        """Make the slots for the calls in flight."""
 
     def _use(self, transport: TransportT) -> None:
         credentials, timeout, _ = transport.settings
@@ -330,6 +332,7 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
 
     _kind = httpx.BaseTransport
     _connections = httpx.HTTPTransport
+    _transport_type = SyncTransport
 
     def add_a_member_to_an_organization(
         self, organization_id_or_slug: str, body: NewMember
@@ -350,10 +353,9 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
         )
         return _outcome(self._transport.handle_request(request))
 
-    def _make_transport(
-        self, connect: Callable[[], httpx.BaseTransport], settings: Settings
-    ) -> SyncTransport:
-        return SyncTransport(Network(connect, lambda: Slots(MAX_CONCURRENT_CALLS)), settings)
+    @staticmethod
+    def _make_slots() -> object:
+        return Slots(MAX_CONCURRENT_CALLS)
 
     def close(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""
@@ -372,6 +374,7 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
 
     _kind = httpx.AsyncBaseTransport
     _connections = AsyncConnections
+    _transport_type = AsyncTransport
 
     async def add_a_member_to_an_organization(
         self, organization_id_or_slug: str, body: NewMember
@@ -393,13 +396,11 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
         )
         return _outcome(await self._transport.handle_async_request(request))
 
-    def _make_transport(
-        self, connect: Callable[[], httpx.AsyncBaseTransport], settings: Settings
-    ) -> AsyncTransport:
+    @staticmethod
+    def _make_slots() -> object:
         from anyio import Semaphore  # A sync client doesn't need it.
 
-        network = Network(connect, lambda: Semaphore(MAX_CONCURRENT_CALLS, fast_acquire=True))
-        return AsyncTransport(network, settings)
+        return Semaphore(MAX_CONCURRENT_CALLS, fast_acquire=True)
 
     async def aclose(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""

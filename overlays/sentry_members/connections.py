@@ -45,29 +45,31 @@ class Network(Generic[TransportT, SlotsT]):
     responses to its parent's requests, and wait for slots that its parent's calls hold.
     """
 
-    made: TransportT | None
-
     def __init__(
-        self, make_transport: Callable[[], TransportT], make_slots: Callable[[], SlotsT]
+        self,
+        given: TransportT | None,
+        make_transport: Callable[[], TransportT],
+        make_slots: Callable[[], SlotsT],
     ) -> None:
+        self._given = given
         self._make_transport = make_transport
         self._make_slots = make_slots
-        self.renew()
-        self.made = make_transport()  # Settings that can't be used are reported at once.
+        # Settings that can't be used are reported at once.
+        self.made: TransportT | None = make_transport() if given is None else given
+        self.slots: SlotsT = make_slots()
+        self._loop: object = None
         _networks.add(self)
 
     def renew(self) -> None:
-        """Drop both; do not close the old ones, which another process or thread may use."""
-        self.made = None
-        self.slots: SlotsT = self._make_slots()
-        self._loop: object = None
+        """Drop both, but not the caller's own; close nothing, as others may use it."""
+        self.made, self.slots, self._loop = self._given, self._make_slots(), None
 
     @property
     def transport(self) -> TransportT:
         """What sends the requests, made when it is needed."""
-        if self.made is None:
-            self.made = self._make_transport()
-        return self.made
+        if (made := self.made) is None:
+            made = self.made = self._make_transport()
+        return made
 
     def use_loop(self) -> None:
         """Make new slots if another event loop has used these: they can't be waited for in this one."""
@@ -102,14 +104,14 @@ def connector(connections: Callable[..., TransportT], url: httpx.URL) -> Callabl
         connections: `httpx.HTTPTransport`, or `AsyncConnections`.
         url: The root of the Sentry to connect to.
 
-    Raises:
-        ConfigurationError: The certificates that the environment names can't be used. The returned
-            function raises it if the proxy can't be used.
+    The function raises ConfigurationError if the certificates or the proxy that the environment names
+    can't be used.
     """
-    return partial(_make, connections, _ssl_context(), _proxy(url))
+    return partial(_make, connections, _proxy(url))
 
 
-def _make(connections: Callable[..., TransportT], context: Any, proxy: Secret) -> TransportT:
+def _make(connections: Callable[..., TransportT], proxy: Secret) -> TransportT:
+    context = _ssl_context()
     if not proxy:
         return connections(verify=context)
     try:
@@ -170,7 +172,7 @@ class _Contexts:
         return self._make().wrap_socket(*args, **options)
 
 
-_ssl_context = cache(_Contexts)  # Once, because loading the certificates is slow.
+_ssl_context = cache(_Contexts)  # Once: the check loads the certificates, which is slow.
 
 
 class AsyncConnections(httpx.AsyncBaseTransport):

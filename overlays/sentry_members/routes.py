@@ -197,14 +197,14 @@ def parse_json(content: bytes) -> object:
 def is_of_signal_handler(error: BaseException) -> bool:
     """Return whether a signal handler raised an error. Many raise TimeoutError, as networks do."""
     handlers = [getattr(getsignal(number), "__code__", None) for number in valid_signals()]
-    frames = dict(walk_tb(error.__traceback__))
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
     return any(frame.f_code in handlers or _is_given_a_frame(frame) for frame in frames)
 
 
 def _is_given_a_frame(frame: FrameType) -> bool:
-    """Return whether a frame is an argument of a call, as it is of any signal handler.
+    """Return whether an argument of a call is a frame, as every signal handler gets one.
 
-    Such a handler need not be a function, nor be installed any more.
+    This also finds a handler that is an object, or is no longer installed.
     """
     names, rest, _, values = inspect.getargvalues(frame)
     others = values.get(str(rest))

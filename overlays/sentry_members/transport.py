@@ -361,7 +361,7 @@ def _without_inner_frames(error: BaseException) -> BaseException:
 
 
 def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembersError:
-    """Convert a network error to NoAnswerError."""
+    """Convert a network error to NoAnswerError, or to ConfigurationError if a setting is the cause."""
     name, causes = type(error).__name__, tuple(_causes(error))
     description = call.redacted_line(next(filter(len, map(str, causes)), "no reason"))
     if any(type(cause).__name__ == "SSLCertVerificationError" for cause in causes):
@@ -370,6 +370,7 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
             "If its authority is your own, trust that in the system's store, or name its file in "
             "SSL_CERT_FILE"
         )
+    # The last two are httpcore's words for SOCKS.
     if name == "ProxyError" and str(error).startswith(("407", "Requested", "Invalid username")):
         return errors.ConfigurationError(
             f"the proxy before {call.host} rejects the user and password ({description}). Nothing "

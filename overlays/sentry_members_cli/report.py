@@ -57,18 +57,24 @@ class Work(NamedTuple):
         """Count what is to be done, by the outcomes of earlier runs."""
         invites = additions = done = rows = 0
         for row in people:
-            parts, rest = parts_of(row), _remaining(row, results_file)
-            rows += len(parts)
-            done += len(parts) - len(rest)
-            if rest and isinstance(row, Invite):
+            outcomes = [outcome for _, outcome in _final_outcomes(row, results_file)]
+            rows += len(outcomes)
+            done += len(outcomes) - outcomes.count(None)
+            if None in outcomes and isinstance(row, Invite):
                 invites += 1
-            elif rest:
+            elif None in outcomes:
                 additions += 1
         return cls(invites, additions, done, rows)
 
 
-def _remaining(row: Row, results_file: ResultsFile | None) -> tuple[Row, ...]:
-    return results_file.remaining(row) if results_file else parts_of(row)
+def _final_outcomes(
+    row: Row, results_file: ResultsFile | None
+) -> list[tuple[Row, RowOutcome | None]]:
+    """Return the parts of a row, each with its outcome if that is final."""
+    if not results_file:
+        return [(part, None) for part in parts_of(row)]
+    found = results_file.part_outcomes(row)
+    return [(part, outcome if outcome and outcome.is_final else None) for part, outcome in found]
 
 
 def count(people: People, results_file: ResultsFile) -> Counter[RowOutcome]:
@@ -153,14 +159,14 @@ def print_dry_run(
 ) -> Exit:
     """Print what would be sent, without sending or recording anything."""
     for row in people:
-        rest = _remaining(row, results_file)
-        unknown = [(part, None) for part in rest]
-        for part, outcome in results_file.part_outcomes(row) if results_file else unknown:
+        found = _final_outcomes(row, results_file)
+        for part, outcome in found:
             if settings.as_json:
                 fields = as_fields(Result(part, RowOutcome.NOT_ATTEMPTED))
-                print_json({**fields, "outcome": None if part in rest else outcome})
-            elif part not in rest:
+                print_json({**fields, "outcome": outcome})
+            elif outcome:
                 out.print(f"line {part.line}: skip: {part}: {outcome}", soft_wrap=True)
+        rest = [part for part, outcome in found if not outcome]
         if rest and not settings.as_json:
             lines = _ranges(part.line for part in rest)
             out.print(f"line {lines}: {merge(rest)}", soft_wrap=True)

@@ -20,8 +20,8 @@ class _Known:
         entry: The number of the line.
         outcome: The outcome.
         terms: What is asked for.
-        other: Another request for the same person. Hardly anybody has any, and there may be very
-            many people, so that a list for each would take too much memory.
+        other: The next request for the same person: a linked list, as most people have one
+            request, and a list for each would take too much memory.
     """
 
     entry: int
@@ -50,7 +50,7 @@ class History:
         )
 
     def note(self, line: Line) -> None:
-        """Take over a line, unless a later one about the same request is known."""
+        """Record a line, unless a later one about the same request is known."""
         known = self._find(line.request)
         if known is None:
             person, terms = line.request
@@ -68,7 +68,7 @@ class History:
     def outcome(self, request: Request) -> RowOutcome | None:
         """Return the outcome of a request; None if it has never been sent, or is forgotten.
 
-        It is done, too, if the same role and all its teams were in other requests that are done.
+        A request is also done if other requests with the same role are done and had all its teams.
         """
         role, teams = request.terms
         covered: frozenset[str] = frozenset()

@@ -128,7 +128,7 @@ class ResultsFile:
     def part_outcomes(self, row: Row) -> list[tuple[Row, RowOutcome | None]]:
         """Return the rows that a row was merged from, or the row itself, each with its outcome.
 
-        Those that are not done are asked for together, so that they have one outcome.
+        The rows that are not done are sent as one request, so they share an outcome.
         """
         found = [(part, self.outcome(part)) for part in parts_of(row)]
         rest = [part for part, outcome in found if outcome not in DONE]
@@ -358,7 +358,8 @@ class ResultsFile:
                 shutil.copymode(self._target, new)
                 there = self._target.stat()
                 for owner, group in ((-1, there.st_gid), (there.st_uid, -1)):
-                    with suppress(AttributeError, PermissionError):  # On Windows; only root may.
+                    # Windows has no chown; only root may change the owner.
+                    with suppress(AttributeError, PermissionError):
                         os.chown(new, owner, group)
             os.replace(new, self._target)
         except BaseException:

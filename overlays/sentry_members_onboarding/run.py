@@ -120,14 +120,14 @@ class _Attempt:
     Attributes:
         row: The row.
         is_repeated: Whether an earlier request for it may have acted.
-        is_known: Whether a request for other teams may have invited its person.
+        may_be_invited: Whether a request for another role or other teams may have invited the person.
         not_before: When it may be sent, by the monotonic clock.
         unusable: Why it can't be sent at all.
     """
 
     row: Row
     is_repeated: bool
-    is_known: bool = False
+    may_be_invited: bool = False
     not_before: float = 0.0
     unusable: InvalidArgumentError | None = None
 
@@ -202,7 +202,7 @@ class _Run:
         if not self._results_file:
             return _Attempt(row, is_repeated=False)
         is_repeated = self._results_file.outcome(row) is RowOutcome.OUTCOME_UNKNOWN
-        return _Attempt(row, is_repeated, is_known=self._results_file.has_other_request(row))
+        return _Attempt(row, is_repeated, may_be_invited=self._results_file.has_other_request(row))
 
     async def _send(self, attempt: _Attempt) -> Result | None:
         """Send a row and record what came of it; return None if it has to be sent again."""
@@ -231,7 +231,7 @@ class _Run:
         if was_not_processed:
             result = replace(result, outcome=RowOutcome.NOT_ATTEMPTED)
         if attempt.is_repeated:
-            result = _resolve_repeated(result, is_known=attempt.is_known)
+            result = _resolve_repeated(result, may_be_invited=attempt.may_be_invited)
         self._record(result)
         if was_not_processed:
             self._put_back.append(attempt)
@@ -309,10 +309,10 @@ def _was_not_processed(result: Result) -> bool:
             return True
 
 
-def _resolve_repeated(result: Result, *, is_known: bool) -> Result:
+def _resolve_repeated(result: Result, *, may_be_invited: bool) -> Result:
     """Return what the response to a repeated request says about the first request."""
     match result.outcome:
-        case RowOutcome.ALREADY_INVITED if not is_known:
+        case RowOutcome.ALREADY_INVITED if not may_be_invited:
             outcome = RowOutcome.INVITED
         case RowOutcome.ALREADY_ON_TEAM:
             outcome = RowOutcome.ADDED

@@ -119,7 +119,7 @@ def test_maps_an_error_response_to_an_exception(
         (413, errors.ApiError, " Too Large from gw.example. The gateway says so."),
         (429, errors.RateLimitError, "or wait until the window ends."),
         (500, errors.ServerError, "what is done already is not done twice."),
-        (502, errors.SentryUnreachableError, "The gateway's standard error has the reason."),
+        (502, errors.SentryUnreachableError, "The reason is in the gateway's standard error."),
         (504, errors.ServerError, "what is done already is not done twice."),
     ],
 )

@@ -59,13 +59,17 @@ class Counted(httpx.BaseTransport):
         self._own.close()
 
 
-def test_closing_makes_no_connections(server: Recorder) -> None:
+@pytest.mark.parametrize("is_given", [False, True])
+def test_closing_makes_no_connections(is_given: bool, server: Recorder) -> None:
+    """An interrupted call drops the client's own, and leaves those of the caller."""
+    Counted.made = Counted.closed = 0
+    transport = Counted(httpx.HTTPTransport()) if is_given else Counted
     with (
-        SentryMembers(token=USER_TOKEN, url=server.url(), transport=Counted) as sentry,
+        SentryMembers(token=USER_TOKEN, url=server.url(), transport=transport) as sentry,
         pytest.raises(KeyboardInterrupt),
     ):
         sentry.add_an_organization_member_to_a_team(*ARGUMENTS)
-    assert (1, 0) == (Counted.made, Counted.closed)
+    assert (1, is_given) == (Counted.made, Counted.closed)
 
 
 def test_the_transport_of_the_readme_makes_a_span_for_sentry_sdk(server: Recorder) -> None:

@@ -81,13 +81,10 @@ def check_version(tree: Path) -> None:
 
 
 def check_links(tree: Path) -> None:
-    """Exit if a link would be packed: hatchling packs what it leads to, tracked or not."""
-    project = tomllib.loads((tree / "pyproject.toml").read_text("utf-8"))
-    for name in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]:
-        packed = tree / name.removeprefix("/")
-        for path in (*reversed(packed.parents), packed, *packed.rglob("*")):
-            if path.is_symlink() and path.is_relative_to(tree):
-                sys.exit(f"build: {path.relative_to(tree)} is a link: write the file in its place")
+    """Exit if there is a link: hatchling would pack what it leads to, tracked or not."""
+    for path in tree.rglob("*"):
+        if path.is_symlink():
+            sys.exit(f"build: {path.relative_to(tree)} is a link: write the file in its place")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ PACKAGE = GENERATED / "sentry_members_api"
 DOCUMENTS = GENERATED / "sentry_members_contract"
 ALLOW_LIST = Path("overlays/gateway/operations.conf.template")
 PREFIX = ".new-"
-# What the generator's reports say besides what is wrong, and where.
+# The parts of the generator's reports that say neither what is wrong nor where.
 NOISE = re.compile(
     r"WARNING parsing | within [\w/]+[.](?: Endpoint will not be generated[.])?|Unable to \w+ schema |"
     r"Unable to parse this part of your OpenAPI document: |Failure to process (?s:.*)|"
@@ -87,7 +87,7 @@ def generate(folder: Path) -> None:
 
 
 def _write(contract: Contract, folder: Path) -> None:
-    # They need the generator, which has been checked now.
+    # Imported here: the generator has to be looked for first.
     import openapi_python_client as generator
     from openapi_python_client.config import Config, ConfigFile
 
@@ -120,7 +120,7 @@ def _line(report: str) -> str:
 
 
 def badly_named(module: Path) -> Iterator[str]:
-    """Yield the parameters whose names the functions of a module give to something else, too."""
+    """Yield a fault for each parameter whose name its function also uses for something else."""
     found: set[str] = set()
     for function in ast.walk(ast.parse(module.read_bytes())):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -20,22 +20,21 @@ from packaging.version import InvalidVersion, Version
 
 from overlays.reference.contract import LOADER, Contract, Operation, follow
 
-# The generator's own names in a class, as `_python_name` has them. It gives a field the same name
-# without a warning, and the class doesn't work or doesn't type-check.
+# Names that a generated class uses itself, as `_python_name` returns them. The generator gives them
+# to fields without a warning; the class then doesn't work or type-check.
 RESERVED = frozenset(
     {"additionalkeys", "additionalproperties", "cast", "cls", "d", "datetime", "fielddict"}
     | {"fromdict", "prop", "propname", "srcdict", "todict"}
 )
 
-# The components that a reference below a key may lead to. Below the first ones are names.
-NAMED = {
-    **{kind: kind for kind in ("examples", "headers", "links", "parameters", "requestBodies")},
-    **{kind: kind for kind in ("pathItems", "responses", "schemas", "securitySchemes")},
-    "callbacks": "",
-    "paths": "pathItems",
-}
+# By key: the components that a reference below it may lead to. Those of NAMED hold maps by name.
+_KINDS = (
+    *("examples", "headers", "links", "parameters", "pathItems", "requestBodies", "responses"),
+    *("schemas", "securitySchemes"),
+)
+NAMED = {**dict(zip(_KINDS, _KINDS, strict=True)), "callbacks": "", "paths": "pathItems"}
 KINDS = {**NAMED, "requestBody": "requestBodies", "schema": "schemas"}
-# What is below them may look like a part of the contract, and is none.
+# Keys whose values are data, even if they look like a part of the contract.
 DATA = ("const", "default", "enum", "example", "value")
 VALUES = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:int", "tag:yaml.org,2002:null")
 
@@ -175,7 +174,7 @@ def _below(key: str, kind: str) -> str:
     if key.startswith("x-") or key in DATA:
         return "data"
     if kind in ("schemas", "part"):
-        return "part" if key == "allOf" else "schemas"
+        return {"allOf": "part", "examples": "data"}.get(key, "schemas")
     return kind if kind in ("data", "links") else KINDS.get(key, kind)
 
 
@@ -198,6 +197,7 @@ def _unnoticed(
             yield from _unnoticed(item, document, kind)
     if not isinstance(node, yaml.MappingNode):
         return
+    wanted = "schemas" if kind == "part" else kind
     seen: set[str] = set()
     for key, value in node.value:
         if key.tag != "tag:yaml.org,2002:str":
@@ -214,9 +214,9 @@ def _unnoticed(
             else:
                 if not re.fullmatch("#/components/[^/]+/[^/]+", value.value):
                     yield f"{_line(key)}: {value.value!r} is no component: move it below components"
-                elif kind.replace("part", "schemas") not in ("", value.value.split("/")[2]):
+                elif wanted not in ("", value.value.split("/")[2]):
                     yield (
-                        f"{_line(key)}: {value.value!r} is used where one of components > {kind} "
+                        f"{_line(key)}: {value.value!r} is used where one of components > {wanted} "
                         "belongs"
                     )
         below = kind if has_names else _below(key.value, kind)
@@ -241,7 +241,7 @@ def _unnoticed(
 
 
 def _badly_named(what: str, named: yaml.MappingNode) -> Iterator[str]:
-    """Yield the fields or schemas that the generator can't give a Python name of their own."""
+    """Yield a fault for each field or schema that can't get a Python name of its own."""
     names: dict[str, str] = {}
     for key, _ in named.value:
         name = _python_name(str(key.value))
