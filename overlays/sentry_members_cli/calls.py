@@ -99,26 +99,23 @@ def _call_and_exit(
     *,
     as_json: bool,
 ) -> None:
-    interrupted = Result(row, RowOutcome.NOT_ATTEMPTED, detail="interrupted")
+    result, exit_ = Result(row, RowOutcome.NOT_ATTEMPTED, detail="interrupted"), None
     try:
         organization = find_organization(org)
         with make_client(SentryMembers, token_file) as sentry:
             detail = f"interrupted. {REPEATING_IS_SAFE}"
-            interrupted = Result(row, RowOutcome.OUTCOME_UNKNOWN, detail=detail)
+            result = Result(row, RowOutcome.OUTCOME_UNKNOWN, detail=detail)
             result = Result.of(row, call(sentry, organization))
     except SentryMembersError as error:
         result = Result.of(row, error)
     except KeyboardInterrupt:
-        if as_json:
-            print_json(as_fields(interrupted))
-        else:
-            err.print(as_line(interrupted), soft_wrap=True)
-        raise
-    exit_ = exit_of(result.outcome, result.error)
+        exit_ = Exit.INTERRUPTED
+    exit_ = exit_ or exit_of(result.outcome, result.error)
     if as_json:
         print_json(as_fields(result))
     elif result.error and exit_ is not Exit.NOTHING_TO_DO:
         print_error(as_line(Result(row, result.outcome)).plain, result.error, as_json=False)
     else:
-        out.print(as_line(result), soft_wrap=True)
+        console = err if exit_ is Exit.INTERRUPTED else out
+        console.print(as_line(result), soft_wrap=True)
     raise typer.Exit(exit_)
