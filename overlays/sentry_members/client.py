@@ -178,7 +178,9 @@ class _BaseClient(ABC, Generic[NetworkT, TransportT]):
         """
 
     def _wrapped(self, wrap: object, own: Callable[[], NetworkT]) -> NetworkT:
-        wrapped = wrap(own()) if callable(wrap) else None
+        # A class of httpx would take the connections for its settings.
+        is_of_httpx = getattr(wrap, "__module__", "").startswith("httpx")
+        wrapped = wrap(own()) if callable(wrap) and not is_of_httpx else None
         if not isinstance(wrapped, self._kind):
             raise InvalidArgumentError(
                 f"transport must be an httpx.{self._kind.__name__}, or a function that wraps one"
@@ -359,7 +361,7 @@ class SentryMembers(_BaseClient[httpx.BaseTransport, SyncTransport]):
 
     def close(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""
-        if self._transport.end() and (made := self._transport.network.made):
+        if self._transport.end() and (made := self._transport.network.made) is not None:
             made.close()
 
     def __enter__(self) -> Self:
@@ -404,7 +406,7 @@ class AsyncSentryMembers(_BaseClient[httpx.AsyncBaseTransport, AsyncTransport]):
 
     async def aclose(self) -> None:
         """Close the connections; of a client made by `with_options`, only that client."""
-        if self._transport.end() and (made := self._transport.network.made):
+        if self._transport.end() and (made := self._transport.network.made) is not None:
             await made.aclose()
 
     async def __aenter__(self) -> Self:

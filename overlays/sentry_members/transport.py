@@ -373,9 +373,9 @@ def _no_answer(call: OperationRequest, error: Exception) -> errors.SentryMembers
     # The last two are httpcore's words for SOCKS.
     if name == "ProxyError" and str(error).startswith(("407", "Requested", "Invalid username")):
         return errors.ConfigurationError(
-            f"the proxy before {call.host} rejects the user and password ({description}). Nothing "
-            "was sent. Correct both in the proxy's URL, such as that of HTTPS_PROXY, or remove them "
-            "if it wants none; NTLM and Kerberos are not supported"
+            f"the proxy before {call.host} requires another user and password, or none "
+            f"({description}). Nothing was sent. Correct the proxy's URL, such as that of "
+            "HTTPS_PROXY; NTLM and Kerberos are not supported"
         )
     reason = f"no response from {call.host} ({name}: {description})"
     error_type = errors.NoAnswerError

@@ -307,6 +307,8 @@ def test_rejects_a_transport_of_the_wrong_type() -> None:
         AsyncSentryMembers(token=USER_TOKEN, transport=httpx.HTTPTransport())  # type: ignore[arg-type]
     with pytest.raises(errors.InvalidArgumentError, match="or a function that wraps one"):
         SentryMembers(token=USER_TOKEN, transport=lambda _: None)  # type: ignore[arg-type,return-value]
+    with pytest.raises(errors.InvalidArgumentError, match="or a function that wraps one"):
+        SentryMembers(token=USER_TOKEN, transport=httpx.HTTPTransport)  # type: ignore[arg-type]
 
 
 class CountingTransport(httpx.MockTransport):

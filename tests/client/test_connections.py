@@ -730,7 +730,9 @@ def test_asks_a_proxy_once_that_rejects_the_password(
     monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://{address}")
     with (
         serving(proxy),
-        pytest.raises(errors.ConfigurationError, match=r"rejects .* password .* HTTPS_PROXY"),
+        pytest.raises(
+            errors.ConfigurationError, match=r"requires another .* password.* HTTPS_PROXY"
+        ),
     ):
         caller.invite(responding(), options={"transport": None})
     assert ([], 1) == (waits, handler.connections)  # type: ignore[attr-defined]
