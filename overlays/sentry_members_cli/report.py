@@ -125,6 +125,11 @@ def _ranges(numbers: Iterable[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
+def _lines_of(row: Row | BadRow) -> str:
+    parts = (row,) if isinstance(row, BadRow) else parts_of(row)
+    return f"line {_ranges(part.line for part in parts)}"
+
+
 def print_plan(work: Work, target: Target) -> None:
     """Print what would be sent, where and as whom."""
     for line in _plan(work, target):
@@ -168,8 +173,8 @@ def print_dry_run(
                 out.print(f"line {part.line}: skip: {part}: {outcome}", soft_wrap=True)
         rest = [part for part, outcome in found if not outcome]
         if rest and not settings.as_json:
-            lines = _ranges(part.line for part in rest)
-            out.print(f"line {lines}: {merge(rest)}", soft_wrap=True)
+            row = merge(rest)
+            out.print(f"{_lines_of(row)}: {row}", soft_wrap=True)
     if not settings.as_json:
         for line in _plan(Work.of(people, results_file), target):
             out.print(line, soft_wrap=True)
@@ -256,13 +261,13 @@ def _print_refused(people: People, results_file: ResultsFile) -> None:
     )
     rows = map(merge, filter(None, refused))
     first = list(islice(rows, _MOST_REFUSED))
-    left = sum(1 for _ in rows)
+    listed, left = (sum(len(parts_of(row)) for row in each) for each in (first, rows))
     results: list[Result] = []
     with suppress(SentryMembersError, OSError):  # `close` reports what matters.
         results = sorted(results_file.results(first), key=lambda result: result.row.line)
     if results:
-        lines = (f"line {result.row.line}: {as_line(result).plain}" for result in results)
-        print_block(f"refused: {len(first) + left}", *lines)
+        lines = (f"{_lines_of(result.row)}: {as_line(result).plain}" for result in results)
+        print_block(f"refused: {listed + left}", *lines)
     if left:
         err.print(f"    and {left} more, in {results_file.path}", soft_wrap=True)
 

@@ -906,6 +906,14 @@ def test_onboard_lets_sentry_send_no_e_mail(shell: Shell, elsewhere: Path) -> No
     assert [False] == [body["sendInvite"] for body in shell.bodies]
 
 
+def test_lists_the_refused_rows_of_a_person_together(shell: Shell, elsewhere: Path) -> None:
+    people(elsewhere, "email,teams\nzed@example.com,nope\nyan@example.com,nope\nzed@example.com,\n")
+    ran = shell("onboard", "people.csv")
+    title, *lines = block(ran.err)
+    assert ("refused: 3", 2) == (title, len(lines))
+    assert lines[0].startswith("line 2, 4: refused: zed@example.com: 400: ")
+
+
 def test_onboard_prints_a_result_for_each_row_of_a_person(shell: Shell, elsewhere: Path) -> None:
     people(elsewhere, "email,teams\nada@example.com,backend\nada@example.com,frontend\n")
     *results, summary = shell("onboard", "people.csv", "--json").values
