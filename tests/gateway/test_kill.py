@@ -136,17 +136,27 @@ def test_the_next_start_ends_a_worker_that_is_left(upstream: Recorder, tmp_path:
         assert not directory.exists()
 
 
+def start_unread(
+    open_: Callable[[], tuple[int, int]], environment: dict[str, str], stdout: int | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a gateway, and close what reads its messages, and its log if that goes nowhere else."""
+    ours, its = open_()
+    process = subprocess.Popen(
+        RUN, env=environment, stdin=its, stdout=its if stdout is None else stdout, stderr=its
+    )
+    os.close(its)
+    assert os.read(ours, 1000).startswith(b"gateway: at ")  # From then on it handles the signal.
+    os.close(ours)
+    return process
+
+
 @pytest.mark.parametrize("open_", [pty.openpty, os.pipe], ids=["directly", "through tee"])
 def test_ends_when_its_terminal_is_closed(
     open_: Callable[[], tuple[int, int]], tmp_path: Path
 ) -> None:
     """Nobody sees the log any more, nor that the signal HUP reloads the keys."""
     environment = settings(tmp_path)
-    ours, its = open_()
-    process = subprocess.Popen(RUN, env=environment, stdin=its, stdout=its, stderr=its)
-    os.close(its)
-    assert os.read(ours, 1000).startswith(b"gateway: at ")  # From then on it handles the signal.
-    os.close(ours)
+    process = start_unread(open_, environment)
     process.send_signal(signal.SIGHUP)
     process.wait(START)
     assert not is_served(environment)
@@ -158,11 +168,7 @@ def test_lives_on_though_nobody_reads_its_messages(
     open_: Callable[[], tuple[int, int]], tmp_path: Path
 ) -> None:
     environment = settings(tmp_path)
-    ours, its = open_()
-    process = subprocess.Popen(RUN, env=environment, stdout=subprocess.DEVNULL, stderr=its)
-    os.close(its)
-    assert os.read(ours, 1000).startswith(b"gateway: at ")
-    os.close(ours)
+    process = start_unread(open_, environment, subprocess.DEVNULL)
     end = monotonic() + START
     try:
         for _ in range(2):  # The second is only heard after all that the first one did.
