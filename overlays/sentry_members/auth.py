@@ -40,7 +40,10 @@ _TOKEN_KINDS: dict[str, TokenKind] = {
 _USABLE_TOKENS = "a user auth token (sntryu_…) or an internal integration's token (sntryi_…)"
 _NO_TOKEN = "(?!sntry[a-z]_)"  # Not a token in the wrong place.
 _HEADER_NAME = _NO_TOKEN + r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
-_OWN = r"(?i)((accept|transfer)-encoding|authorization|content-.*|host|user-agent|x-gateway-key)\Z"
+_OWN_NAMES = (
+    f"(accept|transfer)-encoding|authorization|content-.*|host|user-agent|{GATEWAY_KEY_HEADER}"
+)
+_OWN = rf"(?i)({_OWN_NAMES})\Z"
 
 
 class Credentials(NamedTuple):
