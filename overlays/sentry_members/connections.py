@@ -71,18 +71,23 @@ class Network(Generic[TransportT, SlotsT]):
             made = self.made = self._make_transport()
         return made
 
-    def use_loop(self) -> None:
-        """Make new slots if another event loop has used these: they can't be waited for in this one."""
-        loop = _current_loop()
+    def check_loop(self) -> None:
+        """Make new slots if another event loop has used these: they can't be waited for in this one.
+
+        Raises:
+            ConfigurationError: That loop has the client's own connections.
+        """
+        from anyio.lowlevel import current_token  # Imported here: a sync client doesn't need it.
+
+        loop = current_token()
         if self._loop not in (None, loop):
+            if self._given is None:
+                raise ConfigurationError(
+                    "this client has been used in another event loop, where its connections "
+                    "belong: make a client in each asyncio.run"
+                )
             self.slots = self._make_slots()
         self._loop = loop
-
-
-def _current_loop() -> object:
-    from anyio.lowlevel import current_token  # Imported here: a sync client doesn't need it.
-
-    return current_token()
 
 
 _networks: WeakSet[Network[Any, Any]] = WeakSet()
@@ -186,16 +191,8 @@ class AsyncConnections(httpx.AsyncBaseTransport):
         # The pool used last is taken first, so that the connections of the others can expire.
         self._idle = [httpx.AsyncHTTPTransport(**settings)]
         self._pools = {*self._idle}
-        self._loop: object = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        loop = _current_loop()
-        if self._loop not in (None, loop):
-            raise ConfigurationError(
-                "this client has been used in another event loop, where its connections belong: "
-                "make a client in each asyncio.run"
-            )
-        self._loop = loop
         pool = self._idle.pop() if self._idle else httpx.AsyncHTTPTransport(**self._settings)
         self._pools.add(pool)
         try:

@@ -316,7 +316,7 @@ class AsyncTransport(_Transport[httpx.AsyncBaseTransport, "anyio.Semaphore"]):
     async def _send(self, request: httpx.Request) -> httpx.Response:
         from anyio import sleep  # Imported here: a sync client doesn't need it.
 
-        self.network.use_loop()
+        self.network.check_loop()
         async with self.network.slots:
             call, retries = self._prepare(request)
             while True:
